@@ -1,0 +1,86 @@
+//! Where a request can go.
+
+use super::{Pricing, Secret};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A named target of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Backend {
+    /// Unique in the policy.
+    pub name: String,
+    /// Fleet pods or an external API.
+    #[serde(flatten)]
+    pub target: BackendTarget,
+}
+
+/// The two sides of the split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum BackendTarget {
+    /// Engine pods in this cluster.
+    Fleet(FleetTarget),
+    /// An API outside it.
+    External(ExternalTarget),
+}
+
+impl BackendTarget {
+    /// Whether requests to this target stay in the cluster.
+    pub fn is_in_cluster(&self) -> bool {
+        matches!(self, Self::Fleet(_))
+    }
+}
+
+/// Ready engine pods of one `ModelDeployment`; the router balances over them directly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FleetTarget {
+    /// The name the engine serves the model under.
+    pub model: String,
+    /// Ready pods, sorted. Empty while none is ready: the target exists but cannot be chosen.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+    /// Tokens of prompt and completion together that one request may hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_window: Option<u32>,
+}
+
+/// One engine pod.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Endpoint {
+    /// `ip:port` of the engine's OpenAI-compatible HTTP server (plain HTTP, path prefix `/v1`).
+    pub address: String,
+}
+
+/// One model of one provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExternalTarget {
+    /// The API's base, `/v1` or its like included: `https://host/v1`.
+    pub base_url: String,
+    /// The provider's own name of the model.
+    pub model: String,
+    /// The bearer token, or where to find it. Absent for APIs without keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    /// What tokens cost there; absent counts as free and is said so in metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pricing: Option<Pricing>,
+    /// Tokens of prompt and completion together that one request may hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_window: Option<u32>,
+}
+
+/// A provider key. The operator always sends `apiKey`; the other two are for hand-written files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Credentials {
+    /// The key itself.
+    ApiKey(Secret),
+    /// The name of an environment variable that holds it.
+    Env(String),
+    /// The path of a file that holds it.
+    File(String),
+}

@@ -1,0 +1,83 @@
+//! The messages on the stream between a router and the operator.
+//!
+//! A router POSTs to [`STREAM_PATH`] over HTTP/2 with TLS, its projected ServiceAccount token as bearer.
+//! Both bodies are newline-delimited JSON and stay open: [`RouterMessage`] up, [`OperatorMessage`] down.
+
+use super::{NanoUsd, RouterConfig};
+use serde::{Deserialize, Serialize};
+
+/// The path of the stream on the operator's router port.
+pub const STREAM_PATH: &str = "/v1alpha1/routers/stream";
+
+/// The audience that a router's ServiceAccount token is bound to.
+pub const TOKEN_AUDIENCE: &str = "routers.flotilla.dev";
+
+/// From a router to the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum RouterMessage {
+    /// The first message of a stream.
+    #[serde(rename_all = "camelCase")]
+    Hello {
+        /// The router's own version, for the log.
+        router_version: String,
+        /// The revision it serves now; empty before the first.
+        revision: String,
+    },
+    /// The revision is in force: the next request follows it.
+    #[serde(rename_all = "camelCase")]
+    Ack {
+        /// The config's revision.
+        revision: String,
+    },
+    /// The revision was not taken; the router keeps the one before.
+    #[serde(rename_all = "camelCase")]
+    Refuse {
+        /// The config's revision.
+        revision: String,
+        /// What is wrong with it, for a person.
+        message: String,
+    },
+    /// What was served since the router started, at most once a second and only when it changed.
+    #[serde(rename_all = "camelCase")]
+    Usage {
+        /// One entry a policy and backend; counts only grow.
+        backends: Vec<BackendUsage>,
+    },
+}
+
+/// What one backend of one policy served through one router, since that router started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackendUsage {
+    /// The policy's name, as in the config.
+    pub policy: String,
+    /// The backend's name in it.
+    pub backend: String,
+    /// Whether it is an external API.
+    pub external: bool,
+    /// Requests answered by it, whatever the status.
+    pub requests: u64,
+    /// Of these, answered with an error status or cut off.
+    pub failed: u64,
+    /// Prompt tokens, as its usage reports say.
+    pub prompt_tokens: u64,
+    /// Completion tokens, likewise.
+    pub completion_tokens: u64,
+    /// What they cost by the policy's pricing.
+    pub cost: NanoUsd,
+}
+
+/// From the operator to a router.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum OperatorMessage {
+    /// A config to put in force.
+    #[serde(rename_all = "camelCase")]
+    Config {
+        /// The whole of it; there are no deltas.
+        config: RouterConfig,
+    },
+    /// Sent every 10 s, so that a router can tell a dead stream from a quiet one.
+    Ping,
+}
