@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Backend {
     /// Unique in the policy.
     pub name: String,
+    /// Why the target must not be used now, for example a missing Secret. Routers pass over it and say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<String>,
     /// Fleet pods or an external API.
     #[serde(flatten)]
     pub target: BackendTarget,

@@ -1,0 +1,24 @@
+//! Labels and annotations that Flotilla reads and writes.
+
+/// On an application pod: `enabled` asks for a router sidecar from the policies whose selector matches.
+pub const INJECT: &str = "flotilla.dev/inject";
+/// The value of [`INJECT`] that asks for it.
+pub const INJECT_ENABLED: &str = "enabled";
+/// On engine pods and their Services: the `ModelDeployment` they belong to.
+pub const MODEL_DEPLOYMENT: &str = "flotilla.dev/model-deployment";
+/// On gateway pods: the `RoutingPolicy` they serve.
+pub const GATEWAY: &str = "flotilla.dev/gateway";
+/// On a pod template: the hash of what was rendered, and the version of the hash.
+pub const TEMPLATE_HASH: &str = "flotilla.dev/template-hash";
+/// On every child: who made it.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGED_BY`].
+pub const MANAGER: &str = "flotilla";
+/// What a child is: `engine` or `gateway`.
+pub const COMPONENT: &str = "app.kubernetes.io/component";
+/// Written by NVIDIA's GPU feature discovery: memory of one GPU of the node, in MiB.
+pub const GPU_MEMORY: &str = "nvidia.com/gpu.memory";
+/// Likewise: the name of the product.
+pub const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
+/// The extended resource that counts GPUs.
+pub const GPU_RESOURCE: &str = "nvidia.com/gpu";

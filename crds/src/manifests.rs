@@ -1,0 +1,47 @@
+//! The CustomResourceDefinitions as they are installed.
+
+use crate::{ModelDeployment, RoutingPolicy};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt as _;
+
+/// Every definition, with the name of its file in the chart.
+pub fn manifests() -> Vec<(&'static str, CustomResourceDefinition)> {
+    vec![
+        ("modeldeployments.yaml", installed(ModelDeployment::crd())),
+        ("routingpolicies.yaml", installed(RoutingPolicy::crd())),
+    ]
+}
+
+/// Drops `nullable`, which the derive sets on every optional field: without it the API server drops a `null`,
+/// so that "not set" has one form and CEL's `has()` means what it says.
+fn installed(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        if let Some(schema) = version
+            .schema
+            .as_mut()
+            .and_then(|s| s.open_api_v3_schema.as_mut())
+        {
+            drop_nullable(schema);
+        }
+    }
+    crd
+}
+
+fn drop_nullable(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema
+        .properties
+        .iter_mut()
+        .flat_map(|p| p.values_mut())
+        .for_each(drop_nullable);
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => drop_nullable(items),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(drop_nullable),
+        None => {}
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        drop_nullable(values);
+    }
+}

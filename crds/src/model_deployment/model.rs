@@ -1,0 +1,157 @@
+//! What is served: the file, its shape and its quantization.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The model file and what is known of it.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(has(self.preset) && has(self.architecture))")
+        .message("spec.model.preset and spec.model.architecture both describe the model: set one"),
+    validation = Rule::new("!has(self.source) || self.source.matches('^(oci://[a-z0-9.:-]+/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[a-f0-9]{64})(#[^#]+)?|pvc://[a-z0-9.-]+/[^#]+)$')")
+        .message("spec.model.source must be oci://REGISTRY/REPOSITORY:TAG#FILE (an OCI image that holds the file; FILE defaults to model.gguf) or pvc://CLAIM/PATH"),
+    validation = Rule::new("!has(self.source) || !self.source.contains('/../') && !self.source.endsWith('/..')")
+        .message("spec.model.source must not contain '..'")
+)]
+pub struct ModelSpec {
+    /// Where the file comes from: `oci://registry/repository:tag#file` or `pvc://claim/path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub source: Option<String>,
+    /// The name clients ask for; defaults to metadata.name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
+    )]
+    pub served_name: Option<String>,
+    /// An entry of the built-in catalogue, for example `llama-3.2-3b`. See docs/presets.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub preset: Option<String>,
+    /// The shape of a model that no preset describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
+    /// The quantization of the file's weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<Quantization>,
+}
+
+/// The shape of a transformer, as its config.json or GGUF header has it.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.heads % self.kvHeads == 0")
+        .message("kvHeads must divide heads: with grouped query attention each KV head serves the same number of heads"),
+    validation = Rule::new("has(self.headDim) || self.hiddenSize % self.heads == 0")
+        .message("heads does not divide hiddenSize: set headDim")
+)]
+pub struct Architecture {
+    /// The tensor layout.
+    pub family: ModelFamily,
+    /// Number of transformer blocks.
+    #[schemars(range(min = 1, max = 1024))]
+    pub layers: u32,
+    /// Width of the residual stream.
+    #[schemars(range(min = 32, max = 131_072))]
+    pub hidden_size: u32,
+    /// Width of the feed-forward layer.
+    #[schemars(range(min = 32, max = 1_048_576))]
+    pub feed_forward_size: u32,
+    /// Attention heads.
+    #[schemars(range(min = 1, max = 1024))]
+    pub heads: u32,
+    /// Heads of keys and values.
+    #[schemars(range(min = 1, max = 1024))]
+    pub kv_heads: u32,
+    /// Size of one head; defaults to hiddenSize / heads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 8, max = 1024))]
+    pub head_dim: Option<u32>,
+    /// Number of tokens in the vocabulary.
+    #[schemars(range(min = 2, max = 2_000_000))]
+    pub vocab_size: u32,
+    /// Whether the output layer shares the embedding's weights.
+    #[serde(default)]
+    pub tied_embeddings: bool,
+}
+
+/// A tensor layout that the estimator knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ModelFamily {
+    /// Llama 2 and 3, Mistral, SmolLM2.
+    Llama,
+    /// Qwen 2 and 2.5.
+    Qwen2,
+    /// Phi-3.
+    Phi3,
+}
+
+/// How much context a replica holds.
+#[derive(KubeSchema, Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("(has(self.maxTokens) ? self.maxTokens : 4096) * (has(self.parallelSequences) ? self.parallelSequences : 4) <= 4194304")
+        .message("maxTokens times parallelSequences is more than 4194304 tokens: lower one of them")
+)]
+pub struct ContextSpec {
+    /// Tokens of prompt and completion together that one sequence may hold. Default 4096.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 256, max = 1_048_576))]
+    pub max_tokens: Option<u32>,
+    /// Requests that one replica answers at once (llama.cpp's slots). Default 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 256))]
+    pub parallel_sequences: Option<u32>,
+    /// The type that keys and values are kept in. Default F16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_cache_type: Option<KvCacheType>,
+}
+
+/// The types that llama.cpp keeps keys and values in.
+#[allow(non_camel_case_types)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KvCacheType {
+    /// 16 bits a value.
+    #[default]
+    F16,
+    /// 16 bits a value, with the exponent of F32.
+    BF16,
+    /// 8.5 bits a value.
+    Q8_0,
+    /// 6 bits a value.
+    Q5_1,
+    /// 5.5 bits a value.
+    Q5_0,
+    /// 5 bits a value.
+    Q4_1,
+    /// 4.5 bits a value.
+    Q4_0,
+}
+
+macro_rules! quantizations {
+    ($($name:ident),+ $(,)?) => {
+        /// A GGUF quantization, by the name that llama-quantize gives it.
+        #[allow(non_camel_case_types, missing_docs)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        pub enum Quantization { $($name),+ }
+
+        impl Quantization {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The name, as the file names of published models have it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+        }
+    };
+}
+
+quantizations!(
+    F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q5_K_S, Q5_1, Q5_0, Q4_K_M, Q4_K_S, Q4_1, Q4_0, IQ4_NL, IQ4_XS,
+    Q3_K_L, Q3_K_M, Q3_K_S, IQ3_M, IQ3_S, IQ3_XS, IQ3_XXS, Q2_K, Q2_K_S, IQ2_M, IQ2_S, IQ2_XS, IQ2_XXS,
+    IQ1_M, IQ1_S
+);

@@ -1,0 +1,88 @@
+//! What the operator reports of a `ModelDeployment`.
+
+use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Condition};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The observed state.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelDeploymentStatus {
+    /// The generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, Reconciling, Stalled and the parts they are made of. See docs/conditions.md.
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// Replicas that exist.
+    #[serde(default)]
+    pub replicas: i32,
+    /// Replicas that serve.
+    #[serde(default)]
+    pub ready_replicas: i32,
+    /// The label selector of the pods, as `/scale` reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+    /// The name clients ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_name: Option<String>,
+    /// The base URL of the Service inside the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// GPU memory of one replica, term by term.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryStatus>,
+    /// Which cards of the cluster could hold a replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PlacementStatus>,
+}
+
+/// GPU memory of one replica. Declared by the spec, or the sum of the terms.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MemoryStatus {
+    /// The model's weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Quantity>,
+    /// Keys and values of the whole context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_cache: Option<Quantity>,
+    /// Buffers of the computation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute: Option<Quantity>,
+    /// The GPU runtime's own context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Quantity>,
+    /// The need of one replica, without headroom.
+    pub total: Quantity,
+    /// The need with headroom: what a card must have.
+    pub required: Quantity,
+}
+
+/// Where a replica fits.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacementStatus {
+    /// The products that fit, smallest first.
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["product".into()]))]
+    pub fits: Vec<GpuFit>,
+    /// The same in a few words, for people.
+    pub message: String,
+}
+
+/// One GPU product of the cluster that can hold a replica.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GpuFit {
+    /// Its name, as the node label `nvidia.com/gpu.product` has it.
+    pub product: String,
+    /// Memory of one GPU.
+    pub memory: Quantity,
+    /// Nodes that have it.
+    pub nodes: i32,
+    /// GPUs on these nodes.
+    pub gpus: i32,
+}
