@@ -1,0 +1,162 @@
+//! What to change so that a model fits.
+
+use std::fmt;
+
+use super::{Bytes, KvCacheType, Quantization, Request, estimate};
+
+/// Quantizations that cost little quality.
+const FINE: &[Quantization] = &[
+    Quantization::Q8_0,
+    Quantization::Q6_K,
+    Quantization::Q5_K_M,
+    Quantization::Q4_K_M,
+];
+/// Quantizations that can be told from the original.
+const ROUGH: &[Quantization] = &[Quantization::Q3_K_M, Quantization::Q2_K];
+/// A shorter context than this serves little but greetings.
+const SHORTEST_CONTEXT: u32 = 2048;
+
+/// One field to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A smaller quantization.
+    Quantization(Quantization),
+    /// A smaller KV cache type.
+    KvCacheType(KvCacheType),
+    /// Fewer sequences at a time.
+    ParallelSequences(u32),
+    /// A shorter context.
+    ContextTokens(u32),
+}
+
+impl Change {
+    fn apply<'a>(self, to: &Request<'a>) -> Request<'a> {
+        let mut changed = *to;
+        match self {
+            Self::Quantization(quantization) => changed.quantization = quantization,
+            Self::KvCacheType(kv) => changed.kv = kv,
+            Self::ParallelSequences(count) => changed.parallel_sequences = count,
+            Self::ContextTokens(tokens) => changed.context_tokens = tokens,
+        }
+        changed
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quantization(quantization) => write!(f, "quantization {quantization}"),
+            Self::KvCacheType(kv) => write!(f, "kvCacheType {kv}"),
+            Self::ParallelSequences(count) => write!(f, "parallelSequences {count}"),
+            Self::ContextTokens(tokens) => write!(f, "maxTokens {tokens}"),
+        }
+    }
+}
+
+/// Changes that together make the model fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// What to change, the cheapest sacrifice first.
+    pub changes: Vec<Change>,
+    /// The need after the changes.
+    pub total: Bytes,
+}
+
+impl fmt::Display for Alternative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, change) in self.changes.iter().enumerate() {
+            let separator = if index == 0 { "" } else { " and " };
+            write!(f, "{separator}{change}")?;
+        }
+        write!(f, " ({})", self.total)
+    }
+}
+
+/// What could be changed in `request` for its need to be at most `room`: of each kind of change the mildest
+/// that suffices, kinds that cost the least first. Where no single change suffices, the shortest series of
+/// changes in that order. Empty if nothing helps.
+pub fn alternatives(request: &Request<'_>, room: Bytes) -> Vec<Alternative> {
+    let kinds = kinds_of_change(request);
+    let single: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| {
+            kind.iter().find_map(|change| {
+                let total = total_within(&change.apply(request), room)?;
+                Some(Alternative {
+                    changes: vec![*change],
+                    total,
+                })
+            })
+        })
+        .collect();
+    if single.is_empty() {
+        series(request, room, &kinds).into_iter().collect()
+    } else {
+        single
+    }
+}
+
+/// Takes one change after the other until the need fits; within a kind, a change replaces the one before.
+fn series(request: &Request<'_>, room: Bytes, kinds: &[Vec<Change>]) -> Option<Alternative> {
+    let mut changed = *request;
+    let mut taken: Vec<Change> = Vec::new();
+    for change in kinds.iter().flatten() {
+        let next = change.apply(&changed);
+        if estimate(&next).is_err() {
+            continue;
+        }
+        changed = next;
+        taken.retain(|earlier| std::mem::discriminant(earlier) != std::mem::discriminant(change));
+        taken.push(*change);
+        if let Some(total) = total_within(&changed, room) {
+            return Some(Alternative {
+                changes: taken,
+                total,
+            });
+        }
+    }
+    None
+}
+
+fn total_within(request: &Request<'_>, room: Bytes) -> Option<Bytes> {
+    estimate(request)
+        .ok()
+        .map(|estimate| estimate.total())
+        .filter(|total| *total <= room)
+}
+
+/// Every change that makes the request smaller, by kind: kinds from cheap to dear, each from mild to severe.
+fn kinds_of_change(request: &Request<'_>) -> [Vec<Change>; 6] {
+    let smaller = |ladder: &[Quantization]| {
+        ladder
+            .iter()
+            .copied()
+            .filter(|q| *q > request.quantization)
+            .map(Change::Quantization)
+            .collect()
+    };
+    let smaller_kv = |kv| {
+        Some(kv)
+            .filter(|kv| *kv > request.kv)
+            .map(Change::KvCacheType)
+            .into_iter()
+            .collect()
+    };
+    [
+        smaller_kv(KvCacheType::Q8_0),
+        smaller(FINE),
+        halvings(request.parallel_sequences, 1)
+            .map(Change::ParallelSequences)
+            .collect(),
+        halvings(request.context_tokens, SHORTEST_CONTEXT)
+            .map(Change::ContextTokens)
+            .collect(),
+        smaller_kv(KvCacheType::Q4_0),
+        smaller(ROUGH),
+    ]
+}
+
+/// Halves of `from`, halves of these, and so on, none below `least`.
+fn halvings(from: u32, least: u32) -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(from / 2), |value| Some(value / 2)).take_while(move |value| *value >= least)
+}

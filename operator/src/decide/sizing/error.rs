@@ -1,0 +1,73 @@
+//! Why a need cannot be computed.
+
+use super::{KvCacheType, Quantization};
+
+/// What is wrong with a request, in words that say what to change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SizingError {
+    /// A dimension or a count is zero.
+    #[error("{field} is 0; it must be at least 1")]
+    Zero {
+        /// The field's name in the API.
+        field: &'static str,
+    },
+    /// A dimension is larger than any model's, or a count than the engine takes.
+    #[error("{field} is {value}; it must be at most {limit}")]
+    TooLarge {
+        /// The field's name in the API.
+        field: &'static str,
+        /// What was given.
+        value: u32,
+        /// The largest value that is accepted.
+        limit: u32,
+    },
+    /// Query heads cannot be shared evenly between KV heads.
+    #[error("heads is {heads}, which is not a multiple of kvHeads ({kv_heads})")]
+    UnevenHeads {
+        /// Query heads.
+        heads: u32,
+        /// KV heads.
+        kv_heads: u32,
+    },
+    /// The KV cache type's block does not divide a head.
+    #[error(
+        "KV cache type {kv} stores blocks of {block} values, which do not divide headDim {head_dim}; use F16"
+    )]
+    KvBlock {
+        /// The KV cache type.
+        kv: KvCacheType,
+        /// Values in one of its blocks.
+        block: u64,
+        /// The model's head size.
+        head_dim: u32,
+    },
+    /// llama.cpp has no block format for a tensor of this shape.
+    #[error("{quantization} cannot store rows of {row} values (not a multiple of {block}); use F16")]
+    Row {
+        /// The quantization.
+        quantization: Quantization,
+        /// Values in one row of the tensor.
+        row: u64,
+        /// Values in one block.
+        block: u64,
+    },
+    /// Context and slots together are more tokens than the engine can be asked for.
+    #[error(
+        "maxTokens {context_tokens} times parallelSequences {parallel_sequences} is more than {limit} tokens; \
+         lower one of them"
+    )]
+    ContextTooLong {
+        /// Tokens for each sequence.
+        context_tokens: u32,
+        /// Sequences at a time.
+        parallel_sequences: u32,
+        /// The most that llama.cpp's `-c` takes.
+        limit: u32,
+    },
+    /// A sum or product left the range of 64 bits.
+    #[error("the memory for {term} does not fit in 64 bits; check the architecture's dimensions")]
+    Overflow {
+        /// The term that overflowed.
+        term: &'static str,
+    },
+}

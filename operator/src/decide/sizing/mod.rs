@@ -1,0 +1,39 @@
+//! How much GPU memory one engine replica needs, term by term.
+//!
+//! Pure: a [`Request`] goes in, an [`Estimate`] or a [`SizingError`] comes out. Weights follow the exact
+//! tensor list of the model family ([`Family`]) and llama.cpp's choice of block format per tensor; the KV
+//! cache follows its cell layout. docs/sizing.md explains each term and how far it may be trusted.
+//!
+//! A new model is a row in `presets.rs`, a new quantization a row in `quantization.rs` and in `mixture.rs`,
+//! a new model family a file in `family/` and a line in its table.
+
+mod alternatives;
+mod architecture;
+mod bytes;
+mod compute;
+mod error;
+mod estimate;
+mod family;
+mod ggml_type;
+mod kv;
+mod mixture;
+mod names;
+mod presets;
+mod quantization;
+mod rule;
+mod runtime;
+mod tensors;
+#[cfg(test)]
+mod tests;
+
+pub use alternatives::{Alternative, Change, alternatives};
+pub use architecture::Architecture;
+pub use bytes::Bytes;
+pub use compute::Logits;
+pub use error::SizingError;
+pub use estimate::{DEFAULT_UBATCH_TOKENS, Estimate, Request, estimate};
+pub use family::Family;
+pub use kv::KvCacheType;
+pub use names::UnknownName;
+pub use presets::{Preset, UnknownPreset, preset, presets};
+pub use quantization::Quantization;

@@ -1,0 +1,120 @@
+//! The tensors of a model, and the memory they take.
+
+use super::ggml_type::GgmlType;
+use super::mixture::Mixture;
+use super::rule::Place;
+use super::{Architecture, Bytes, Quantization, SizingError};
+
+/// What a matrix does, as far as its storage format depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Token embedding that is not the output projection too.
+    Embedding,
+    /// Output projection, or the one matrix that is embedding and output.
+    Output,
+    Query,
+    Key,
+    Value,
+    /// Query, key and value projection in one matrix.
+    Fused,
+    AttentionOutput,
+    /// Gate or up projection, or both fused.
+    GateUp,
+    Down,
+}
+
+/// One tensor: `rows` rows of `row` values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tensor {
+    /// `None` for norms and biases, which stay 32-bit floats in every quantization.
+    role: Option<Role>,
+    row: u64,
+    rows: u64,
+}
+
+impl Tensor {
+    /// A norm or a bias.
+    pub(super) const fn vector(row: u64) -> Self {
+        Self {
+            role: None,
+            row,
+            rows: 1,
+        }
+    }
+
+    /// A projection from `row` to `rows` values.
+    pub(super) const fn matrix(role: Role, row: u64, rows: u64) -> Self {
+        Self {
+            role: Some(role),
+            row,
+            rows,
+        }
+    }
+
+    /// Memory of this tensor where `mixture` stores it.
+    fn bytes(&self, mixture: &Mixture, place: &Place) -> Result<Bytes, SizingError> {
+        let format = match self.role {
+            None => GgmlType::F32,
+            Some(role) => self.fitting(role, mixture.format(role, place), mixture.quantization)?,
+        };
+        let row = format
+            .row_bytes(self.row)
+            .ok_or(SizingError::Overflow { term: "weights" })?;
+        Bytes::product(&[row, self.rows], "weights")
+    }
+
+    /// `wanted`, or what llama.cpp stores instead where the rows do not fit its blocks.
+    fn fitting(
+        &self,
+        role: Role,
+        wanted: GgmlType,
+        quantization: Quantization,
+    ) -> Result<GgmlType, SizingError> {
+        if wanted.holds(self.row) {
+            return Ok(wanted);
+        }
+        let substitute = wanted.substitute();
+        match if role == Role::Output {
+            substitute.and(Some(GgmlType::Q8_0))
+        } else {
+            substitute
+        } {
+            Some(substitute) if substitute.holds(self.row) => Ok(substitute),
+            Some(_) => Ok(GgmlType::F16),
+            None => Err(SizingError::Row {
+                quantization,
+                row: self.row,
+                block: wanted.block_values(),
+            }),
+        }
+    }
+}
+
+/// Memory of all tensors of a validated model.
+///
+/// File metadata (a few MiB of vocabulary) is not part of it: it never reaches the GPU.
+pub(super) fn weights(a: &Architecture, quantization: Quantization) -> Result<Bytes, SizingError> {
+    let mixture = quantization.mixture();
+    let (hidden, vocab) = (u64::from(a.hidden), u64::from(a.vocab));
+    let mut around = vec![
+        Tensor::vector(hidden),
+        Tensor::matrix(Role::Output, hidden, vocab),
+    ];
+    if !a.tied_embeddings {
+        around.push(Tensor::matrix(Role::Embedding, hidden, vocab));
+    }
+    let layer = a.family.layer(a);
+
+    let place = |layer| Place {
+        layer,
+        layers: a.layers,
+        heads_per_kv_head: a.heads_per_kv_head(),
+    };
+    let around = around.iter().map(|tensor| (tensor, place(0)));
+    let inside = (0..a.layers).flat_map(|index| layer.iter().map(move |tensor| (tensor, place(index))));
+    around
+        .chain(inside)
+        .try_fold(Bytes::default(), |sum, (tensor, place)| {
+            sum.plus(tensor.bytes(&mixture, &place)?, "weights")
+        })
+}

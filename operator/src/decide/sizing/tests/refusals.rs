@@ -1,0 +1,129 @@
+//! What is refused, and whether the message says what to change.
+
+use super::super::{Architecture, KvCacheType, Quantization, Request, SizingError, estimate, preset};
+use super::architecture;
+
+fn error(change: impl FnOnce(&mut Architecture), alter: impl FnOnce(&mut Request<'_>)) -> SizingError {
+    let mut architecture = architecture("llama-3.2-1b");
+    change(&mut architecture);
+    let mut request = Request::new(&architecture, Quantization::Q4_K_M, 4096);
+    alter(&mut request);
+    estimate(&request).unwrap_err()
+}
+
+#[test]
+fn zeros() {
+    type Change = fn(&mut Architecture);
+    let fields: [(&str, Change); 8] = [
+        ("layers", |a| a.layers = 0),
+        ("hidden", |a| a.hidden = 0),
+        ("ffn", |a| a.ffn = 0),
+        ("heads", |a| a.heads = 0),
+        ("kvHeads", |a| a.kv_heads = 0),
+        ("headDim", |a| a.head_dim = 0),
+        ("vocab", |a| a.vocab = 0),
+        ("contextWindow", |a| a.context_window = 0),
+    ];
+    for (field, change) in fields {
+        assert_eq!(error(change, |_| ()), SizingError::Zero { field });
+    }
+    assert_eq!(
+        error(|_| (), |r| r.context_tokens = 0),
+        SizingError::Zero { field: "maxTokens" }
+    );
+    assert_eq!(
+        error(|_| (), |r| r.parallel_sequences = 0),
+        SizingError::Zero {
+            field: "parallelSequences"
+        }
+    );
+    assert_eq!(
+        error(|_| (), |r| r.ubatch_tokens = 0),
+        SizingError::Zero {
+            field: "ubatchTokens"
+        }
+    );
+}
+
+#[test]
+fn more_than_any_model_has_or_the_engine_takes() {
+    let layers = error(|a| a.layers = u32::MAX, |_| ());
+    assert_eq!(
+        layers.to_string(),
+        "layers is 4294967295; it must be at most 4096"
+    );
+    let slots = error(|_| (), |r| r.parallel_sequences = 257);
+    assert_eq!(
+        slots.to_string(),
+        "parallelSequences is 257; it must be at most 256"
+    );
+    let heads = error(|a| a.kv_heads = 5, |_| ());
+    assert_eq!(
+        heads.to_string(),
+        "heads is 32, which is not a multiple of kvHeads (5)"
+    );
+}
+
+#[test]
+fn quantized_cache_of_odd_heads() {
+    let message = error(|a| a.head_dim = 80, |r| r.kv = KvCacheType::Q8_0).to_string();
+    assert!(
+        message.contains("blocks of 32 values, which do not divide headDim 80; use F16"),
+        "{message}"
+    );
+}
+
+#[test]
+fn quantization_of_odd_rows() {
+    let message = error(|a| a.hidden = 100, |r| r.quantization = Quantization::Q4_0).to_string();
+    assert_eq!(
+        message,
+        "Q4_0 cannot store rows of 100 values (not a multiple of 32); use F16"
+    );
+}
+
+#[test]
+fn more_tokens_than_the_engine_can_count() {
+    for (context_tokens, parallel_sequences) in [(u32::MAX, 1), (1 << 24, 128)] {
+        let refused = error(
+            |_| (),
+            |r| {
+                r.context_tokens = context_tokens;
+                r.parallel_sequences = parallel_sequences;
+            },
+        );
+        assert!(matches!(refused, SizingError::ContextTooLong { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn unknown_names_list_what_there_is() {
+    let unknown = preset("Llama-3.2-3").unwrap_err();
+    assert_eq!(unknown.nearest[0], "llama-3.2-3b");
+    assert!(
+        unknown
+            .to_string()
+            .starts_with("preset \"Llama-3.2-3\" is unknown; the nearest are llama-3.2-3b, ")
+    );
+    assert_eq!(preset("mistral-7b").unwrap_err().nearest[0], "mistral-7b-v0.3");
+
+    let message = "Q4_K_X".parse::<Quantization>().unwrap_err().to_string();
+    assert!(
+        message.starts_with("quantization \"Q4_K_X\" is unknown; use one of F32, BF16, F16, Q8_0"),
+        "{message}"
+    );
+    let message = "fp8".parse::<KvCacheType>().unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "KV cache type \"fp8\" is unknown; use one of F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0"
+    );
+}
+
+#[test]
+fn names_are_read_whatever_their_case() {
+    for quantization in Quantization::ALL {
+        assert_eq!(quantization.to_string().to_lowercase().parse(), Ok(*quantization));
+    }
+    assert_eq!("q8_0".parse(), Ok(KvCacheType::Q8_0));
+    assert_eq!(preset("LLAMA-3.2-1B").unwrap().name, "llama-3.2-1b");
+}
