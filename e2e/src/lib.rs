@@ -1,1 +1,9 @@
-//! Flotilla.
+//! Does Flotilla work for real: the test bed (a multi-node Kubernetes on one machine), the images that run on
+//! it, and what the tests and the demo share.
+
+pub mod bed;
+pub mod command;
+pub mod error;
+pub mod images;
+pub mod oci;
+pub mod progress;

@@ -1,0 +1,44 @@
+//! The bed: a real Kubernetes with three GPU-labelled nodes on one Debian machine, without a container engine.
+//!
+//! Control plane, DNS and registry run on the host and listen on a bridge's address; each node is a network
+//! namespace with its own containerd, kubelet and kube-proxy. Everything lies below one folder, in one cgroup
+//! and on one bridge, so that taking the bed down can find all of it even after a crash.
+
+mod apt;
+mod cgroup;
+mod containerd;
+mod control_plane;
+mod dns;
+mod down;
+mod environment;
+
+mod etcd;
+mod gpu;
+mod kubeconfig;
+mod kubectl;
+mod kubelet;
+mod lock;
+mod network;
+mod node;
+mod paths;
+mod pki;
+mod ports;
+mod preflight;
+mod process;
+mod registry;
+mod status;
+mod tools;
+mod up;
+mod wait;
+
+pub use apt::install as install_packages;
+pub use down::down;
+pub use environment::environment;
+pub use gpu::advertise;
+pub use kubectl::kubectl;
+pub use node::{Gpu, NODES, Node};
+pub use paths::{Paths, repository};
+pub use registry::ADDRESS as REGISTRY;
+pub use status::{Health, health};
+pub use tools::build_all as build_tools;
+pub use up::{Outcome, up};

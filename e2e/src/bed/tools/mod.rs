@@ -1,0 +1,85 @@
+//! The Go programs of the bed: which there are, where they lie, and whether they are built.
+
+mod build;
+mod table;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::paths::{Paths, repository};
+use crate::error::{FileContext, Result};
+use table::{MODULES, Module};
+
+/// The path of a program, whether it is built or not.
+///
+/// # Errors
+/// If the module's files cannot be read.
+pub(super) fn program(paths: &Paths, name: &str) -> Result<PathBuf> {
+    let module = MODULES.iter().find(|module| module.programs().any(|program| program == name));
+    let folder = module.map(|module| folder(paths, module)).transpose()?.unwrap_or_default();
+    Ok(folder.join(name))
+}
+
+/// The folders that hold the programs, for `PATH`.
+///
+/// # Errors
+/// If a module's files cannot be read.
+pub fn folders(paths: &Paths) -> Result<Vec<PathBuf>> {
+    MODULES.iter().map(|module| folder(paths, module)).collect()
+}
+
+/// Builds what the cache lacks and shows the progress.
+///
+/// # Errors
+/// If Go fails; the error carries what it printed.
+pub fn build_all(paths: &Paths) -> Result<()> {
+    for module in MODULES {
+        let folder = folder(paths, module)?;
+        if !is_complete(module, &folder) {
+            build::module(module, &source(module), &folder)?;
+        }
+    }
+    prune(paths)
+}
+
+fn is_complete(module: &Module, folder: &Path) -> bool {
+    module.programs().all(|program| folder.join(program).is_file())
+}
+
+fn source(module: &Module) -> PathBuf {
+    repository().join("e2e/tools").join(module.name)
+}
+
+/// The cache folder of a module, keyed by its sources and its build flags.
+fn folder(paths: &Paths, module: &Module) -> Result<PathBuf> {
+    let source = source(module);
+    let mut files: Vec<PathBuf> = fs::read_dir(&source)
+        .context("read", &source)?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "go" || e == "mod" || e == "sum"))
+        .collect();
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(fs::read(&file).context("read", &file)?);
+    }
+    hash.update(module.flags().join(" "));
+    let key: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    Ok(paths.cache.join("tools").join(format!("{}-{key}", module.name)))
+}
+
+/// Removes binaries of older sources.
+fn prune(paths: &Paths) -> Result<()> {
+    let keep = folders(paths)?;
+    let all = paths.cache.join("tools");
+    for entry in fs::read_dir(&all).context("read", &all)?.flatten() {
+        if !keep.contains(&entry.path()) {
+            fs::remove_dir_all(entry.path()).context("remove", entry.path())?;
+        }
+    }
+    Ok(())
+}
