@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{network, node::Node, paths::Paths, process::Daemon, registry, tools, wait};
+use super::{network, node::{NODES, Node}, paths::Paths, process::Daemon, registry, tools, wait};
 use crate::{
     command,
     error::{FileContext, Result},
@@ -60,6 +60,20 @@ pub(super) fn wait_ready(paths: &Paths, node: &Node, daemon: &Daemon) -> Result<
     probe.arg("--address").arg(socket(paths, node)).args(["--connect-timeout=1s", "version"]);
     let socket = socket(paths, node);
     wait::until_ready(daemon, Duration::from_secs(20), || socket.exists() && command::succeeds(&mut probe))
+}
+
+/// Makes every node pull the image again when it is next used. Running containers keep theirs.
+///
+/// # Errors
+/// If the tools' sources cannot be read.
+pub fn forget_image(paths: &Paths, reference: &str) -> Result<()> {
+    for node in NODES {
+        let mut remove = Command::new(tools::program(paths, "ctr")?);
+        remove.arg("--address").arg(socket(paths, node)).args(["--namespace=k8s.io", "images", "remove", reference]);
+        // It is no failure that a node never had it, or that there is no bed.
+        command::succeeds(&mut remove);
+    }
+    Ok(())
 }
 
 fn settings(paths: &Paths, node: &Node) -> String {

@@ -32,6 +32,7 @@ mod up;
 mod wait;
 
 pub use apt::install as install_packages;
+pub use containerd::forget_image;
 pub use down::down;
 pub use environment::environment;
 pub use gpu::advertise;

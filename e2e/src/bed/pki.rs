@@ -44,8 +44,8 @@ pub(super) struct Pki {
     pub(super) kubelet_client: Identity,
     /// The aggregator towards extension servers.
     pub(super) front_proxy_client: Identity,
-    /// Signs `ServiceAccount` tokens.
-    pub(super) service_accounts: PathBuf,
+    /// Signs `ServiceAccount` tokens; its certificate is a bare public key.
+    pub(super) service_accounts: Identity,
 }
 
 impl Pki {
@@ -65,8 +65,13 @@ impl Pki {
         let kubelet_client =
             cluster.client(&folder, "apiserver-kubelet-client", "kube-apiserver", Some("system:masters"))?;
         let front_proxy_client = front_proxy.client(&folder, "front-proxy-client", "front-proxy-client", None)?;
-        let service_accounts = folder.join("service-accounts.key");
-        write_key(&service_accounts, &KeyPair::generate()?)?;
+        let service_accounts = Identity {
+            certificate: folder.join("service-accounts.pub"),
+            key: folder.join("service-accounts.key"),
+        };
+        let key = KeyPair::generate()?;
+        write_key(&service_accounts.key, &key)?;
+        fs::write(&service_accounts.certificate, key.public_key_pem()).context("write", &service_accounts.certificate)?;
         Ok(Self { cluster, front_proxy, api_server, kubelet_client, front_proxy_client, service_accounts })
     }
 }

@@ -119,7 +119,12 @@ impl Entry {
         ];
         let name = self.reference.split(':').next().unwrap_or(self.reference);
         let image = Image::write(&store.layout(name), &config, &layers)?;
-        let pushed = oci::push(&image, &format!("{registry}/{}", self.reference), insecure)?;
+        let reference = format!("{registry}/{}", self.reference);
+        let pushed = oci::push(&image, &reference, insecure)?;
+        if pushed && registry == bed::REGISTRY {
+            // The tag stays the same, so the nodes would go on with what they pulled before.
+            bed::forget_image(paths, &reference)?;
+        }
         let size = layers.iter().map(|layer| layer.size).sum::<u64>() / 1_000_000;
         step.done_with(&format!(" {size} MB, {}", if pushed { "pushed" } else { "unchanged" }));
         Ok(())

@@ -92,8 +92,14 @@ pub(super) fn base(paths: &Paths, store: &Store, names: &[&str]) -> Result<Blob>
 fn download(paths: &Paths, names: &[&str]) -> Result<Vec<Package>> {
     let folder = paths.cache.join("debs");
     fs::create_dir_all(&folder).context("create", &folder)?;
-    let list = list(&folder, names)?;
-    let packages = parse(&list, &folder)?;
+    let packages = parse(&list(names)?, &folder)?;
+    if packages.len() != names.len() {
+        return Err(Error::Machine(format!(
+            "apt-get offers {} of the packages {}; images are made from Debian 12",
+            packages.len(),
+            names.join(" ")
+        )));
+    }
     if packages.iter().any(|package| !package.file.is_file()) {
         command::output(apt_get(&folder).arg("download").args(names))?;
     }
@@ -101,13 +107,15 @@ fn download(paths: &Paths, names: &[&str]) -> Result<Vec<Package>> {
 }
 
 /// A machine that never ran `apt-get update` has no list to look in.
-fn list(folder: &Path, names: &[&str]) -> Result<String> {
-    let mut print = apt_get(folder);
+fn list(names: &[&str]) -> Result<String> {
+    // apt-get leaves out what lies in its working folder already.
+    let empty = tempfile::tempdir().context("create", std::env::temp_dir())?;
+    let mut print = apt_get(empty.path());
     print.args(["--print-uris", "download"]).args(names);
     match command::output(&mut print) {
         Ok(list) if !list.trim().is_empty() => Ok(list),
         _ => {
-            command::output(apt_get(folder).arg("update"))?;
+            command::output(apt_get(empty.path()).arg("update"))?;
             command::output(&mut print)
         }
     }
@@ -154,7 +162,8 @@ fn certificates(deb: &Path) -> Result<Vec<(PathBuf, String)>> {
         for entry in tar::Archive::new(stream).entries().context("read", deb)? {
             let mut entry = entry.context("read", deb)?;
             let path = entry.path().context("read", deb)?.into_owned();
-            if path.extension().is_some_and(|extension| extension == "crt") {
+            // The documentation has an example that is no certificate.
+            if path.starts_with("./usr/share/ca-certificates") && path.extension().is_some_and(|extension| extension == "crt") {
                 let mut text = String::new();
                 entry.read_to_string(&mut text).context("read", deb)?;
                 found.push((path, text));

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Changes when the way layers are written changes, so that old ones are not taken for new ones.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// The folder `oci` of the cache.
 #[derive(Debug)]

@@ -37,6 +37,11 @@ pub fn folders(paths: &Paths) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// If Go fails; the error carries what it printed.
 pub fn build_all(paths: &Paths) -> Result<()> {
+    let tools = paths.cache.join("tools");
+    fs::create_dir_all(&tools).context("create", &tools)?;
+    // Two builds would remove each other's unfinished folders. The second waits for the first, then finds its work.
+    let lock = fs::File::create(tools.join("lock")).context("create", &tools)?;
+    lock.lock().context("lock", &tools)?;
     for module in MODULES {
         let folder = folder(paths, module)?;
         if !is_complete(module, &folder) {
@@ -77,7 +82,7 @@ fn prune(paths: &Paths) -> Result<()> {
     let keep = folders(paths)?;
     let all = paths.cache.join("tools");
     for entry in fs::read_dir(&all).context("read", &all)?.flatten() {
-        if !keep.contains(&entry.path()) {
+        if entry.path().is_dir() && !keep.contains(&entry.path()) {
             fs::remove_dir_all(entry.path()).context("remove", entry.path())?;
         }
     }

@@ -1,0 +1,71 @@
+# `make help` lists the targets. Everything that is built lies in a cache outside the work tree, so a fresh clone
+# is warm.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export FLOTILLA_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flotilla
+TARGETS := $(FLOTILLA_CACHE)/target
+export CARGO_TARGET_DIR ?= $(TARGETS)/$(shell sha256sum Cargo.lock | cut -c1-12)
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+BED := cargo run --quiet --release --locked --package flotilla-e2e --bin flotilla-bed --
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: prune ## Show the main job for real. KUBECONFIG=FILE uses a cluster of yours instead of the bed.
+	cargo run --quiet --release --locked --package flotilla-e2e --bin flotilla-demo -- \
+	  $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG))
+
+.PHONY: test
+test: prune lint test-unit test-e2e ## Run every check and every test (root: it makes a bed and removes it).
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no bed.
+	cargo test --locked --workspace --exclude flotilla-e2e
+	cargo test --locked --package flotilla-e2e --lib --bins
+
+# A bed that was up before is left up.
+.PHONY: test-e2e
+test-e2e: ## Run the tests that need the bed.
+	if ! $(BED) status > /dev/null 2>&1; then trap '$(BED) down' EXIT; fi
+	$(BED) up
+	$(BED) images
+	cargo test --locked --package flotilla-e2e --test '*'
+
+.PHONY: bed-up
+bed-up: ## Bring up a real Kubernetes with three GPU-labelled nodes on this machine (root).
+	$(BED) up
+
+.PHONY: bed-down
+bed-down: ## Remove it without a trace.
+	$(BED) down
+
+.PHONY: images
+images: prune ## Build the images and push them: REGISTRY=HOST/PREFIX, ONLY=name,name.
+	@[[ -n "$(REGISTRY)" ]] || { echo "say where to push: make images REGISTRY=registry.example.com/team"; exit 2; }
+	$(BED) images --registry $(REGISTRY) $(if $(ONLY),--only $(ONLY))
+
+.PHONY: lint
+lint: $(CARGO_DENY) ## Check formatting, clippy, licences and sources of dependencies.
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	$(CARGO_DENY) --locked --offline check licenses bans sources
+
+.PHONY: bench
+bench: ## Measure the hot paths.
+	cargo bench --locked --package flotilla-router
+
+$(CARGO_DENY):
+	cargo install --locked --quiet --root $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION) \
+	  cargo-deny@$(CARGO_DENY_VERSION)
+
+# Build folders of other lock files: the one used last is kept for switching back, older ones go.
+.PHONY: prune
+prune:
+	@mkdir -p $(CARGO_TARGET_DIR) && touch $(CARGO_TARGET_DIR)
+	@ls -dt $(TARGETS)/*/ 2> /dev/null | tail -n +3 | xargs --no-run-if-empty rm -rf
