@@ -1,1 +1,18 @@
-//! Flotilla.
+//! The operator: how objects become pods and router config.
+//!
+//! Pure decisions live in [`decide`], in the `build` and `compile` modules and in [`conditions`]; everything
+//! that talks to the API server is a thin step around them.
+
+pub mod conditions;
+pub mod decide;
+pub mod fleet;
+pub mod kube_ext;
+pub mod lease;
+pub mod metrics;
+pub mod model_deployment;
+pub mod options;
+pub mod push;
+pub mod routing_policy;
+pub mod run;
+pub mod tls;
+pub mod webhook;

@@ -85,6 +85,8 @@ pub enum ModelFamily {
     Llama,
     /// Qwen 2 and 2.5.
     Qwen2,
+    /// Qwen 3.
+    Qwen3,
     /// Phi-3.
     Phi3,
 }
@@ -152,6 +154,5 @@ macro_rules! quantizations {
 
 quantizations!(
     F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q5_K_S, Q5_1, Q5_0, Q4_K_M, Q4_K_S, Q4_1, Q4_0, IQ4_NL, IQ4_XS,
-    Q3_K_L, Q3_K_M, Q3_K_S, IQ3_M, IQ3_S, IQ3_XS, IQ3_XXS, Q2_K, Q2_K_S, IQ2_M, IQ2_S, IQ2_XS, IQ2_XXS,
-    IQ1_M, IQ1_S
+    Q3_K_L, Q3_K_M, Q3_K_S, IQ3_M, IQ3_S, IQ3_XS, IQ3_XXS, Q2_K, IQ2_M, IQ2_S, IQ2_XS, IQ2_XXS, IQ1_M, IQ1_S
 );

@@ -16,6 +16,9 @@ pub struct RoutingPolicyStatus {
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// The base URL of the gateway's Service, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// The routers that serve this policy.
     #[serde(default)]
     pub routers: RouterCounts,

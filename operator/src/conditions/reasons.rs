@@ -1,0 +1,90 @@
+//! Every reason that a condition or an event can have. docs/conditions.md explains each; a test compares.
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Why a condition has its status, in one word.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Reason { $($(#[$doc])* $name),+ }
+
+        impl Reason {
+            /// The word itself.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+        }
+
+        /// All reasons, for the documentation's test.
+        pub const fn documented() -> &'static [Reason] {
+            &[$(Reason::$name),+]
+        }
+    };
+}
+
+reasons!(
+    /// The spec can be carried out.
+    Accepted,
+    /// The spec contradicts itself or names something that does not exist.
+    InvalidSpec,
+    /// `spec.model.preset` is not in the catalogue.
+    UnknownPreset,
+    /// A child's name is taken by an object of somebody else.
+    NameTaken,
+    /// An older policy of the namespace claims one of the model names.
+    Conflicted,
+    /// There is a card that fits.
+    Fits,
+    /// No card of the cluster is large enough.
+    NoFit,
+    /// No node offers GPUs whose memory can be read.
+    NoGPUNodes,
+    /// The engine has loaded the model.
+    Loaded,
+    /// No replica is asked for.
+    ScaledToZero,
+    /// Pods are on their way.
+    Starting,
+    /// Pods wait for a node.
+    Unschedulable,
+    /// The engine's image cannot be pulled.
+    EngineImagePullFailed,
+    /// The image that holds the model cannot be pulled or mounted.
+    ModelPullFailed,
+    /// The model file is not where the source says.
+    ModelFileNotFound,
+    /// The model file is damaged or of a kind that the engine does not read.
+    ModelFileInvalid,
+    /// The engine was killed for memory.
+    OutOfMemory,
+    /// The engine ends by itself again and again.
+    CrashLooping,
+    /// As many replicas serve as were asked for.
+    Serving,
+    /// Fewer replicas serve than were asked for.
+    Progressing,
+    /// Every backend exists and has its key.
+    Resolved,
+    /// A backend names no `ModelDeployment` of the namespace.
+    ModelDeploymentNotFound,
+    /// A backend's Secret does not exist.
+    SecretNotFound,
+    /// A backend's Secret lacks the key, or its value is no HTTP header value.
+    SecretKeyInvalid,
+    /// A backend's Secret is being read.
+    SecretLoading,
+    /// A fleet backend has no ready replica.
+    NoReadyReplicas,
+    /// Every connected router follows the policy.
+    Programmed,
+    /// Routers have yet to acknowledge the policy.
+    Pending,
+    /// A router refused the policy.
+    Rejected,
+    /// No router that serves the policy is connected.
+    NoRouters,
+    /// Nothing is left to do.
+    UpToDate,
+    /// Nothing stands in the way.
+    NotStalled,
+    /// The API server refused or failed a write; it is tried again.
+    ApplyFailed,
+);

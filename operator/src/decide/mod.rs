@@ -1,0 +1,4 @@
+//! What to do, given what is: values in, a value and its reason out. No client, no clock.
+
+pub mod placement;
+pub mod sizing;

@@ -1,0 +1,161 @@
+//! Compiles all policies whenever something they are made of changes, and publishes the catalog.
+
+use super::{Catalog, Entry, FleetBackend, SecretState, Secrets, Stores, Trigger, Verdict};
+use crate::routing_policy::ObjectKey;
+use crate::routing_policy::compile::{Lookup, compile};
+use crate::routing_policy::conflict::conflicts;
+use flotilla_crds::RoutingPolicy;
+use flotilla_crds::router_config::Endpoint;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// How long the first catalog waits for the Secrets that policies name. A router that connects to a restarted
+/// operator keeps what it has until then, instead of losing a backend whose key was not read yet.
+const FIRST_SECRETS: Duration = Duration::from_secs(5);
+
+/// The catalog as others see it; none before the first is complete.
+pub type CatalogReceiver = watch::Receiver<Option<Arc<Catalog>>>;
+
+/// Owns the catalog.
+pub struct Index {
+    stores: Arc<Stores>,
+    secrets: Secrets,
+    dirty: Arc<Notify>,
+    catalog: watch::Sender<Option<Arc<Catalog>>>,
+    triggers: Trigger<kube::core::DeserializeGuard<RoutingPolicy>>,
+}
+
+impl Index {
+    /// An index that recompiles when `dirty` is notified and has each changed policy reconciled.
+    pub fn new(
+        stores: Arc<Stores>,
+        secrets: Secrets,
+        dirty: Arc<Notify>,
+        triggers: Trigger<kube::core::DeserializeGuard<RoutingPolicy>>,
+    ) -> (Self, CatalogReceiver) {
+        let (catalog, receiver) = watch::channel(None);
+        (
+            Self {
+                stores,
+                secrets,
+                dirty,
+                catalog,
+                triggers,
+            },
+            receiver,
+        )
+    }
+
+    /// Runs until it is dropped. The caches must be complete.
+    pub async fn run(mut self) {
+        let first = async {
+            while self.watch_secrets() {
+                self.dirty.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(FIRST_SECRETS, first).await;
+        loop {
+            let changed = self.refresh();
+            for key in changed {
+                self.triggers.send(&key.namespace, &key.name).await;
+            }
+            self.dirty.notified().await;
+        }
+    }
+
+    /// Watches the Secrets that policies name; true while one of them was not read yet.
+    fn watch_secrets(&mut self) -> bool {
+        let wanted = named_secrets(&self.stores.policies());
+        self.secrets.watch_only(&wanted);
+        wanted
+            .iter()
+            .any(|key| self.secrets.get(key) == SecretState::Loading)
+    }
+
+    fn refresh(&mut self) -> Vec<ObjectKey> {
+        self.watch_secrets();
+        let policies = self.stores.policies();
+        let endpoints = self.stores.endpoints();
+        let mut lost = conflicts(&policies);
+        let alive = policies
+            .iter()
+            .filter(|p| p.metadata.deletion_timestamp.is_none());
+        let entries = alive.map(|policy| {
+            let key = ObjectKey::of(policy.as_ref());
+            let verdict = match lost.remove(&key) {
+                Some(conflict) => Verdict::Conflicted(conflict),
+                None => Verdict::Compiled(compile(
+                    policy,
+                    &View {
+                        index: self,
+                        namespace: &key.namespace,
+                        endpoints: &endpoints,
+                    },
+                )),
+            };
+            Entry {
+                generation: policy.metadata.generation,
+                selector: policy.spec.attach.as_ref().map(|attach| attach.selector.clone()),
+                gateway: policy.spec.gateway.is_some(),
+                verdict,
+                key,
+            }
+        });
+        let before = self.catalog.borrow().clone();
+        let (catalog, changed) = Catalog::build(
+            entries.collect(),
+            before.as_deref().unwrap_or(&Catalog::default()),
+        );
+        if before.is_none() || !changed.is_empty() {
+            self.catalog.send_replace(Some(Arc::new(catalog)));
+        }
+        changed
+    }
+}
+
+fn named_secrets(policies: &[Arc<RoutingPolicy>]) -> BTreeSet<ObjectKey> {
+    let of = |policy: &Arc<RoutingPolicy>| {
+        let namespace = policy.metadata.namespace.clone().unwrap_or_default();
+        let references = policy
+            .spec
+            .backends
+            .iter()
+            .filter_map(|b| b.external.as_ref()?.credentials_ref.as_ref());
+        let key = |name: &String| ObjectKey {
+            namespace: namespace.clone(),
+            name: name.clone(),
+        };
+        references
+            .map(|reference| key(&reference.name))
+            .collect::<Vec<_>>()
+    };
+    policies.iter().flat_map(of).collect()
+}
+
+/// What one policy sees: its own namespace.
+struct View<'a> {
+    index: &'a Index,
+    namespace: &'a str,
+    endpoints: &'a BTreeMap<ObjectKey, Vec<Endpoint>>,
+}
+
+impl View<'_> {
+    fn key(&self, name: &str) -> ObjectKey {
+        ObjectKey {
+            namespace: self.namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+impl Lookup for View<'_> {
+    fn fleet(&self, name: &str) -> Option<FleetBackend> {
+        self.index.stores.fleet_backend(&self.key(name), self.endpoints)
+    }
+
+    fn secret(&self, name: &str) -> SecretState {
+        self.index.secrets.get(&self.key(name))
+    }
+}

@@ -1,0 +1,14 @@
+//! What the cluster looks like: watches feed caches, caches feed the catalog of compiled policies.
+//! Every replica keeps all of it; none of it writes.
+
+mod catalog;
+mod index;
+mod secrets;
+mod stores;
+mod triggers;
+
+pub use catalog::{Catalog, Entry, Verdict};
+pub use index::{CatalogReceiver, Index};
+pub use secrets::{SecretState, Secrets};
+pub use stores::{FleetBackend, Stores};
+pub use triggers::{Trigger, Triggers, trigger};

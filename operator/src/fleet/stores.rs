@@ -1,0 +1,159 @@
+//! Caches of watched objects, and what is read from them.
+
+use crate::decide::placement::Inventory;
+use crate::model_deployment::need::DEFAULT_MAX_TOKENS;
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::model_deployment::EngineType;
+use flotilla_crds::router_config::Endpoint;
+use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::{ObjectRef, Store};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Every cache of the operator.
+#[derive(Clone)]
+pub struct Stores {
+    /// All `ModelDeployment`s.
+    pub model_deployments: Store<DeserializeGuard<ModelDeployment>>,
+    /// All `RoutingPolicy`s.
+    pub routing_policies: Store<DeserializeGuard<RoutingPolicy>>,
+    /// Pods that Flotilla made.
+    pub pods: Store<Pod>,
+    /// All nodes.
+    pub nodes: Store<Node>,
+    /// Endpoints of the Services that Flotilla made.
+    pub endpoint_slices: Store<EndpointSlice>,
+}
+
+/// The fleet's side of one `ModelDeployment`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetBackend {
+    /// The name that the engine serves the model under.
+    pub model: String,
+    /// Ready replicas, sorted.
+    pub endpoints: Vec<Endpoint>,
+    /// Tokens that one request may hold.
+    pub context_window: Option<u32>,
+}
+
+impl Stores {
+    /// The GPU nodes.
+    pub fn inventory(&self) -> Inventory {
+        let nodes = self.nodes.state();
+        Inventory::from_nodes(nodes.iter().map(AsRef::as_ref))
+    }
+
+    /// All readable policies.
+    pub fn policies(&self) -> Vec<Arc<RoutingPolicy>> {
+        self.routing_policies
+            .state()
+            .iter()
+            .filter_map(|guard| guard.0.as_ref().ok().map(|p| Arc::new(p.clone())))
+            .collect()
+    }
+
+    /// Ready endpoints of every `ModelDeployment`, sorted.
+    pub fn endpoints(&self) -> BTreeMap<ObjectKey, Vec<Endpoint>> {
+        let mut all: BTreeMap<ObjectKey, Vec<Endpoint>> = BTreeMap::new();
+        for slice in self.endpoint_slices.state() {
+            let Some(name) = slice
+                .metadata
+                .labels
+                .as_ref()
+                .and_then(|l| l.get(labels::MODEL_DEPLOYMENT))
+            else {
+                continue;
+            };
+            let namespace = slice.metadata.namespace.clone().unwrap_or_default();
+            let entry = all
+                .entry(ObjectKey {
+                    namespace,
+                    name: name.clone(),
+                })
+                .or_default();
+            entry.extend(ready_endpoints(&slice));
+        }
+        for endpoints in all.values_mut() {
+            endpoints.sort();
+            endpoints.dedup();
+        }
+        all
+    }
+
+    /// The fleet's side of a `ModelDeployment`, if there is one.
+    pub fn fleet_backend(
+        &self,
+        key: &ObjectKey,
+        endpoints: &BTreeMap<ObjectKey, Vec<Endpoint>>,
+    ) -> Option<FleetBackend> {
+        let guard = self
+            .model_deployments
+            .get(&ObjectRef::new(&key.name).within(&key.namespace))?;
+        let object = guard.0.as_ref().ok()?;
+        let sized = object.spec.engine.engine_type == EngineType::LlamaCpp;
+        let max_tokens = object
+            .spec
+            .context
+            .and_then(|c| c.max_tokens)
+            .unwrap_or(DEFAULT_MAX_TOKENS);
+        Some(FleetBackend {
+            model: object.served_name().to_owned(),
+            endpoints: endpoints.get(key).cloned().unwrap_or_default(),
+            context_window: sized.then_some(max_tokens),
+        })
+    }
+}
+
+fn ready_endpoints(slice: &EndpointSlice) -> Vec<Endpoint> {
+    let Some(port) = slice
+        .ports
+        .as_deref()
+        .unwrap_or_default()
+        .iter()
+        .find_map(|p| p.port)
+    else {
+        return Vec::new();
+    };
+    let serves = |endpoint: &&k8s_openapi::api::discovery::v1::Endpoint| {
+        endpoint.conditions.as_ref().and_then(|c| c.ready).unwrap_or(true)
+    };
+    let host = |address: &String| {
+        if address.contains(':') {
+            format!("[{address}]:{port}")
+        } else {
+            format!("{address}:{port}")
+        }
+    };
+    slice
+        .endpoints
+        .iter()
+        .filter(serves)
+        .filter_map(|endpoint| endpoint.addresses.first())
+        .map(|address| Endpoint {
+            address: host(address),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ready_endpoints_count_and_ipv6_gets_brackets() {
+        let slice: EndpointSlice = serde_json::from_value(serde_json::json!({
+            "addressType": "IPv4", "metadata": {}, "ports": [{"port": 8080}],
+            "endpoints": [
+                {"addresses": ["10.0.0.1"], "conditions": {"ready": true}},
+                {"addresses": ["10.0.0.2"], "conditions": {"ready": false}},
+                {"addresses": ["fd00::1"]},
+            ]
+        }))
+        .unwrap();
+        let found: Vec<_> = ready_endpoints(&slice).into_iter().map(|e| e.address).collect();
+        assert_eq!(found, ["10.0.0.1:8080", "[fd00::1]:8080"]);
+    }
+}

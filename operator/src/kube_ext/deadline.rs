@@ -1,0 +1,62 @@
+//! No call to the API server waits for ever.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long one call may take.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Why a call brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The API server answered with an error, or could not be reached.
+    #[error("{action}: {source}")]
+    Failed {
+        /// What was tried.
+        action: String,
+        /// What came back.
+        source: Box<kube::Error>,
+    },
+    /// No answer in time.
+    #[error("{action}: the API server did not answer within {} s", CALL_DEADLINE.as_secs())]
+    TimedOut {
+        /// What was tried.
+        action: String,
+    },
+}
+
+impl CallError {
+    /// Whether the API server said that there is no such object.
+    pub fn is_not_found(&self) -> bool {
+        self.has_code(404)
+    }
+
+    /// Whether somebody else wrote the object in between, or made it first.
+    pub fn is_conflict(&self) -> bool {
+        self.has_code(409)
+    }
+
+    fn has_code(&self, wanted: u16) -> bool {
+        match self {
+            Self::Failed { source, .. } => {
+                matches!(source.as_ref(), kube::Error::Api(status) if status.code == wanted)
+            }
+            Self::TimedOut { .. } => false,
+        }
+    }
+}
+
+/// Runs one call with [`CALL_DEADLINE`]; `action` completes the sentence "could not …".
+pub async fn within<T>(
+    action: impl FnOnce() -> String,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, CallError> {
+    match tokio::time::timeout(CALL_DEADLINE, call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(CallError::Failed {
+            action: action(),
+            source: Box::new(source),
+        }),
+        Err(_) => Err(CallError::TimedOut { action: action() }),
+    }
+}

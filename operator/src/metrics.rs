@@ -1,0 +1,94 @@
+//! The operator's own metrics.
+
+use prometheus::{
+    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+use std::time::Instant;
+
+/// All metrics; clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    reconciles: IntCounterVec,
+    duration: HistogramVec,
+    routers: IntGauge,
+    leader: IntGauge,
+}
+
+impl Metrics {
+    /// Registers every metric in a registry of its own.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let reconciles = IntCounterVec::new(
+            Opts::new(
+                "flotilla_operator_reconciles_total",
+                "Reconciles by kind and outcome.",
+            ),
+            &["kind", "outcome"],
+        )?;
+        let duration = HistogramVec::new(
+            HistogramOpts::new(
+                "flotilla_operator_reconcile_duration_seconds",
+                "Time of one reconcile.",
+            )
+            .buckets(vec![0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0]),
+            &["kind"],
+        )?;
+        let routers = IntGauge::new(
+            "flotilla_operator_routers_connected",
+            "Routers connected to this replica.",
+        )?;
+        let leader = IntGauge::new("flotilla_operator_leader", "1 on the replica that writes.")?;
+        registry.register(Box::new(reconciles.clone()))?;
+        registry.register(Box::new(duration.clone()))?;
+        registry.register(Box::new(routers.clone()))?;
+        registry.register(Box::new(leader.clone()))?;
+        Ok(Self {
+            registry,
+            reconciles,
+            duration,
+            routers,
+            leader,
+        })
+    }
+
+    /// Starts to time one reconcile.
+    pub fn reconcile(&self, kind: &'static str) -> ReconcileTimer<'_> {
+        ReconcileTimer {
+            metrics: self,
+            kind,
+            start: Instant::now(),
+        }
+    }
+
+    /// The exposition, with gauges set to these values.
+    pub fn text(&self, routers: usize, leader: bool) -> Result<String, prometheus::Error> {
+        self.routers.set(i64::try_from(routers).unwrap_or(i64::MAX));
+        self.leader.set(i64::from(leader));
+        let mut buffer = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut buffer)?;
+        Ok(String::from_utf8_lossy(&buffer).into_owned())
+    }
+}
+
+/// Times one reconcile.
+pub struct ReconcileTimer<'a> {
+    metrics: &'a Metrics,
+    kind: &'static str,
+    start: Instant,
+}
+
+impl ReconcileTimer<'_> {
+    /// The reconcile has ended.
+    pub fn done(self, ok: bool) {
+        let outcome = if ok { "success" } else { "error" };
+        self.metrics
+            .reconciles
+            .with_label_values(&[self.kind, outcome])
+            .inc();
+        self.metrics
+            .duration
+            .with_label_values(&[self.kind])
+            .observe(self.start.elapsed().as_secs_f64());
+    }
+}

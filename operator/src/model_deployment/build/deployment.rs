@@ -1,0 +1,179 @@
+//! The Deployment: one GPU a pod, on a node whose card is large enough.
+
+use super::{affinity::affinity, child_labels, child_meta, engine::launch, selector, template};
+use crate::model_deployment::failure::ENGINE_CONTAINER;
+use crate::model_deployment::source::MOUNT_PATH;
+use crate::model_deployment::validate::Valid;
+use flotilla_crds::labels;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, Lifecycle, LifecycleHandler,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecurityContext, SleepAction, Toleration, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::collections::BTreeMap;
+
+/// How long a model may take to load: 30 minutes at one probe a second.
+const STARTUP_PROBES: i32 = 1800;
+/// Given to the engine after its drain to end by itself.
+const STOP_SECONDS: i64 = 15;
+const MODEL_VOLUME: &str = "model";
+
+pub(super) fn deployment(valid: &Valid<'_>) -> Deployment {
+    let mut metadata = child_meta(valid);
+    let template = pod_template(valid);
+    metadata.annotations = Some(template::annotations(valid));
+    Deployment {
+        metadata,
+        spec: Some(DeploymentSpec {
+            replicas: Some(valid.object.spec.replicas),
+            selector: LabelSelector {
+                match_labels: Some(selector(valid.name)),
+                ..LabelSelector::default()
+            },
+            // Without a free GPU a surge pod would wait for ever: let one old pod go for it.
+            strategy: Some(DeploymentStrategy {
+                type_: Some("RollingUpdate".to_owned()),
+                rolling_update: Some(RollingUpdateDeployment {
+                    max_surge: Some(IntOrString::Int(1)),
+                    max_unavailable: Some(IntOrString::Int(1)),
+                }),
+            }),
+            revision_history_limit: Some(3),
+            template,
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+fn pod_template(valid: &Valid<'_>) -> PodTemplateSpec {
+    let placement = valid.object.spec.placement.clone().unwrap_or_default();
+    let drain_seconds = i64::try_from(valid.drain.as_secs()).unwrap_or(i64::MAX - STOP_SECONDS);
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(child_labels(valid.name)),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(PodSpec {
+            containers: vec![container(valid, drain_seconds)],
+            volumes: valid
+                .source
+                .as_ref()
+                .map(|source| vec![source.volume(MODEL_VOLUME)]),
+            affinity: Some(affinity(valid.need.required_mib)),
+            node_selector: (!placement.node_selector.is_empty()).then_some(placement.node_selector),
+            tolerations: Some(tolerations(placement.tolerations)),
+            priority_class_name: placement.priority_class_name,
+            termination_grace_period_seconds: Some(drain_seconds + STOP_SECONDS),
+            // An engine has no business with the API server, nor with other Services' names in its environment.
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            security_context: Some(PodSecurityContext {
+                run_as_non_root: Some(true),
+                run_as_user: Some(65_532),
+                run_as_group: Some(65_532),
+                fs_group: Some(65_532),
+                seccomp_profile: Some(SeccompProfile {
+                    type_: "RuntimeDefault".to_owned(),
+                    ..SeccompProfile::default()
+                }),
+                ..PodSecurityContext::default()
+            }),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+fn container(valid: &Valid<'_>, drain_seconds: i64) -> Container {
+    let launch = launch(valid);
+    let probe = |period_seconds, failure_threshold| Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(launch.health_path.clone()),
+            port: IntOrString::String("http".to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(5),
+        failure_threshold: Some(failure_threshold),
+        ..Probe::default()
+    };
+    let env = &valid.object.spec.engine.env;
+    let quantity = |value: &str| Quantity(value.to_owned());
+    Container {
+        name: ENGINE_CONTAINER.to_owned(),
+        image: Some(valid.image.to_owned()),
+        command: launch.command.clone(),
+        args: Some(launch.args.clone()),
+        env: (!env.is_empty()).then(|| {
+            env.iter()
+                .map(|var| EnvVar {
+                    name: var.name.clone(),
+                    value: Some(var.value.clone()),
+                    ..EnvVar::default()
+                })
+                .collect()
+        }),
+        ports: Some(vec![ContainerPort {
+            name: Some("http".to_owned()),
+            container_port: launch.port,
+            ..ContainerPort::default()
+        }]),
+        resources: Some(ResourceRequirements {
+            requests: Some(BTreeMap::from([("cpu".to_owned(), quantity("100m"))])),
+            limits: Some(BTreeMap::from([(labels::GPU_RESOURCE.to_owned(), quantity("1"))])),
+            ..ResourceRequirements::default()
+        }),
+        startup_probe: Some(probe(1, STARTUP_PROBES)),
+        readiness_probe: Some(probe(2, 3)),
+        liveness_probe: Some(probe(10, 6)),
+        lifecycle: Some(Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                sleep: Some(SleepAction {
+                    seconds: drain_seconds,
+                }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
+        // The end of an engine's log becomes the reason in the conditions.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        volume_mounts: valid.source.as_ref().map(|_| {
+            vec![VolumeMount {
+                name: MODEL_VOLUME.to_owned(),
+                mount_path: MOUNT_PATH.to_owned(),
+                read_only: Some(true),
+                ..VolumeMount::default()
+            }]
+        }),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".to_owned()]),
+                ..Capabilities::default()
+            }),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}
+
+/// GPU nodes are commonly tainted with the resource's name.
+fn tolerations(given: Vec<flotilla_crds::model_deployment::Toleration>) -> Vec<Toleration> {
+    let gpu = Toleration {
+        key: Some(labels::GPU_RESOURCE.to_owned()),
+        operator: Some("Exists".to_owned()),
+        ..Toleration::default()
+    };
+    let given = given.into_iter().map(|t| Toleration {
+        key: t.key,
+        operator: t.operator,
+        value: t.value,
+        effect: t.effect,
+        ..Toleration::default()
+    });
+    std::iter::once(gpu).chain(given).collect()
+}

@@ -1,0 +1,69 @@
+//! What differs from engine to engine: command, arguments, port and health path. A new engine is a new arm here.
+
+use crate::model_deployment::need::Limits;
+use crate::model_deployment::validate::Valid;
+use flotilla_crds::model_deployment::EngineType;
+
+/// The port of llama-server, and of Custom engines that name none.
+const DEFAULT_PORT: i32 = 8080;
+
+/// How to start an engine and how to tell that it serves.
+pub(super) struct Launch {
+    pub(super) command: Option<Vec<String>>,
+    pub(super) args: Vec<String>,
+    pub(super) port: i32,
+    pub(super) health_path: String,
+}
+
+pub(super) fn launch(valid: &Valid<'_>) -> Launch {
+    let engine = &valid.object.spec.engine;
+    match engine.engine_type {
+        EngineType::LlamaCpp => Launch {
+            command: None,
+            args: llama_cpp_args(valid),
+            port: DEFAULT_PORT,
+            health_path: "/health".to_owned(),
+        },
+        EngineType::Custom => Launch {
+            command: (!engine.command.is_empty()).then(|| engine.command.clone()),
+            args: engine.args.clone(),
+            port: engine.port.unwrap_or(DEFAULT_PORT),
+            health_path: engine.health_path.clone().unwrap_or_else(|| "/health".to_owned()),
+        },
+    }
+}
+
+/// llama-server's flags. They bind the estimate: context, slots, KV type and batch are what was summed up.
+fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
+    let mut args: Vec<String> = Vec::with_capacity(32);
+    let mut flag = |name: &str, value: &str| args.extend([name.to_owned(), value.to_owned()]);
+    if let Some(source) = &valid.source {
+        flag("--model", &source.path());
+    }
+    flag("--alias", valid.object.served_name());
+    if let Some(Limits {
+        max_tokens: _,
+        parallel_sequences,
+        context_tokens,
+        kv_cache_type,
+        ubatch_tokens,
+    }) = valid.need.limits
+    {
+        let kv = format!("{kv_cache_type:?}").to_ascii_lowercase();
+        flag("--ctx-size", &context_tokens.to_string());
+        flag("--parallel", &parallel_sequences.to_string());
+        flag("--cache-type-k", &kv);
+        flag("--cache-type-v", &kv);
+        flag("--ubatch-size", &ubatch_tokens.to_string());
+    }
+    flag("--n-gpu-layers", "999");
+    // The estimate's compute term assumes it, and a quantized V cache needs it.
+    flag("--flash-attn", "on");
+    // llama-server's prompt cache takes up to 8 GiB of host memory by default, which nobody planned for.
+    flag("--cache-ram", "0");
+    flag("--host", "0.0.0.0");
+    flag("--port", &DEFAULT_PORT.to_string());
+    args.push("--metrics".to_owned());
+    args.extend(valid.object.spec.engine.args.iter().cloned());
+    args
+}

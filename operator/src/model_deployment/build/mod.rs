@@ -1,0 +1,70 @@
+//! The children of a `ModelDeployment`, as pure data.
+
+mod affinity;
+mod deployment;
+mod engine;
+mod service;
+mod template;
+
+pub use template::keep_template_if_unchanged;
+
+use super::validate::Valid;
+use flotilla_crds::labels;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource as _;
+use std::collections::BTreeMap;
+
+/// Children as they should be.
+#[derive(Debug)]
+pub struct Prepared;
+
+/// Children as the API server echoed them.
+#[derive(Debug)]
+pub struct Applied;
+
+/// All children of one object. The marker tells prepared from applied.
+#[derive(Debug)]
+pub struct Children<State> {
+    /// The address of the replicas.
+    pub service: Service,
+    /// The replicas.
+    pub deployment: Deployment,
+    /// Prepared or applied.
+    pub state: State,
+}
+
+/// Renders the full set of children.
+pub fn build(valid: &Valid<'_>) -> Children<Prepared> {
+    Children {
+        service: service::service(valid),
+        deployment: deployment::deployment(valid),
+        state: Prepared,
+    }
+}
+
+/// The labels that select the pods of an object.
+pub fn selector(name: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(labels::MODEL_DEPLOYMENT.to_owned(), name.to_owned())])
+}
+
+fn child_labels(name: &str) -> BTreeMap<String, String> {
+    let mut all = selector(name);
+    all.insert(labels::MANAGED_BY.to_owned(), labels::MANAGER.to_owned());
+    all.insert(labels::COMPONENT.to_owned(), "engine".to_owned());
+    all
+}
+
+fn child_meta(valid: &Valid<'_>) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(valid.name.to_owned()),
+        namespace: Some(valid.namespace.to_owned()),
+        labels: Some(child_labels(valid.name)),
+        owner_references: valid.object.controller_owner_ref(&()).map(|owner| vec![owner]),
+        ..ObjectMeta::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! Everything a reconcile reads, read in one place.
+
+use super::failure::PodFacts;
+use crate::decide::placement::Inventory;
+use crate::fleet::Stores;
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::labels;
+use k8s_openapi::api::core::v1::Pod;
+
+/// What the cluster looks like to one `ModelDeployment`.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// All GPU nodes.
+    pub inventory: Inventory,
+    /// Its engine pods, oldest first.
+    pub pods: Vec<PodFacts>,
+}
+
+/// Reads the caches; no call to the API server.
+pub fn dereference(stores: &Stores, key: &ObjectKey) -> Observed {
+    let belongs = |pod: &Pod| {
+        pod.metadata.namespace.as_deref() == Some(&key.namespace)
+            && pod
+                .metadata
+                .labels
+                .as_ref()
+                .and_then(|l| l.get(labels::MODEL_DEPLOYMENT))
+                == Some(&key.name)
+    };
+    let mut pods: Vec<_> = stores
+        .pods
+        .state()
+        .iter()
+        .filter(|pod| belongs(pod))
+        .map(|pod| PodFacts::of(pod))
+        .collect();
+    pods.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+    Observed {
+        inventory: stores.inventory(),
+        pods,
+    }
+}

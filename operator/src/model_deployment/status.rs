@@ -1,0 +1,279 @@
+//! The status of a `ModelDeployment`: pure, from what was observed.
+
+use super::build::{Applied, Children, selector};
+use super::dereference::Observed;
+use super::failure::PodFacts;
+use super::need::{Need, alternatives};
+use super::validate::Invalid;
+use crate::conditions::{Conditions, Reason, Verdict, types};
+use crate::decide::placement::{Fits, find_fits};
+use crate::kube_ext::{ApplyError, mib};
+use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::{GpuFit, MemoryStatus, ModelDeploymentStatus, PlacementStatus};
+use jiff::Timestamp;
+
+/// How many alternatives a `NoFit` message lists.
+const ALTERNATIVES: usize = 3;
+
+/// How far a reconcile came.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// The spec cannot be carried out.
+    Invalid(&'a Invalid),
+    /// The children could not be written.
+    NotApplied(&'a Need, &'a ApplyError),
+    /// The children are written.
+    Applied(&'a Need, &'a Children<Applied>),
+    /// The need is known and the children are about to be written.
+    Planned(&'a Need),
+}
+
+/// The parts of Ready.
+struct Parts {
+    accepted: Verdict,
+    placeable: Verdict,
+    loaded: Verdict,
+    available: Verdict,
+}
+
+/// Computes the status.
+pub fn status(
+    object: &ModelDeployment,
+    observed: &Observed,
+    outcome: &Outcome<'_>,
+    now: Timestamp,
+) -> ModelDeploymentStatus {
+    let before = object.status.clone().unwrap_or_default();
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let need = match outcome {
+        Outcome::Invalid(_) => None,
+        Outcome::NotApplied(need, _) | Outcome::Applied(need, _) | Outcome::Planned(need) => Some(*need),
+    };
+    let selector_labels = object
+        .spec
+        .placement
+        .as_ref()
+        .map(|p| p.node_selector.clone())
+        .unwrap_or_default();
+    let fits = need.map(|need| find_fits(&observed.inventory, need.required_mib, &selector_labels));
+    let (replicas, ready_replicas) = counts(outcome, &observed.pods);
+    let parts = parts(object, observed, outcome, fits.as_ref(), ready_replicas);
+    let (ready, reconciling, stalled) = summary(&parts);
+    let conditions = Conditions {
+        before: &before.conditions,
+        generation: object.metadata.generation,
+        now,
+    }
+    .build(&[
+        (types::READY, &ready),
+        (types::RECONCILING, &reconciling),
+        (types::STALLED, &stalled),
+        (types::ACCEPTED, &parts.accepted),
+        (types::PLACEABLE, &parts.placeable),
+        (types::MODEL_LOADED, &parts.loaded),
+        (types::AVAILABLE, &parts.available),
+    ]);
+    ModelDeploymentStatus {
+        observed_generation: object.metadata.generation,
+        conditions,
+        replicas,
+        ready_replicas,
+        selector: Some(
+            selector(name)
+                .iter()
+                .map(|(k, v)| format!("{k}={v}"))
+                .collect::<Vec<_>>()
+                .join(","),
+        ),
+        served_name: Some(object.served_name().to_owned()),
+        endpoint: Some(format!("http://{name}.{namespace}.svc/v1")),
+        memory: need.map(memory),
+        placement: fits.as_ref().map(placement),
+    }
+}
+
+fn counts(outcome: &Outcome<'_>, pods: &[PodFacts]) -> (i32, i32) {
+    let count = |wanted: &dyn Fn(&&PodFacts) -> bool| {
+        i32::try_from(pods.iter().filter(wanted).count()).unwrap_or(i32::MAX)
+    };
+    match outcome {
+        Outcome::Applied(_, children) => {
+            let status = children.deployment.status.as_ref();
+            let (replicas, ready) = (
+                status.and_then(|s| s.replicas),
+                status.and_then(|s| s.ready_replicas),
+            );
+            (replicas.unwrap_or(0), ready.unwrap_or(0))
+        }
+        _ => (
+            count(&|pod| !pod.terminating),
+            count(&|pod| pod.ready && !pod.terminating),
+        ),
+    }
+}
+
+fn memory(need: &Need) -> MemoryStatus {
+    let term = |name: &str| {
+        let terms = need.estimate.as_ref()?.terms();
+        terms
+            .iter()
+            .find(|(term, _)| *term == name)
+            .map(|(_, bytes)| mib(bytes.mib()))
+    };
+    MemoryStatus {
+        weights: term("weights"),
+        kv_cache: term("kvCache"),
+        compute: term("compute"),
+        runtime: term("runtime"),
+        total: mib(need.total_mib),
+        required: mib(need.required_mib),
+    }
+}
+
+fn placement(fits: &Fits) -> PlacementStatus {
+    let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    PlacementStatus {
+        fits: fits
+            .products
+            .iter()
+            .map(|p| GpuFit {
+                product: p.product.clone(),
+                memory: mib(p.memory_mib),
+                nodes: count(p.nodes),
+                gpus: count(p.gpus),
+            })
+            .collect(),
+        message: fits.to_string(),
+    }
+}
+
+fn parts(
+    object: &ModelDeployment,
+    observed: &Observed,
+    outcome: &Outcome<'_>,
+    fits: Option<&Fits>,
+    ready: i32,
+) -> Parts {
+    let pending = || Verdict::unknown(Reason::Progressing, "the spec was not carried out yet");
+    let accepted = match outcome {
+        Outcome::Invalid(invalid) => Verdict::no(reason_of(invalid), invalid.to_string()),
+        Outcome::NotApplied(_, error @ ApplyError::NotOurs { .. }) => {
+            Verdict::no(Reason::NameTaken, error.to_string())
+        }
+        Outcome::NotApplied(..) | Outcome::Applied(..) | Outcome::Planned(_) => {
+            Verdict::yes(Reason::Accepted, "the spec can be carried out")
+        }
+    };
+    let placeable = fits.map_or_else(pending, |fits| placeable(object, fits));
+    let loaded = if fits.is_none() {
+        pending()
+    } else {
+        loaded(object, &observed.pods, ready)
+    };
+    let desired = object.spec.replicas;
+    let available = match outcome {
+        Outcome::Applied(..) if desired == 0 => Verdict::yes(Reason::ScaledToZero, "no replica is asked for"),
+        Outcome::Applied(..) if ready >= desired => {
+            Verdict::yes(Reason::Serving, format!("{ready} of {desired} replicas serve"))
+        }
+        Outcome::NotApplied(_, error) => Verdict::unknown(Reason::ApplyFailed, error.to_string()),
+        _ => Verdict::no(
+            Reason::Progressing,
+            format!("{ready} of {desired} replicas serve"),
+        ),
+    };
+    Parts {
+        accepted,
+        placeable,
+        loaded,
+        available,
+    }
+}
+
+fn reason_of(invalid: &Invalid) -> Reason {
+    match invalid {
+        Invalid::Need(super::need::NeedError::UnknownPreset(_)) => Reason::UnknownPreset,
+        _ => Reason::InvalidSpec,
+    }
+}
+
+fn placeable(object: &ModelDeployment, fits: &Fits) -> Verdict {
+    if fits.any() {
+        return Verdict::yes(
+            Reason::Fits,
+            format!("needs {} MiB a GPU; fits {fits}", fits.required_mib),
+        );
+    }
+    let Some((_, largest_mib)) = &fits.largest else {
+        let unreadable = fits.unreadable;
+        let message = format!(
+            "needs {} MiB a GPU, and no node that spec.placement.nodeSelector allows offers nvidia.com/gpu with a readable nvidia.com/gpu.memory label ({unreadable} with an unreadable one): install GPU feature discovery or label the nodes",
+            fits.required_mib
+        );
+        return Verdict::no(Reason::NoGPUNodes, message);
+    };
+    let options: Vec<_> = alternatives(&object.spec, *largest_mib)
+        .iter()
+        .take(ALTERNATIVES)
+        .map(ToString::to_string)
+        .collect();
+    let advice = if options.is_empty() {
+        "add a larger GPU or choose a smaller model".to_owned()
+    } else {
+        format!("it would fit with {}", options.join(", or with "))
+    };
+    Verdict::no(Reason::NoFit, format!("{fits}; {advice}"))
+}
+
+fn loaded(object: &ModelDeployment, pods: &[PodFacts], ready: i32) -> Verdict {
+    if object.spec.replicas == 0 {
+        return Verdict::unknown(Reason::ScaledToZero, "no replica is asked for");
+    }
+    // The newest pod shows what the present spec does; an older one may still serve during a rollout.
+    let problem = pods
+        .iter()
+        .rev()
+        .filter(|pod| !pod.terminating)
+        .find_map(|pod| pod.problem.as_ref().map(|p| (pod, p)));
+    match problem {
+        Some((pod, problem)) => Verdict::no(problem.reason, format!("pod {}: {}", pod.name, problem.message)),
+        None if ready > 0 => Verdict::yes(Reason::Loaded, "the engine has loaded the model"),
+        None => Verdict::unknown(Reason::Starting, "replicas are starting"),
+    }
+}
+
+/// Ready, Reconciling and Stalled from the parts: the first part that fails, in the order of cause and effect, says why.
+fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
+    let Parts {
+        accepted,
+        placeable,
+        loaded,
+        available,
+    } = parts;
+    let blocking = [accepted, placeable, loaded]
+        .into_iter()
+        .find(|v| v.status == Some(false));
+    let moving = || Verdict::no(Reason::NotStalled, "");
+    match blocking {
+        Some(cause) => (
+            Verdict::no(cause.reason, cause.message.clone()),
+            Verdict::no(cause.reason, "waits for a change"),
+            Verdict::yes(cause.reason, cause.message.clone()),
+        ),
+        None if available.holds() => (
+            Verdict::yes(available.reason, available.message.clone()),
+            Verdict::no(Reason::UpToDate, ""),
+            moving(),
+        ),
+        None => {
+            let cause = if loaded.holds() { available } else { loaded };
+            let message = format!("{}; {}", available.message, cause.message);
+            (
+                Verdict::no(cause.reason, message.clone()),
+                Verdict::yes(cause.reason, message),
+                moving(),
+            )
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! From a spec that the API server took to one that cannot be wrong.
+
+use super::need::{Need, NeedError, need};
+use super::source::{Source, SourceError};
+use crate::options::EngineImages;
+use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::EngineType;
+use std::time::Duration;
+
+/// How long a stopping replica serves on, unless the spec says otherwise.
+const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
+
+/// A `ModelDeployment` with everything resolved that does not need the cluster.
+#[derive(Debug, Clone)]
+pub struct Valid<'a> {
+    /// The object.
+    pub object: &'a ModelDeployment,
+    /// The object's name.
+    pub name: &'a str,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its uid.
+    pub uid: &'a str,
+    /// The file to load; none for engines that bring their own.
+    pub source: Option<Source>,
+    /// The engine's image.
+    pub image: &'a str,
+    /// What one replica needs.
+    pub need: Need,
+    /// How long a stopping replica serves on.
+    pub drain: Duration,
+}
+
+/// What a person has to change.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    /// The memory cannot be told.
+    #[error(transparent)]
+    Need(#[from] NeedError),
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A required field is missing; the API server's rules normally refuse this.
+    #[error("{0}")]
+    Missing(&'static str),
+}
+
+/// Resolves the spec.
+pub fn validate<'a>(object: &'a ModelDeployment, images: &'a EngineImages) -> Result<Valid<'a>, Invalid> {
+    let spec = &object.spec;
+    let source = spec.model.source.as_deref().map(Source::parse).transpose()?;
+    let image = match (&spec.engine.image, spec.engine.engine_type) {
+        (Some(image), _) => image,
+        (None, EngineType::LlamaCpp) => &images.llama_cpp,
+        (None, EngineType::Custom) => {
+            return Err(Invalid::Missing(
+                "engine Custom has no default image: set spec.engine.image",
+            ));
+        }
+    };
+    if source.is_none() && spec.engine.engine_type == EngineType::LlamaCpp {
+        return Err(Invalid::Missing(
+            "engine LlamaCpp loads a model file: set spec.model.source",
+        ));
+    }
+    let identity = |field: &'a Option<String>| {
+        field
+            .as_deref()
+            .ok_or(Invalid::Missing("the object has no identity yet"))
+    };
+    let drain = spec.rollout.as_ref().and_then(|r| r.drain_timeout.as_deref());
+    Ok(Valid {
+        object,
+        name: identity(&object.metadata.name)?,
+        namespace: identity(&object.metadata.namespace)?,
+        uid: identity(&object.metadata.uid)?,
+        source,
+        image,
+        need: need(spec)?,
+        drain: drain.and_then(parse_duration).unwrap_or(DEFAULT_DRAIN),
+    })
+}
+
+/// Reads a Go duration; its form was checked by the API server.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    text.parse::<kube::core::Duration>()
+        .ok()
+        .filter(|d| !d.is_negative())
+        .map(Duration::from)
+}

@@ -1,0 +1,104 @@
+//! What the operator is told at its start.
+
+use clap::{Parser, ValueEnum};
+use std::net::SocketAddr;
+
+/// Images used where a spec names none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineImages {
+    /// llama.cpp's server.
+    pub llama_cpp: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Runs an organisation's small language models on its own GPUs and configures the routers that split traffic
+/// between them and external APIs.
+///
+/// The operator runs in the cluster, installed by the chart; by hand, against the cluster of your kubeconfig:
+///
+///   flotilla-operator --namespace flotilla --router-image REGISTRY/flotilla/router:TAG
+#[derive(Debug, Clone, Parser)]
+#[command(version, about, long_about = None, verbatim_doc_comment)]
+pub struct Options {
+    /// The namespace of the operator's own lease, certificate and Service.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "flotilla")]
+    pub namespace: String,
+
+    /// This replica's name in the lease and in events.
+    #[arg(long, env = "POD_NAME", default_value = "flotilla-operator")]
+    pub pod_name: String,
+
+    /// The Service under which routers and the API server reach this operator.
+    #[arg(long, env = "FLOTILLA_SERVICE", default_value = "flotilla-operator")]
+    pub service: String,
+
+    /// The MutatingWebhookConfiguration that gets this operator's certificate authority.
+    #[arg(long, env = "FLOTILLA_WEBHOOK", default_value = "flotilla-operator")]
+    pub webhook: String,
+
+    /// The image of sidecars and gateways.
+    #[arg(long, env = "FLOTILLA_ROUTER_IMAGE")]
+    pub router_image: String,
+
+    /// The image of engine type LlamaCpp where a spec names none.
+    #[arg(
+        long,
+        env = "FLOTILLA_LLAMA_CPP_IMAGE",
+        default_value = "ghcr.io/ggml-org/llama.cpp:server-cuda"
+    )]
+    pub llama_cpp_image: String,
+
+    /// Where router streams and the webhook are served, with TLS.
+    #[arg(long, env = "FLOTILLA_HTTPS_LISTEN", default_value = "0.0.0.0:9443")]
+    pub https_listen: SocketAddr,
+
+    /// Where /healthz, /readyz and /metrics are served, without TLS.
+    #[arg(long, env = "FLOTILLA_ADMIN_LISTEN", default_value = "0.0.0.0:8080")]
+    pub admin_listen: SocketAddr,
+
+    /// How many objects of a kind are reconciled at once.
+    #[arg(long, env = "FLOTILLA_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+
+    /// How log lines look. RUST_LOG sets what is logged.
+    #[arg(long, env = "FLOTILLA_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Print a completion script for this shell and exit.
+    #[arg(long, value_name = "SHELL")]
+    pub completions: Option<clap_complete::Shell>,
+}
+
+impl Options {
+    /// Images used where a spec names none.
+    pub fn images(&self) -> EngineImages {
+        EngineImages {
+            llama_cpp: self.llama_cpp_image.clone(),
+        }
+    }
+
+    /// The DNS names of the operator's Service; the first is the one that routers use.
+    pub fn service_names(&self) -> Vec<String> {
+        let (service, namespace) = (&self.service, &self.namespace);
+        vec![
+            format!("{service}.{namespace}.svc"),
+            format!("{service}.{namespace}.svc.cluster.local"),
+        ]
+    }
+
+    /// The base URL of router streams.
+    pub fn operator_url(&self) -> String {
+        format!("https://{}:{}", self.service_names()[0], SERVICE_PORT)
+    }
+}
+
+/// The port of the operator's Service.
+const SERVICE_PORT: u16 = 443;

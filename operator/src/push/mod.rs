@@ -1,0 +1,11 @@
+//! Router streams: config down, acknowledgements and usage up.
+
+mod auth;
+mod registry;
+mod server;
+mod session;
+
+pub use auth::{AuthError, Authenticator, RouterIdentity};
+pub use registry::{Registry, RouterState, Totals};
+pub use server::{HttpsError, serve};
+pub use session::{State, stream};

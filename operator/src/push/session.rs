@@ -1,0 +1,241 @@
+//! One router's stream, from its first byte to its last.
+
+use super::{AuthError, Authenticator, Registry, RouterIdentity};
+use crate::fleet::{Catalog, CatalogReceiver, Entry, Trigger, Verdict};
+use crate::routing_policy::ObjectKey;
+use axum::body::{Body, BodyDataStream};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use flotilla_crds::RoutingPolicy;
+use flotilla_crds::router_config::{OperatorMessage, RouterConfig, RouterMessage};
+use futures::StreamExt as _;
+use http::{HeaderMap, StatusCode, header};
+use kube::core::DeserializeGuard;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Between two pings; routers take three missing ones for a dead stream.
+const PING: Duration = Duration::from_secs(10);
+/// After this a router has to prove again who it is. Its token lives as long.
+const LONGEST_SESSION: Duration = Duration::from_secs(3600);
+/// A router that says nothing for so long is gone: it answers every ping's config with an acknowledgement or usage,
+/// and TCP tells of the rest.
+const LONGEST_LINE: usize = 1 << 20;
+/// Messages on their way to one router; a slow one is waited for, by its own task only.
+const QUEUE: usize = 4;
+/// How long one message may wait for a router that does not read.
+const SEND_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the stream endpoint works with.
+#[derive(Clone)]
+pub struct State {
+    /// Finds out who connects.
+    pub authenticator: Authenticator,
+    /// All policies.
+    pub catalog: CatalogReceiver,
+    /// All connected routers.
+    pub registry: Arc<Registry>,
+    /// Has policies reconciled whose routers said something.
+    pub triggers: Trigger<DeserializeGuard<RoutingPolicy>>,
+    /// Ends all sessions.
+    pub shutdown: CancellationToken,
+}
+
+/// Takes a router's stream.
+pub async fn stream(
+    axum::extract::State(state): axum::extract::State<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let authorization = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let identity = match state.authenticator.identify(authorization).await {
+        Ok(identity) => identity,
+        Err(error) => {
+            let status = match error {
+                AuthError::Call(_) => StatusCode::SERVICE_UNAVAILABLE,
+                AuthError::NoToken | AuthError::Invalid(_) | AuthError::NotBound => StatusCode::UNAUTHORIZED,
+            };
+            tracing::warn!(%error, "a router was refused");
+            return (status, error.to_string()).into_response();
+        }
+    };
+    let (sender, mut receiver) = mpsc::channel::<Result<Bytes, Infallible>>(QUEUE);
+    // The task ends with the router's stream, with the session's lifetime, or with the operator.
+    tokio::spawn(Session::run(state, identity, body.into_data_stream(), sender));
+    let down = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+    (
+        [(header::CONTENT_TYPE, "application/x-ndjson")],
+        Body::from_stream(down),
+    )
+        .into_response()
+}
+
+struct Session {
+    id: u64,
+    identity: RouterIdentity,
+    state: State,
+    sender: mpsc::Sender<Result<Bytes, Infallible>>,
+    sent: Vec<Arc<Entry>>,
+    sent_any: bool,
+}
+
+/// Why a session ends early.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("the router closed the stream")]
+    Closed,
+    #[error("the router does not read")]
+    Stuck,
+    #[error("the router sent a line of more than {LONGEST_LINE} bytes")]
+    LineTooLong,
+    #[error("the router sent what is no message: {0}")]
+    Malformed(serde_json::Error),
+    #[error("the stream broke: {0}")]
+    Broken(axum::Error),
+}
+
+impl Session {
+    async fn run(
+        state: State,
+        identity: RouterIdentity,
+        up: BodyDataStream,
+        sender: mpsc::Sender<Result<Bytes, Infallible>>,
+    ) {
+        let pod = format!("{}/{}", identity.namespace, identity.pod);
+        let id = state.registry.connect(pod.clone());
+        let shutdown = state.shutdown.clone();
+        let mut session = Self {
+            id,
+            identity,
+            state,
+            sender,
+            sent: Vec::new(),
+            sent_any: false,
+        };
+        tracing::info!(router = %pod, "router connected");
+        tokio::select! {
+            ended = session.serve(up) => tracing::info!(router = %pod, reason = %ended, "router disconnected"),
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(LONGEST_SESSION) => tracing::info!(router = %pod, "router has to authenticate again"),
+        }
+        let served = session.state.registry.disconnect(id);
+        session.touch(served).await;
+    }
+
+    async fn serve(&mut self, mut up: BodyDataStream) -> Ended {
+        let mut catalog = self.state.catalog.clone();
+        catalog.mark_changed();
+        let mut ping = tokio::time::interval(PING);
+        let mut buffer = BytesMut::new();
+        loop {
+            let step = tokio::select! {
+                changed = catalog.changed() => match changed {
+                    Ok(()) => {
+                        let present = catalog.borrow_and_update().clone();
+                        match present { Some(present) => self.push(&present).await, None => Ok(()) }
+                    }
+                    Err(_) => Err(Ended::Closed),
+                },
+                chunk = up.next() => match chunk {
+                    Some(Ok(chunk)) => { buffer.extend_from_slice(&chunk); self.take_lines(&mut buffer).await }
+                    Some(Err(error)) => Err(Ended::Broken(error)),
+                    None => Err(Ended::Closed),
+                },
+                _ = ping.tick() => self.send(&OperatorMessage::Ping).await,
+            };
+            if let Err(ended) = step {
+                return ended;
+            }
+        }
+    }
+
+    /// Sends the config if this router's part of the catalog changed.
+    async fn push(&mut self, catalog: &Catalog) -> Result<(), Ended> {
+        let attached = catalog.attached_to(&self.identity.namespace, &self.identity.labels);
+        let same = attached.len() == self.sent.len()
+            && attached.iter().zip(&self.sent).all(|(a, b)| Arc::ptr_eq(a, b));
+        if same && self.sent_any {
+            return Ok(());
+        }
+        let policies = attached.iter().filter_map(|entry| match &entry.verdict {
+            Verdict::Compiled(compiled) => Some(compiled.policy.clone()),
+            Verdict::Conflicted(_) => None,
+        });
+        let config = RouterConfig::new(policies.collect());
+        let revision = config.revision.clone();
+        let mut touched: Vec<ObjectKey> = self.sent.iter().map(|entry| entry.key.clone()).collect();
+        self.sent.clone_from(&attached);
+        self.sent_any = true;
+        touched.extend(self.state.registry.update(self.id, |router| {
+            router.sent = attached;
+            router.sent_revision = revision;
+        }));
+        self.send(&OperatorMessage::Config { config }).await?;
+        self.touch(touched).await;
+        Ok(())
+    }
+
+    async fn send(&self, message: &OperatorMessage) -> Result<(), Ended> {
+        let mut line = serde_json::to_vec(message).map_err(Ended::Malformed)?;
+        line.push(b'\n');
+        match tokio::time::timeout(SEND_DEADLINE, self.sender.send(Ok(line.into()))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Ended::Closed),
+            Err(_) => Err(Ended::Stuck),
+        }
+    }
+
+    async fn take_lines(&self, buffer: &mut BytesMut) -> Result<(), Ended> {
+        while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+            let line = buffer.split_to(end + 1);
+            self.take(serde_json::from_slice(&line).map_err(Ended::Malformed)?)
+                .await;
+        }
+        if buffer.len() > LONGEST_LINE {
+            Err(Ended::LineTooLong)
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn take(&self, message: RouterMessage) {
+        let served = match message {
+            RouterMessage::Hello {
+                router_version,
+                revision,
+            } => {
+                tracing::debug!(router = %self.identity.pod, %router_version, %revision, "hello");
+                return;
+            }
+            RouterMessage::Ack { revision } => self
+                .state
+                .registry
+                .update(self.id, |router| router.acked_revision = revision),
+            RouterMessage::Refuse { revision, message } => {
+                tracing::warn!(router = %self.identity.pod, %revision, %message, "a router refused its config");
+                self.state
+                    .registry
+                    .update(self.id, |router| router.refused = Some((revision, message)))
+            }
+            // Status follows at the pace of the usage ticker, not of every report.
+            RouterMessage::Usage { backends } => {
+                self.state
+                    .registry
+                    .update(self.id, |router| router.usage = backends);
+                return;
+            }
+        };
+        self.touch(served).await;
+    }
+
+    async fn touch(&self, keys: Vec<ObjectKey>) {
+        for key in keys {
+            self.state.triggers.send(&key.namespace, &key.name).await;
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! A `RoutingPolicy` and what it names become one [`Policy`] for routers. Pure.
+
+use crate::conditions::Reason;
+use crate::fleet::{FleetBackend, SecretState};
+use crate::model_deployment::validate::parse_duration;
+use flotilla_crds::RoutingPolicy;
+use flotilla_crds::router_config::{
+    Backend, BackendTarget, Boundary, Credentials, DEFAULT_CLASS_HEADER, ExternalTarget, FleetTarget, Match,
+    NanoUsd, Policy, Pricing, PromptTokens, Route, Rule, Secret, Sensitivity, Timeouts, WeightedBackend,
+};
+use flotilla_crds::routing_policy::{
+    BackendSpec, BoundarySpec, ExternalSpec, RouteSpec, RuleSpec, SecretKeyRef, TimeoutsSpec,
+};
+use std::time::Duration;
+
+/// What a policy may ask of the cluster.
+pub trait Lookup {
+    /// The fleet's side of a `ModelDeployment` in the policy's namespace.
+    fn fleet(&self, name: &str) -> Option<FleetBackend>;
+    /// A Secret in the policy's namespace.
+    fn secret(&self, name: &str) -> SecretState;
+}
+
+/// A backend's state, for status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendVerdict {
+    /// The backend's name.
+    pub name: String,
+    /// Whether requests can go there.
+    pub healthy: bool,
+    /// Whether what it names exists: a fleet without replicas is resolved and not healthy.
+    pub resolved: bool,
+    /// Why.
+    pub reason: Reason,
+    /// Why, in a sentence; empty when healthy.
+    pub message: String,
+}
+
+/// A compiled policy with the state of its backends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compiled {
+    /// For routers.
+    pub policy: Policy,
+    /// For status, in the order of the spec.
+    pub backends: Vec<BackendVerdict>,
+}
+
+/// Compiles a policy. A backend that cannot be used is part of the result, marked as unavailable: the rest of the
+/// policy works, and no route silently changes its meaning.
+pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
+    let spec = &object.spec;
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let (backends, verdicts) = spec.backends.iter().map(|b| backend(b, lookup)).unzip();
+    let sensitivity = spec.sensitivity.clone().unwrap_or_default();
+    let policy = Policy {
+        name: format!("{namespace}/{name}"),
+        models: spec.models.clone(),
+        backends,
+        rules: spec.rules.iter().map(rule).collect(),
+        default: route(&spec.default),
+        sensitivity: Sensitivity {
+            header: sensitivity
+                .header
+                .unwrap_or_else(|| DEFAULT_CLASS_HEADER.to_owned()),
+            fail_closed: sensitivity.fail_closed.unwrap_or(true),
+        },
+        timeouts: timeouts(spec.timeouts.as_ref()),
+    };
+    Compiled {
+        policy,
+        backends: verdicts,
+    }
+}
+
+fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict) {
+    let (target, state) = match (&spec.model_deployment_ref, &spec.external) {
+        (Some(reference), _) => fleet(&reference.name, lookup),
+        (None, Some(given)) => external(given, lookup),
+        (None, None) => (
+            BackendTarget::Fleet(FleetTarget {
+                model: String::new(),
+                endpoints: Vec::new(),
+                context_window: None,
+            }),
+            Err((Reason::InvalidSpec, "the backend names no target".to_owned())),
+        ),
+    };
+    let (reason, message) = match &state {
+        Ok(()) => (Reason::Resolved, String::new()),
+        Err((reason, message)) => (*reason, message.clone()),
+    };
+    let verdict = BackendVerdict {
+        name: spec.name.clone(),
+        healthy: state.is_ok(),
+        resolved: state.is_ok() || reason == Reason::NoReadyReplicas,
+        reason,
+        message: message.clone(),
+    };
+    // A fleet without replicas says so by its empty list of endpoints.
+    let unavailable = (!verdict.resolved).then_some(message);
+    (
+        Backend {
+            name: spec.name.clone(),
+            unavailable,
+            target,
+        },
+        verdict,
+    )
+}
+
+type State = Result<(), (Reason, String)>;
+
+fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
+    let target = |model: String, endpoints, context_window| {
+        BackendTarget::Fleet(FleetTarget {
+            model,
+            endpoints,
+            context_window,
+        })
+    };
+    match lookup.fleet(name) {
+        None => {
+            let message = format!("there is no ModelDeployment {name} in this namespace");
+            (
+                target(name.to_owned(), Vec::new(), None),
+                Err((Reason::ModelDeploymentNotFound, message)),
+            )
+        }
+        Some(found) => {
+            let state = if found.endpoints.is_empty() {
+                Err((
+                    Reason::NoReadyReplicas,
+                    format!("ModelDeployment {name} has no ready replica"),
+                ))
+            } else {
+                Ok(())
+            };
+            (target(found.model, found.endpoints, found.context_window), state)
+        }
+    }
+}
+
+fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State) {
+    let (credentials, state) = match spec
+        .credentials_ref
+        .as_ref()
+        .map(|reference| key(reference, lookup))
+    {
+        None => (None, Ok(())),
+        Some(Ok(secret)) => (Some(Credentials::ApiKey(secret)), Ok(())),
+        Some(Err(why)) => (None, Err(why)),
+    };
+    let pricing = spec.pricing.as_ref().map(|p| Pricing {
+        input: p.input.clone(),
+        output: p.output.clone(),
+    });
+    let priced = pricing
+        .iter()
+        .flat_map(|p| [&p.input, &p.output])
+        .try_for_each(|price| NanoUsd::parse_usd(price).map(drop));
+    let state = state.and(priced.map_err(|error| (Reason::InvalidSpec, format!("pricing: {error}"))));
+    let target = ExternalTarget {
+        base_url: spec.base_url.clone(),
+        model: spec.model.clone(),
+        credentials,
+        pricing,
+        context_window: spec.context_window,
+    };
+    (BackendTarget::External(target), state)
+}
+
+fn key(reference: &SecretKeyRef, lookup: &impl Lookup) -> Result<Secret, (Reason, String)> {
+    let SecretKeyRef { name, key } = reference;
+    match lookup.secret(name) {
+        SecretState::Loading => Err((Reason::SecretLoading, format!("Secret {name} is being read"))),
+        SecretState::Missing => Err((
+            Reason::SecretNotFound,
+            format!("there is no Secret {name} in this namespace"),
+        )),
+        SecretState::Present(data) => match data.get(key) {
+            None => Err((
+                Reason::SecretKeyInvalid,
+                format!("Secret {name} has no key {key}"),
+            )),
+            Some(value) if usable(value.reveal()) => Ok(Secret::new(value.reveal().trim())),
+            Some(_) => Err((
+                Reason::SecretKeyInvalid,
+                format!(
+                    "key {key} of Secret {name} is empty or has characters that no HTTP header can carry"
+                ),
+            )),
+        },
+    }
+}
+
+/// A final newline is forgiven: `echo key | kubectl create secret … --from-file` leaves one.
+fn usable(key: &str) -> bool {
+    let key = key.trim();
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn rule(spec: &RuleSpec) -> Rule {
+    Rule {
+        name: spec.name.clone(),
+        matches: Match {
+            data_classes: spec.matches.data_classes.clone(),
+            prompt_tokens: spec.matches.prompt_tokens.map(|range| PromptTokens {
+                more_than: range.more_than,
+                at_most: range.at_most,
+            }),
+        },
+        route: route(&spec.route),
+        boundary: match spec.boundary {
+            Some(BoundarySpec::InCluster) => Boundary::InCluster,
+            Some(BoundarySpec::Anywhere) | None => Boundary::Anywhere,
+        },
+    }
+}
+
+fn route(spec: &RouteSpec) -> Route {
+    Route {
+        backends: spec
+            .backends
+            .iter()
+            .map(|b| WeightedBackend {
+                name: b.name.clone(),
+                weight: b.weight.unwrap_or(100),
+            })
+            .collect(),
+        fallback: spec.fallback.clone(),
+    }
+}
+
+fn timeouts(spec: Option<&TimeoutsSpec>) -> Timeouts {
+    let defaults = Timeouts::default();
+    let millis = |given: Option<&String>, default: u64| {
+        let given = given.and_then(|text| parse_duration(text));
+        given.map_or(default, |d: Duration| {
+            u64::try_from(d.as_millis()).unwrap_or(default)
+        })
+    };
+    let field = |of: fn(&TimeoutsSpec) -> Option<&String>| spec.and_then(of);
+    Timeouts {
+        first_token_ms: millis(field(|t| t.first_token.as_ref()), defaults.first_token_ms),
+        idle_ms: millis(field(|t| t.idle.as_ref()), defaults.idle_ms),
+        total_ms: millis(field(|t| t.total.as_ref()), defaults.total_ms),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,124 @@
+use super::*;
+use flotilla_crds::router_config::{Endpoint, RouterConfig};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A small policy with one backend of each kind.
+pub(crate) fn policy(name: &str) -> RoutingPolicy {
+    let yaml = format!(
+        "
+apiVersion: flotilla.dev/v1alpha1
+kind: RoutingPolicy
+metadata: {{name: {name}, namespace: apps}}
+spec:
+  models: [assistant]
+  backends:
+  - {{name: fleet, modelDeploymentRef: {{name: llama}}}}
+  - name: gpt
+    external: {{baseURL: 'https://api.example/v1', model: gpt-4o, credentialsRef: {{name: keys, key: gpt}}, pricing: {{input: '2.50', output: '10.00'}}, contextWindow: 128000}}
+  rules:
+  - {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: fleet}}]}}, boundary: InCluster}}
+  - {{name: long, match: {{promptTokens: {{moreThan: 6000}}}}, route: {{backends: [{{name: gpt}}]}}}}
+  default: {{backends: [{{name: fleet, weight: 95}}, {{name: gpt, weight: 5}}], fallback: [gpt]}}
+  timeouts: {{firstToken: 1m30s}}
+  attach: {{selector: {{matchLabels: {{app: chat}}}}}}
+"
+    );
+    serde_saphyr::from_str(&yaml).unwrap()
+}
+
+#[derive(Default)]
+struct World {
+    fleet: BTreeMap<&'static str, FleetBackend>,
+    secrets: BTreeMap<&'static str, BTreeMap<String, Secret>>,
+}
+
+impl Lookup for World {
+    fn fleet(&self, name: &str) -> Option<FleetBackend> {
+        self.fleet.get(name).cloned()
+    }
+    fn secret(&self, name: &str) -> SecretState {
+        self.secrets.get(name).map_or(SecretState::Missing, |data| {
+            SecretState::Present(Arc::new(data.clone()))
+        })
+    }
+}
+
+fn whole_world() -> World {
+    let endpoints = vec![Endpoint {
+        address: "10.0.0.1:8080".to_owned(),
+    }];
+    World {
+        fleet: BTreeMap::from([(
+            "llama",
+            FleetBackend {
+                model: "llama-3b".to_owned(),
+                endpoints,
+                context_window: Some(8192),
+            },
+        )]),
+        secrets: BTreeMap::from([(
+            "keys",
+            BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]),
+        )]),
+    }
+}
+
+#[test]
+fn a_policy_compiles_to_the_wire_form() {
+    let compiled = compile(&policy("split"), &whole_world());
+    assert!(compiled.backends.iter().all(|b| b.healthy));
+    insta::assert_json_snapshot!("router-config", RouterConfig::new(vec![compiled.policy]));
+}
+
+#[test]
+fn what_is_missing_marks_its_backend_and_leaves_the_rest() {
+    let mut world = whole_world();
+    world.secrets.clear();
+    world.fleet.clear();
+    let compiled = compile(&policy("split"), &world);
+    let reasons: Vec<_> = compiled.backends.iter().map(|b| b.reason).collect();
+    assert_eq!(reasons, [Reason::ModelDeploymentNotFound, Reason::SecretNotFound]);
+    assert!(compiled.policy.backends.iter().all(|b| b.unavailable.is_some()));
+    assert_eq!(
+        compiled.policy.default,
+        compile(&policy("split"), &whole_world()).policy.default
+    );
+}
+
+#[test]
+fn a_fleet_without_replicas_is_resolved_but_not_healthy() {
+    let mut world = whole_world();
+    world.fleet.get_mut("llama").unwrap().endpoints.clear();
+    let fleet = &compile(&policy("split"), &world).backends[0];
+    assert_eq!(
+        (fleet.healthy, fleet.resolved, fleet.reason),
+        (false, true, Reason::NoReadyReplicas)
+    );
+}
+
+#[test]
+fn keys_that_no_header_can_carry_are_refused_without_being_shown() {
+    for bad in ["", " \n", "two words", "naïve", "a\u{7f}"] {
+        let mut world = whole_world();
+        world
+            .secrets
+            .insert("keys", BTreeMap::from([("gpt".to_owned(), Secret::new(bad))]));
+        let verdict = &compile(&policy("split"), &world).backends[1];
+        assert_eq!(verdict.reason, Reason::SecretKeyInvalid, "{bad:?}");
+        assert!(bad.trim().is_empty() || !verdict.message.contains(bad));
+    }
+}
+
+#[test]
+fn a_changed_key_is_a_new_revision() {
+    let revision = |key: &str| {
+        let mut world = whole_world();
+        world
+            .secrets
+            .insert("keys", BTreeMap::from([("gpt".to_owned(), Secret::new(key))]));
+        RouterConfig::new(vec![compile(&policy("split"), &world).policy]).revision
+    };
+    assert_ne!(revision("sk-1"), revision("sk-2"));
+    assert_eq!(revision("sk-1"), revision("sk-1\n"));
+}

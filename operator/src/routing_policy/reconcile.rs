@@ -1,0 +1,210 @@
+//! The driver: names its steps, in order. What routers get is compiled by the index, on every replica; this writes
+//! the gateway and the status.
+
+use super::ObjectKey;
+use super::gateway::{self, Gateway};
+use super::status::{Outcome, status};
+use crate::conditions::{changed_parts, types};
+use crate::fleet::{CatalogReceiver, Entry, Verdict};
+use crate::kube_ext::{ApplyError, CallError, Events, STATUS_FIELD_MANAGER, apply, delete_if_ours, within};
+use crate::lease::Leadership;
+use crate::metrics::Metrics;
+use crate::push::Registry;
+use crate::run::Backoff;
+use crate::webhook::router_container::RouterPod;
+use flotilla_crds::{RoutingPolicy, RoutingPolicyStatus};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use kube::api::{Patch, PatchParams};
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::{Api, Client, Resource as _};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A whole reconcile takes no longer.
+const RECONCILE_DEADLINE: Duration = Duration::from_secs(60);
+/// How often split and spend are written while routers are connected.
+const USAGE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What a reconcile works with.
+pub struct Context {
+    /// Writes children and status.
+    pub client: Client,
+    /// All compiled policies.
+    pub catalog: CatalogReceiver,
+    /// All connected routers.
+    pub registry: Arc<Registry>,
+    /// What a gateway is told.
+    pub router: Arc<RouterPod>,
+    /// Whether this replica may write.
+    pub leadership: Leadership,
+    /// Publishes events.
+    pub events: Events,
+    /// Counts reconciles.
+    pub metrics: Metrics,
+    /// Per-object delays.
+    pub backoff: Backoff,
+}
+
+/// Why a reconcile is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading or writing the gateway failed.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// Writing status failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// It took too long as a whole.
+    #[error("the reconcile took more than {} s", RECONCILE_DEADLINE.as_secs())]
+    TimedOut,
+}
+
+/// Brings one policy's gateway and status to what its spec says.
+pub async fn reconcile(
+    object: Arc<DeserializeGuard<RoutingPolicy>>,
+    ctx: Arc<Context>,
+) -> Result<Action, Error> {
+    if !ctx.leadership.is_leader() {
+        return Ok(Action::await_change());
+    }
+    let object = match &object.0 {
+        Ok(object) if object.metadata.deletion_timestamp.is_none() => object,
+        Ok(_) => return Ok(Action::await_change()),
+        Err(invalid) => {
+            tracing::warn!(name = ?invalid.metadata.name, error = %invalid.error, "unreadable RoutingPolicy is left alone");
+            return Ok(Action::await_change());
+        }
+    };
+    // The index has not seen this generation yet; it has the policy reconciled when it has.
+    let key = ObjectKey::of(object);
+    let entry = ctx
+        .catalog
+        .borrow()
+        .as_ref()
+        .and_then(|catalog| catalog.get(&key));
+    let Some(entry) = entry.filter(|entry| entry.generation == object.metadata.generation) else {
+        return Ok(Action::await_change());
+    };
+    let timer = ctx.metrics.reconcile("RoutingPolicy");
+    let result = tokio::time::timeout(RECONCILE_DEADLINE, steps(object, &entry, &ctx))
+        .await
+        .unwrap_or(Err(Error::TimedOut));
+    timer.done(result.is_ok());
+    if result.is_ok() {
+        ctx.backoff.reset(&backoff_key(&key));
+    }
+    result
+}
+
+async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Result<Action, Error> {
+    let compiled = match &entry.verdict {
+        Verdict::Conflicted(conflict) => {
+            write_status(
+                object,
+                &status(object, &Outcome::Conflicted(conflict), Timestamp::now()),
+                ctx,
+            )
+            .await?;
+            return Ok(Action::await_change());
+        }
+        Verdict::Compiled(compiled) => compiled,
+    };
+    let applied = apply_gateway(object, ctx).await;
+    let totals = ctx.registry.totals(entry);
+    let outcome = Outcome::Published(compiled, &totals, applied.as_ref().copied());
+    write_status(object, &status(object, &outcome, Timestamp::now()), ctx).await?;
+    applied?;
+    Ok(if totals.routers > 0 {
+        Action::requeue(USAGE_INTERVAL)
+    } else {
+        Action::await_change()
+    })
+}
+
+async fn apply_gateway(object: &RoutingPolicy, ctx: &Context) -> Result<(), ApplyError> {
+    let key = ObjectKey::of(object);
+    let name = gateway::gateway_name(&key.name);
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    match gateway::build(object, &ctx.router) {
+        Some(Gateway { service, deployment }) => {
+            apply(&ctx.client, &service).await?;
+            apply(&ctx.client, &deployment).await?;
+        }
+        // Only a policy that once had a gateway says so in its status.
+        None if object
+            .status
+            .as_ref()
+            .is_some_and(|status| status.endpoint.is_some()) =>
+        {
+            delete_if_ours::<Deployment>(&ctx.client, &key.namespace, &name, uid).await?;
+            delete_if_ours::<Service>(&ctx.client, &key.namespace, &name, uid).await?;
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// Writes the status if it says anything new, and an event when Ready does.
+async fn write_status(
+    object: &RoutingPolicy,
+    after: &RoutingPolicyStatus,
+    ctx: &Context,
+) -> Result<(), CallError> {
+    if object.status.as_ref() == Some(after) {
+        return Ok(());
+    }
+    let ObjectKey { namespace, name } = ObjectKey::of(object);
+    let api: Api<RoutingPolicy> = Api::namespaced(ctx.client.clone(), &namespace);
+    let patch = json!({
+        "apiVersion": RoutingPolicy::api_version(&()), "kind": RoutingPolicy::kind(&()),
+        "metadata": {"name": name, "uid": object.metadata.uid}, "status": after,
+    });
+    let params = PatchParams::apply(STATUS_FIELD_MANAGER).force();
+    within(
+        || format!("could not write the status of RoutingPolicy {name}"),
+        api.patch_status(&name, &params, &Patch::Apply(&patch)),
+    )
+    .await?;
+    let before = object
+        .status
+        .as_ref()
+        .map(|s| s.conditions.as_slice())
+        .unwrap_or_default();
+    for condition in changed_parts(before, &after.conditions)
+        .into_iter()
+        .filter(|c| c.type_ == types::READY)
+    {
+        let stalled = after
+            .conditions
+            .iter()
+            .any(|c| c.type_ == types::STALLED && c.status == "True");
+        ctx.events
+            .publish(
+                &object.object_ref(&()),
+                stalled,
+                &condition.reason,
+                &condition.message,
+            )
+            .await;
+    }
+    Ok(())
+}
+
+fn backoff_key(key: &ObjectKey) -> String {
+    format!("RoutingPolicy/{key}")
+}
+
+/// Exponential back-off with jitter, per object.
+pub fn error_policy(
+    object: Arc<DeserializeGuard<RoutingPolicy>>,
+    error: &Error,
+    ctx: Arc<Context>,
+) -> Action {
+    let delay = ctx.backoff.next(&backoff_key(&ObjectKey::of(object.as_ref())));
+    tracing::warn!(name = ?object.meta().name, %error, ?delay, "reconcile failed; tried again");
+    Action::requeue(delay)
+}

@@ -1,0 +1,180 @@
+//! The status of a `RoutingPolicy`: pure, from the catalog and what routers report.
+
+use super::ObjectKey;
+use super::compile::{BackendVerdict, Compiled};
+use super::conflict::Conflict;
+use super::gateway;
+use crate::conditions::{Conditions, Reason, Verdict, types};
+use crate::kube_ext::ApplyError;
+use crate::push::Totals;
+use flotilla_crds::RoutingPolicy;
+use flotilla_crds::routing_policy::{BackendStatus, RouterCounts, RoutingPolicyStatus, SplitStatus};
+use jiff::Timestamp;
+
+/// How far a reconcile came.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// An older policy claims one of its models.
+    Conflicted(&'a Conflict),
+    /// Routers may have it; the gateway was applied, or could not be.
+    Published(&'a Compiled, &'a Totals, Result<(), &'a ApplyError>),
+}
+
+/// Computes the status.
+pub fn status(object: &RoutingPolicy, outcome: &Outcome<'_>, now: Timestamp) -> RoutingPolicyStatus {
+    let before = object.status.clone().unwrap_or_default();
+    let (accepted, resolved, programmed) = parts(outcome);
+    let (ready, reconciling, stalled) = summary(&accepted, &resolved, &programmed);
+    let conditions = Conditions {
+        before: &before.conditions,
+        generation: object.metadata.generation,
+        now,
+    }
+    .build(&[
+        (types::READY, &ready),
+        (types::RECONCILING, &reconciling),
+        (types::STALLED, &stalled),
+        (types::ACCEPTED, &accepted),
+        (types::BACKENDS_RESOLVED, &resolved),
+        (types::PROGRAMMED, &programmed),
+    ]);
+    let none = Totals::default();
+    let (backends, totals) = match outcome {
+        Outcome::Conflicted(_) => (Vec::new(), &none),
+        Outcome::Published(compiled, totals, _) => (compiled.backends.iter().map(backend).collect(), *totals),
+    };
+    RoutingPolicyStatus {
+        observed_generation: object.metadata.generation,
+        conditions,
+        endpoint: object
+            .spec
+            .gateway
+            .as_ref()
+            .map(|_| gateway::endpoint(&ObjectKey::of(object))),
+        routers: RouterCounts {
+            total: totals.routers,
+            programmed: totals.programmed,
+            rejected: totals.rejected,
+            summary: format!("{}/{}", totals.programmed, totals.routers),
+        },
+        split: split(totals),
+        spend: (totals.routers > 0).then(|| totals.spend.to_string()),
+        backends,
+    }
+}
+
+fn backend(verdict: &BackendVerdict) -> BackendStatus {
+    BackendStatus {
+        name: verdict.name.clone(),
+        healthy: verdict.healthy,
+        reason: verdict.reason.as_str().to_owned(),
+    }
+}
+
+fn split(totals: &Totals) -> Option<SplitStatus> {
+    let all = totals
+        .fleet_requests
+        .checked_add(totals.external_requests)
+        .filter(|all| *all > 0)?;
+    let percent = |part: u64| format!("{:.1}", 100.0 * part as f64 / all as f64);
+    Some(SplitStatus {
+        fleet_percent: percent(totals.fleet_requests),
+        external_percent: percent(totals.external_requests),
+        requests: i64::try_from(all).unwrap_or(i64::MAX),
+    })
+}
+
+fn parts(outcome: &Outcome<'_>) -> (Verdict, Verdict, Verdict) {
+    match outcome {
+        Outcome::Conflicted(Conflict { model, winner }) => {
+            let message = format!(
+                "RoutingPolicy {winner} is older and claims model {model}: remove the model from one of them"
+            );
+            let unknown = || Verdict::unknown(Reason::Conflicted, "the policy is not in force");
+            (
+                Verdict::no(Reason::Conflicted, message),
+                unknown(),
+                Verdict::no(Reason::Conflicted, "the policy is not in force"),
+            )
+        }
+        Outcome::Published(compiled, totals, gateway) => {
+            let accepted = match gateway {
+                Err(error @ ApplyError::NotOurs { .. }) => Verdict::no(Reason::NameTaken, error.to_string()),
+                Err(ApplyError::Call(_)) | Ok(()) => {
+                    Verdict::yes(Reason::Accepted, "the spec can be carried out")
+                }
+            };
+            (accepted, resolved(&compiled.backends), programmed(totals))
+        }
+    }
+}
+
+fn resolved(backends: &[BackendVerdict]) -> Verdict {
+    let missing: Vec<_> = backends.iter().filter(|b| !b.resolved).collect();
+    match missing.first() {
+        None => Verdict::yes(Reason::Resolved, "every backend exists"),
+        Some(first) => {
+            let all: Vec<_> = missing
+                .iter()
+                .map(|b| format!("backend {}: {}", b.name, b.message))
+                .collect();
+            Verdict::no(first.reason, all.join("; "))
+        }
+    }
+}
+
+fn programmed(totals: &Totals) -> Verdict {
+    let Totals {
+        routers,
+        programmed,
+        rejected,
+        refusal,
+        ..
+    } = totals;
+    match refusal {
+        Some(refusal) => Verdict::no(
+            Reason::Rejected,
+            format!("{rejected} of {routers} routers refused it; {refusal}"),
+        ),
+        None if *routers == 0 => Verdict::unknown(
+            Reason::NoRouters,
+            "no router is connected; pods that match spec.attach.selector and carry flotilla.dev/inject: enabled get one when they are created",
+        ),
+        None if programmed == routers => Verdict::yes(
+            Reason::Programmed,
+            format!("{programmed} of {routers} routers follow it"),
+        ),
+        None => Verdict::no(
+            Reason::Pending,
+            format!("{programmed} of {routers} routers follow it"),
+        ),
+    }
+}
+
+/// A policy without routers is ready: it has nothing left to do, and a GitOps tool must not wait for pods of others.
+fn summary(accepted: &Verdict, resolved: &Verdict, programmed: &Verdict) -> (Verdict, Verdict, Verdict) {
+    let waits =
+        |v: &&Verdict| v.status == Some(false) && matches!(v.reason, Reason::Pending | Reason::SecretLoading);
+    let fails = |v: &&Verdict| {
+        v.status == Some(false) && !matches!(v.reason, Reason::Pending | Reason::SecretLoading)
+    };
+    let all = [accepted, resolved, programmed];
+    let moving = || Verdict::no(Reason::NotStalled, "");
+    if let Some(cause) = all.into_iter().find(fails) {
+        let no = Verdict::no(cause.reason, cause.message.clone());
+        return (
+            no,
+            Verdict::no(cause.reason, "waits for a change"),
+            Verdict::yes(cause.reason, cause.message.clone()),
+        );
+    }
+    if let Some(cause) = all.into_iter().find(waits) {
+        let no = Verdict::no(cause.reason, cause.message.clone());
+        return (no, Verdict::yes(cause.reason, cause.message.clone()), moving());
+    }
+    (
+        Verdict::yes(programmed.reason, programmed.message.clone()),
+        Verdict::no(Reason::UpToDate, ""),
+        moving(),
+    )
+}

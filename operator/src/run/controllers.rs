@@ -1,0 +1,112 @@
+//! The two controllers.
+
+use super::Backoff;
+use crate::fleet::{CatalogReceiver, Stores, Triggers};
+use crate::kube_ext::Events;
+use crate::lease::Leadership;
+use crate::metrics::Metrics;
+use crate::options::EngineImages;
+use crate::push::Registry;
+use crate::webhook::router_container::RouterPod;
+use crate::{model_deployment, routing_policy};
+use flotilla_crds::{ModelDeployment, RoutingPolicy};
+use futures::{Stream, StreamExt as _};
+use kube::Client;
+use kube::core::DeserializeGuard;
+use kube::runtime::{Controller, PredicateConfig, WatchStreamExt as _, controller, predicates, watcher};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What both controllers need.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) stores: Arc<Stores>,
+    pub(super) catalog: CatalogReceiver,
+    pub(super) registry: Arc<Registry>,
+    pub(super) router: Arc<RouterPod>,
+    pub(super) images: EngineImages,
+    pub(super) leadership: Leadership,
+    pub(super) metrics: Metrics,
+    pub(super) pod_name: String,
+    pub(super) concurrency: u16,
+}
+
+impl Shared {
+    fn config(&self) -> controller::Config {
+        controller::Config::default().concurrency(self.concurrency)
+    }
+
+    fn events(&self) -> Events {
+        Events::new(self.client.clone(), &self.pod_name)
+    }
+
+    /// Everything is reconciled when this replica becomes the leader.
+    fn takeovers(&self) -> impl Stream<Item = ()> + Send + use<> {
+        futures::stream::unfold(self.leadership.clone(), |mut leadership| async move {
+            leadership.changed().await.then_some(((), leadership))
+        })
+    }
+}
+
+/// Runs the `ModelDeployment` controller until the shutdown.
+pub(super) async fn model_deployments(
+    shared: Shared,
+    objects: impl Stream<Item = Result<DeserializeGuard<ModelDeployment>, watcher::Error>> + Send + 'static,
+    triggers: Triggers<DeserializeGuard<ModelDeployment>>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let context = Arc::new(model_deployment::Context {
+        client: shared.client.clone(),
+        stores: shared.stores.clone(),
+        images: shared.images.clone(),
+        leadership: shared.leadership.clone(),
+        events: shared.events(),
+        metrics: shared.metrics.clone(),
+        backoff: Backoff::default(),
+    });
+    // Our own status writes do not change the generation, and trigger nothing.
+    let spec_changes = objects.predicate_filter(predicates::generation, PredicateConfig::default());
+    Controller::for_stream(spec_changes, shared.stores.model_deployments.clone())
+        .with_config(shared.config())
+        .reconcile_on(triggers)
+        .reconcile_all_on(shared.takeovers())
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(
+            model_deployment::reconcile,
+            model_deployment::error_policy,
+            context,
+        )
+        .for_each(|_| std::future::ready(()))
+        .await;
+    Ok(())
+}
+
+/// Runs the `RoutingPolicy` controller until the shutdown.
+pub(super) async fn routing_policies(
+    shared: Shared,
+    objects: impl Stream<Item = Result<DeserializeGuard<RoutingPolicy>, watcher::Error>> + Send + 'static,
+    triggers: Triggers<DeserializeGuard<RoutingPolicy>>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let context = Arc::new(routing_policy::Context {
+        client: shared.client.clone(),
+        catalog: shared.catalog.clone(),
+        registry: shared.registry.clone(),
+        router: shared.router.clone(),
+        leadership: shared.leadership.clone(),
+        events: shared.events(),
+        metrics: shared.metrics.clone(),
+        backoff: Backoff::default(),
+    });
+    let spec_changes = objects.predicate_filter(predicates::generation, PredicateConfig::default());
+    Controller::for_stream(spec_changes, shared.stores.routing_policies.clone())
+        .with_config(shared.config())
+        .reconcile_on(triggers)
+        .reconcile_all_on(shared.takeovers())
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(routing_policy::reconcile, routing_policy::error_policy, context)
+        .for_each(|_| std::future::ready(()))
+        .await;
+    Ok(())
+}

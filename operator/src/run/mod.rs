@@ -1,0 +1,172 @@
+//! Wires the parts together and owns every task.
+
+mod admin;
+mod backoff;
+mod certificates;
+mod controllers;
+mod watches;
+
+pub use backoff::Backoff;
+
+use crate::fleet::{Index, Secrets, trigger};
+use crate::lease::{Election, LeaseError};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::push::{self, Authenticator, HttpsError, Registry};
+use crate::tls::{CertResolver, load_or_create};
+use crate::webhook::{self, INJECT_PATH, router_container::RouterPod};
+use anyhow::Context as _;
+use axum::routing::post;
+use flotilla_crds::router_config::STREAM_PATH;
+use jiff::Timestamp;
+use kube::{Client, Config};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long tasks may take to end after the shutdown began.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(15);
+/// Time to reach the API server.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Runs the operator until `shutdown`; returns an error when a part fails that it cannot do without.
+pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut config = Config::infer()
+        .await
+        .context("no cluster: set KUBECONFIG, or run in a pod")?;
+    // The library would otherwise try each call up to fifteen times; the reconcilers have their own back-off.
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT_DEADLINE);
+    let client = Client::try_from(config.clone())?;
+    let metrics = Metrics::new()?;
+
+    let bundle = load_or_create(
+        &client,
+        &options.namespace,
+        &options.service_names(),
+        false,
+        Timestamp::now(),
+    )
+    .await
+    .context("no certificate for router streams and the webhook")?;
+    let resolver = Arc::new(CertResolver::new(&bundle)?);
+    let router = Arc::new(RouterPod {
+        image: options.router_image.clone(),
+        operator_url: options.operator_url(),
+        ca_pem: bundle.ca_cert.clone(),
+    });
+
+    let (election, leadership) = Election::new(
+        Client::try_from(config)?,
+        &options.namespace,
+        options.pod_name.clone(),
+    );
+    let dirty = Arc::new(Notify::new());
+    let (model_triggers, model_stream) = trigger();
+    let (policy_triggers, policy_stream) = trigger();
+    let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    let watched = watches::start(&client, &mut tasks, &dirty, &model_triggers, &policy_triggers);
+    let secrets = Secrets::new(client.clone(), dirty.clone());
+    let (index, catalog) = Index::new(watched.stores.clone(), secrets, dirty, policy_triggers.clone());
+    let registry = Arc::new(Registry::default());
+
+    let shared = controllers::Shared {
+        client: client.clone(),
+        stores: watched.stores.clone(),
+        catalog: catalog.clone(),
+        registry: registry.clone(),
+        router: router.clone(),
+        images: options.images(),
+        leadership: leadership.clone(),
+        metrics: metrics.clone(),
+        pod_name: options.pod_name.clone(),
+        concurrency: options.concurrency,
+    };
+    let stores = watched.stores.clone();
+    tasks.spawn(async move {
+        watches::complete(&stores).await;
+        index.run().await;
+        Ok(())
+    });
+    let (models, policies) = (watched.model_deployments, watched.routing_policies);
+    tasks.spawn(controllers::model_deployments(
+        shared.clone(),
+        models,
+        model_stream,
+        shutdown.clone(),
+    ));
+    tasks.spawn(controllers::routing_policies(
+        shared,
+        policies,
+        policy_stream,
+        shutdown.clone(),
+    ));
+
+    let streams = push::State {
+        authenticator: Authenticator::new(client.clone()),
+        catalog: catalog.clone(),
+        registry: registry.clone(),
+        triggers: policy_triggers,
+        shutdown: shutdown.clone(),
+    };
+    let hooks = webhook::State {
+        catalog: catalog.clone(),
+        router,
+    };
+    let routes = axum::Router::new()
+        .route(STREAM_PATH, post(push::stream).with_state(streams))
+        .route(INJECT_PATH, post(webhook::admit).with_state(hooks));
+    let https = push::serve(options.https_listen, resolver.clone(), routes, shutdown.clone());
+    tasks.spawn(async move { https.await.map_err(|error: HttpsError| error.into()) });
+    let admin = admin::State {
+        metrics,
+        registry,
+        catalog,
+        leadership: leadership.clone(),
+    };
+    tasks.spawn(admin::serve(options.admin_listen, admin, shutdown.clone()));
+    tasks.spawn(certificates::keep(
+        client,
+        options,
+        leadership,
+        resolver,
+        shutdown.clone(),
+    ));
+    let ending = shutdown.clone();
+    tasks.spawn(async move {
+        election
+            .run(ending)
+            .await
+            .map_err(|error: LeaseError| error.into())
+    });
+
+    supervise(tasks, shutdown).await
+}
+
+/// Waits for the shutdown, or for the first task that ends before it; then has all others end.
+async fn supervise(
+    mut tasks: JoinSet<anyhow::Result<()>>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let result = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        ended = tasks.join_next() => match ended {
+            Some(Ok(Ok(()))) | None => Err(anyhow::anyhow!("a part of the operator ended by itself")),
+            Some(Ok(Err(error))) => Err(error),
+            Some(Err(panic)) => Err(panic.into()),
+        },
+    };
+    shutdown.cancel();
+    let drained = async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Ok(Err(error)) = ended {
+                tracing::warn!(%error, "a part of the operator ended badly");
+            }
+        }
+    };
+    // Watches have no end of their own; dropping the set ends them.
+    let _ = tokio::time::timeout(SHUTDOWN_DEADLINE, drained).await;
+    result
+}

@@ -1,0 +1,220 @@
+//! One watch a kind feeds the caches, the index and the controllers.
+
+use crate::decide::placement::Inventory;
+use crate::fleet::{Stores, Trigger};
+use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::core::DeserializeGuard;
+use kube::runtime::{WatchStreamExt as _, reflector, watcher};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+type Guarded<K> = DeserializeGuard<K>;
+type Objects<K> = Pin<Box<dyn Stream<Item = Result<Guarded<K>, watcher::Error>> + Send>>;
+
+/// The caches, and the streams that drive the controllers.
+pub(super) struct Watched {
+    pub(super) stores: Arc<Stores>,
+    pub(super) model_deployments: Objects<ModelDeployment>,
+    pub(super) routing_policies: Objects<RoutingPolicy>,
+}
+
+/// Starts every watch. The two streams returned have to be polled for their caches to fill.
+pub(super) fn start(
+    client: &Client,
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    dirty: &Arc<Notify>,
+    models: &Trigger<Guarded<ModelDeployment>>,
+    policies: &Trigger<Guarded<RoutingPolicy>>,
+) -> Watched {
+    let (model_store, model_writer) = reflector::store();
+    let (policy_store, policy_writer) = reflector::store();
+    let (pod_store, pod_writer) = reflector::store();
+    let (node_store, node_writer) = reflector::store();
+    let (slice_store, slice_writer) = reflector::store();
+    let stores = Arc::new(Stores {
+        model_deployments: model_store,
+        routing_policies: policy_store,
+        pods: pod_store,
+        nodes: node_store,
+        endpoint_slices: slice_store,
+    });
+
+    let ours = watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGER));
+    let pods = watcher(Api::<Pod>::all(client.clone()), ours.clone())
+        .modify(trim_pod)
+        .default_backoff()
+        .reflect(pod_writer)
+        .touched_objects();
+    let trigger = models.clone();
+    tasks.spawn(each(pods, move |pod: Pod| {
+        let trigger = trigger.clone();
+        async move { touch(&trigger, &pod).await }
+    }));
+
+    let (model_trigger, policy_trigger) = (models.clone(), policies.clone());
+    let deployments = watcher(Api::<Deployment>::all(client.clone()), ours)
+        .default_backoff()
+        .touched_objects();
+    tasks.spawn(each(deployments, move |deployment: Deployment| {
+        let (models, policies) = (model_trigger.clone(), policy_trigger.clone());
+        async move {
+            touch(&models, &deployment).await;
+            let namespace = deployment.namespace().unwrap_or_default();
+            if let Some(policy) = deployment
+                .metadata
+                .owner_references
+                .iter()
+                .flatten()
+                .find(|o| o.kind == "RoutingPolicy")
+            {
+                policies.send(&namespace, &policy.name).await;
+            }
+        }
+    }));
+
+    let fleet = watcher::Config::default().labels(labels::MODEL_DEPLOYMENT);
+    let notify = dirty.clone();
+    let slices = watcher(Api::<EndpointSlice>::all(client.clone()), fleet)
+        .default_backoff()
+        .reflect(slice_writer);
+    tasks.spawn(each(slices, move |_| {
+        notify.notify_one();
+        std::future::ready(())
+    }));
+
+    let nodes = watcher(Api::<Node>::all(client.clone()), watcher::Config::default())
+        .modify(trim_node)
+        .default_backoff()
+        .reflect(node_writer);
+    tasks.spawn(nodes_changed(nodes, stores.clone(), models.clone()));
+
+    let guarded = |stream: Objects<ModelDeployment>| stream;
+    Watched {
+        model_deployments: guarded(primary(Api::all(client.clone()), model_writer, dirty.clone())),
+        routing_policies: primary(Api::all(client.clone()), policy_writer, dirty.clone()),
+        stores,
+    }
+}
+
+/// Resolves once every cache has had its first list.
+pub(super) async fn complete(stores: &Stores) {
+    // An error means that the writer is gone, which ends the operator anyway.
+    let _ = stores.model_deployments.wait_until_ready().await;
+    let _ = stores.routing_policies.wait_until_ready().await;
+    let _ = stores.endpoint_slices.wait_until_ready().await;
+    let _ = stores.pods.wait_until_ready().await;
+    let _ = stores.nodes.wait_until_ready().await;
+}
+
+/// The stream of a kind that has a controller; the index hears of every event, deletions included.
+fn primary<K>(
+    api: Api<Guarded<K>>,
+    writer: reflector::store::Writer<Guarded<K>>,
+    dirty: Arc<Notify>,
+) -> Objects<K>
+where
+    K: Resource<DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + serde::de::DeserializeOwned
+        + 'static,
+{
+    watcher(api, watcher::Config::default())
+        .default_backoff()
+        .reflect(writer)
+        .inspect(move |_| dirty.notify_one())
+        .touched_objects()
+        .boxed()
+}
+
+async fn each<T, F>(
+    stream: impl Stream<Item = Result<T, watcher::Error>> + Send,
+    mut handle: impl FnMut(T) -> F + Send,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = ()> + Send,
+{
+    let mut stream = std::pin::pin!(stream);
+    while let Some(item) = stream.next().await {
+        match item {
+            Ok(item) => handle(item).await,
+            Err(error) => tracing::warn!(%error, "a watch failed and is tried again"),
+        }
+    }
+    Ok(())
+}
+
+async fn touch(trigger: &Trigger<Guarded<ModelDeployment>>, child: &(impl Resource + Sync)) {
+    let meta = child.meta();
+    if let Some(name) = meta.labels.as_ref().and_then(|l| l.get(labels::MODEL_DEPLOYMENT)) {
+        trigger
+            .send(meta.namespace.as_deref().unwrap_or_default(), name)
+            .await;
+    }
+}
+
+/// Has every `ModelDeployment` reconciled when what placement knows of the nodes changes, and not at each heartbeat.
+async fn nodes_changed(
+    nodes: impl Stream<Item = Result<watcher::Event<Node>, watcher::Error>> + Send,
+    stores: Arc<Stores>,
+    models: Trigger<Guarded<ModelDeployment>>,
+) -> anyhow::Result<()> {
+    let mut known = Inventory::default();
+    let mut nodes = std::pin::pin!(
+        nodes.inspect_err(|error| tracing::warn!(%error, "the watch of nodes failed and is tried again"))
+    );
+    while let Some(event) = nodes.next().await {
+        if event.is_err() {
+            continue;
+        }
+        let present = stores.inventory();
+        if present == known {
+            continue;
+        }
+        known = present;
+        for object in stores.model_deployments.state() {
+            models
+                .send(
+                    object.meta().namespace.as_deref().unwrap_or_default(),
+                    &object.name_any(),
+                )
+                .await;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what [`crate::model_deployment::failure`] reads.
+fn trim_pod(pod: &mut Pod) {
+    pod.metadata.managed_fields = None;
+    pod.metadata.annotations = None;
+    if let Some(spec) = &mut pod.spec {
+        let volumes = spec.volumes.take();
+        *spec = k8s_openapi::api::core::v1::PodSpec {
+            volumes,
+            ..Default::default()
+        };
+    }
+}
+
+/// Keeps labels, the cordon and allocatable resources.
+fn trim_node(node: &mut Node) {
+    node.metadata.managed_fields = None;
+    node.metadata.annotations = None;
+    if let Some(status) = &mut node.status {
+        let allocatable = status.allocatable.take();
+        *status = k8s_openapi::api::core::v1::NodeStatus {
+            allocatable,
+            ..Default::default()
+        };
+    }
+}
