@@ -146,6 +146,9 @@ pub(super) fn remove_notes() {
             let _ = fs::remove_file(entry.path());
         }
     }
+    // Only empty folders go.
+    let _ = fs::remove_dir(notes);
+    let _ = fs::remove_dir("/var/lib/cni");
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -96,6 +96,7 @@ fn controller_manager(paths: &Paths, pki: &Pki) -> Result<Command> {
         file("--cluster-signing-cert-file", &pki.cluster.certificate),
         file("--cluster-signing-key-file", &pki.cluster.key),
         file("--cert-dir", &paths.pki().join("kube-controller-manager")),
+        file("--flex-volume-plugin-dir", &paths.state.join("volume-plugins")),
     ]);
     Ok(manager)
 }

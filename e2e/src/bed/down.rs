@@ -32,7 +32,7 @@ pub(super) fn clean(paths: &Paths) -> Result<()> {
     network::destroy(NODES);
     remove_empty_netns_mount();
     containerd::remove_notes();
-    kubelet::remove_log_links(paths);
+    kubelet::remove_traces(paths);
     if paths.state.exists() {
         fs::remove_dir_all(&paths.state).context("remove", &paths.state)?;
     }

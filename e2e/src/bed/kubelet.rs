@@ -10,6 +10,8 @@ use crate::error::{FileContext, Result};
 
 /// kubelet keeps links to the logs here, whatever its root.
 const CONTAINER_LOGS: &str = "/var/log/containers";
+/// Where a machine's own kubelet lives, and the device plugins' socket of every kubelet.
+const DEFAULT_ROOT: &str = "/var/lib/kubelet";
 
 /// Starts the node's kubelet.
 ///
@@ -105,15 +107,27 @@ pub(super) fn prepare(paths: &Paths, node: &Node) -> Result<()> {
     fs::write(&resolv, "").context("write", &resolv)
 }
 
-/// Removes the links to logs of the bed's containers.
-pub(super) fn remove_log_links(paths: &Paths) {
+/// Whether a kubelet that is not the bed's has its root here: ours only has the device plugins' socket there.
+pub(super) fn is_foreign_root() -> bool {
+    let mut entries = fs::read_dir(DEFAULT_ROOT).into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name() != "device-plugins")
+}
+
+/// Removes what kubelets leave outside the bed's folder: links to logs, and a socket whose path is fixed.
+pub(super) fn remove_traces(paths: &Paths) {
     for entry in fs::read_dir(CONTAINER_LOGS).into_iter().flatten().flatten() {
         if fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(&paths.state)) {
             let _ = fs::remove_file(entry.path());
         }
     }
-    // Only an empty folder goes.
-    let _ = fs::remove_dir(Path::new(CONTAINER_LOGS));
+    let _ = fs::remove_dir(CONTAINER_LOGS);
+    if !is_foreign_root() {
+        let plugins = Path::new(DEFAULT_ROOT).join("device-plugins");
+        let _ = fs::remove_file(plugins.join("kubelet.sock"));
+        // Only empty folders go.
+        let _ = fs::remove_dir(&plugins);
+        let _ = fs::remove_dir(DEFAULT_ROOT);
+    }
 }
 
 fn kubeconfig_of(

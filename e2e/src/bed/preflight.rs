@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use super::{network, paths::Paths};
+use super::{kubelet, network, paths::Paths};
 use crate::{
     command,
     error::{Error, Result},
@@ -15,6 +15,12 @@ use crate::{
 pub(super) fn check(paths: &Paths) -> Result<()> {
     root()?;
     programs()?;
+    if kubelet::is_foreign_root() {
+        return machine(
+            "this machine is a Kubernetes node already (/var/lib/kubelet is in use), and the bed would disturb it; \
+             use its cluster instead (`make demo KUBECONFIG=…`)",
+        );
+    }
     owner(paths)?;
     network::check_free()
 }
