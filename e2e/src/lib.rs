@@ -4,6 +4,8 @@
 pub mod bed;
 pub mod command;
 pub mod error;
+mod hex;
 pub mod images;
 pub mod oci;
 pub mod progress;
+pub mod provider;

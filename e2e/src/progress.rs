@@ -18,8 +18,12 @@ pub struct Step {
 impl Step {
     /// Starts a step.
     pub fn start(label: impl Into<String>) -> Self {
-        let step =
-            Self { label: label.into(), start: Instant::now(), terminal: std::io::stderr().is_terminal(), told: 0 };
+        let step = Self {
+            label: label.into(),
+            start: Instant::now(),
+            terminal: std::io::stderr().is_terminal(),
+            told: 0,
+        };
         if step.terminal {
             step.draw("");
         } else {
@@ -35,7 +39,11 @@ impl Step {
             self.draw(&format!(" {done}/{total}"));
         } else if tenths > self.told {
             self.told = tenths;
-            eprintln!("  ... {} {done}/{total}, {:.0} s", self.label, self.start.elapsed().as_secs_f32());
+            eprintln!(
+                "  ... {} {done}/{total}, {:.0} s",
+                self.label,
+                self.start.elapsed().as_secs_f32()
+            );
         }
     }
 
@@ -51,7 +59,11 @@ impl Step {
 
     fn close(self, remark: &str) {
         let clear = if self.terminal { "\r\x1b[K" } else { "" };
-        eprintln!("{clear}  [ok] {}{remark} {:.1} s", self.label, self.start.elapsed().as_secs_f32());
+        eprintln!(
+            "{clear}  [ok] {}{remark} {:.1} s",
+            self.label,
+            self.start.elapsed().as_secs_f32()
+        );
     }
 
     fn draw(&self, counter: &str) {

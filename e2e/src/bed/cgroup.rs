@@ -52,8 +52,10 @@ pub(super) fn create<'a>(nodes: impl Iterator<Item = &'a str>) -> Result<()> {
 /// Kills every process in the bed's groups and removes the groups.
 pub(super) fn destroy() {
     wait::until(Duration::from_secs(20), || {
-        let left: Vec<(PathBuf, i32)> =
-            hierarchies().iter().flat_map(|hierarchy| members(&hierarchy.join(NAME))).collect();
+        let left: Vec<(PathBuf, i32)> = hierarchies()
+            .iter()
+            .flat_map(|hierarchy| members(&hierarchy.join(NAME)))
+            .collect();
         for (group, pid) in &left {
             process::kill_if(*pid, || pids(group).contains(pid));
         }
@@ -66,7 +68,9 @@ pub(super) fn destroy() {
 
 /// Whether any group of the bed is left.
 pub(super) fn exists() -> bool {
-    hierarchies().iter().any(|hierarchy| hierarchy.join(NAME).exists())
+    hierarchies()
+        .iter()
+        .any(|hierarchy| hierarchy.join(NAME).exists())
 }
 
 fn is_v2(hierarchy: &Path) -> bool {
@@ -80,7 +84,10 @@ fn hierarchies() -> Vec<PathBuf> {
         return vec![root.to_owned()];
     }
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.is_dir() && path.join("cgroup.procs").exists()).collect()
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir() && path.join("cgroup.procs").exists())
+        .collect()
 }
 
 /// The hierarchy that holds the daemons.
@@ -110,7 +117,10 @@ fn inherit_cpuset(bed: &Path, group: &Path) {
 }
 
 fn members(group: &Path) -> Vec<(PathBuf, i32)> {
-    let mut all: Vec<_> = pids(group).into_iter().map(|pid| (group.to_owned(), pid)).collect();
+    let mut all: Vec<_> = pids(group)
+        .into_iter()
+        .map(|pid| (group.to_owned(), pid))
+        .collect();
     all.extend(children(group).iter().flat_map(|child| members(child)));
     all
 }
@@ -122,7 +132,10 @@ fn pids(group: &Path) -> Vec<i32> {
 
 fn children(group: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(group).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 /// Removes a group after its children; whether it is gone.

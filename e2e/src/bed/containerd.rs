@@ -7,7 +7,13 @@ use std::{
     time::Duration,
 };
 
-use super::{network, node::{NODES, Node}, paths::Paths, process::Daemon, registry, tools, wait};
+use super::{
+    network,
+    node::{NODES, Node},
+    paths::Paths,
+    process::Daemon,
+    registry, tools, wait,
+};
 use crate::{
     command,
     error::{FileContext, Result},
@@ -39,7 +45,9 @@ pub(super) fn start(paths: &Paths, node: &Node) -> Result<Daemon> {
     let hosts = folder.join("registry").join(registry::ADDRESS);
     fs::create_dir_all(&hosts).context("create", &hosts)?;
     let address = registry::ADDRESS;
-    let mirror = format!("server = \"http://{address}\"\n[host.\"http://{address}\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
+    let mirror = format!(
+        "server = \"http://{address}\"\n[host.\"http://{address}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+    );
     write(&hosts.join("hosts.toml"), &mirror)?;
 
     let program = tools::program(paths, "containerd")?;
@@ -47,7 +55,10 @@ pub(super) fn start(paths: &Paths, node: &Node) -> Result<Daemon> {
     containerd.arg("--config").arg(&config);
     // containerd finds its shim and runc by PATH.
     let shims = program.parent().unwrap_or(Path::new("/")).display().to_string();
-    containerd.env("PATH", format!("{shims}:{}", env::var("PATH").unwrap_or_default()));
+    containerd.env(
+        "PATH",
+        format!("{shims}:{}", env::var("PATH").unwrap_or_default()),
+    );
     Daemon::start(paths, &format!("{}-containerd", node.name), &containerd)
 }
 
@@ -57,9 +68,14 @@ pub(super) fn start(paths: &Paths, node: &Node) -> Result<Daemon> {
 /// If it ends or does not answer.
 pub(super) fn wait_ready(paths: &Paths, node: &Node, daemon: &Daemon) -> Result<()> {
     let mut probe = Command::new(tools::program(paths, "ctr")?);
-    probe.arg("--address").arg(socket(paths, node)).args(["--connect-timeout=1s", "version"]);
+    probe
+        .arg("--address")
+        .arg(socket(paths, node))
+        .args(["--connect-timeout=1s", "version"]);
     let socket = socket(paths, node);
-    wait::until_ready(daemon, Duration::from_secs(20), || socket.exists() && command::succeeds(&mut probe))
+    wait::until_ready(daemon, Duration::from_secs(20), || {
+        socket.exists() && command::succeeds(&mut probe)
+    })
 }
 
 /// Makes every node pull the image again when it is next used. Running containers keep theirs.
@@ -69,7 +85,12 @@ pub(super) fn wait_ready(paths: &Paths, node: &Node, daemon: &Daemon) -> Result<
 pub fn forget_image(paths: &Paths, reference: &str) -> Result<()> {
     for node in NODES {
         let mut remove = Command::new(tools::program(paths, "ctr")?);
-        remove.arg("--address").arg(socket(paths, node)).args(["--namespace=k8s.io", "images", "remove", reference]);
+        remove.arg("--address").arg(socket(paths, node)).args([
+            "--namespace=k8s.io",
+            "images",
+            "remove",
+            reference,
+        ]);
         // It is no failure that a node never had it, or that there is no bed.
         command::succeeds(&mut remove);
     }
@@ -142,7 +163,11 @@ fn cni(folder: &Path, node: &Node) -> String {
 pub(super) fn remove_notes() {
     let notes = Path::new("/var/lib/cni/results");
     for entry in fs::read_dir(notes).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&format!("{CNI_NETWORK}-")) {
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(&format!("{CNI_NETWORK}-"))
+        {
             let _ = fs::remove_file(entry.path());
         }
     }

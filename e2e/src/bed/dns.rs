@@ -2,7 +2,9 @@
 
 use std::{fs, process::Command, time::Duration};
 
-use super::{kubeconfig, kubectl::kubectl, network::HOST, paths::Paths, pki::Pki, ports, process::Daemon, tools, wait};
+use super::{
+    kubeconfig, kubectl::kubectl, network::HOST, paths::Paths, pki::Pki, ports, process::Daemon, tools, wait,
+};
 use crate::{
     command,
     error::{FileContext, Result},
@@ -49,5 +51,7 @@ pub(super) fn start(paths: &Paths, pki: &Pki) -> Result<()> {
     let mut coredns = Command::new(tools::program(paths, "coredns")?);
     coredns.arg("-conf").arg(&corefile);
     let daemon = Daemon::start(paths, "coredns", &coredns)?;
-    wait::until_ready(&daemon, Duration::from_secs(20), || ports::accepts(ports::on_bridge(ports::DNS)))
+    wait::until_ready(&daemon, Duration::from_secs(20), || {
+        ports::accepts(ports::on_bridge(ports::DNS))
+    })
 }

@@ -58,8 +58,13 @@ fn unmount(folder: &Path) {
 /// Mount points below a folder in the order of `/proc/self/mountinfo`.
 fn mounts_below(table: &str, folder: &Path) -> Vec<String> {
     // Field 5 is the mount point, with blanks as \040.
-    let points = table.lines().filter_map(|line| line.split(' ').nth(4)).map(|point| point.replace("\\040", " "));
-    points.filter(|point| Path::new(point).starts_with(folder)).collect()
+    let points = table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(|point| point.replace("\\040", " "));
+    points
+        .filter(|point| Path::new(point).starts_with(folder))
+        .collect()
 }
 
 /// `ip netns add` mounts /run/netns on itself and leaves that behind.
@@ -80,6 +85,9 @@ mod tests {
         let table = "22 1 0:20 / /proc rw - proc proc rw\n\
                      30 1 0:30 / /var/lib/flotilla-bed/nodes/a\\040b rw - overlay overlay rw\n\
                      31 1 0:31 / /var/lib/flotilla-bedroom rw - tmpfs tmpfs rw\n";
-        assert_eq!(mounts_below(table, Path::new("/var/lib/flotilla-bed")), ["/var/lib/flotilla-bed/nodes/a b"]);
+        assert_eq!(
+            mounts_below(table, Path::new("/var/lib/flotilla-bed")),
+            ["/var/lib/flotilla-bed/nodes/a b"]
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{cgroup, containerd, kubeconfig, network, node::Node, paths::Paths, pki::Pki, process::Daemon, tools};
+use super::{
+    cgroup, containerd, kubeconfig, network, node::Node, paths::Paths, pki::Pki, process::Daemon, tools,
+};
 use crate::error::{FileContext, Result};
 
 /// kubelet keeps links to the logs here, whatever its root.

@@ -53,7 +53,10 @@ pub(super) fn check_free() -> Result<()> {
 
 fn clash(addresses: &str) -> Option<&str> {
     let ours = ["10.89.0.", "10.244.", "10.96."];
-    let mut lines = addresses.lines().map(str::trim).filter(|line| !line.contains(BRIDGE));
+    let mut lines = addresses
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.contains(BRIDGE));
     lines.find(|line| ours.iter().any(|prefix| line.contains(&format!("inet {prefix}"))))
 }
 
@@ -62,36 +65,33 @@ fn clash(addresses: &str) -> Option<&str> {
 /// # Errors
 /// If `ip` refuses a line.
 pub(super) fn create(paths: &Paths, nodes: &[Node]) -> Result<()> {
-    let mut host = format!(
-        "link add {BRIDGE} type bridge\n\
-         link set {BRIDGE} alias {}\n\
-         address add {HOST}/24 dev {BRIDGE}\n\
-         link set {BRIDGE} up\n",
-        paths.state.display()
-    );
+    let mut host = vec![
+        format!("link add {BRIDGE} type bridge"),
+        format!("link set {BRIDGE} alias {}", paths.state.display()),
+        format!("address add {HOST}/24 dev {BRIDGE}"),
+        format!("link set {BRIDGE} up"),
+    ];
     for node in nodes {
         let (veth, namespace) = (veth(node), node.namespace());
-        host += &format!(
-            "netns add {namespace}\n\
-             link add {veth} type veth peer name eth0 netns {namespace}\n\
-             link set {veth} master {BRIDGE} up\n\
-             route add {} via {}\n",
-            pod_range(node.index),
-            node.address(),
-        );
+        host.extend([
+            format!("netns add {namespace}"),
+            format!("link add {veth} type veth peer name eth0 netns {namespace}"),
+            format!("link set {veth} master {BRIDGE} up"),
+            format!("route add {} via {}", pod_range(node.index), node.address()),
+        ]);
     }
     ip(&[], &host)?;
     for node in nodes {
-        let mut inside = format!(
-            "link set lo up\n\
-             address add {}/24 dev eth0\n\
-             link set eth0 up\n\
-             route add default via {HOST}\n",
-            node.address()
+        let mut inside = vec![
+            "link set lo up".to_owned(),
+            format!("address add {}/24 dev eth0", node.address()),
+            "link set eth0 up".to_owned(),
+            format!("route add default via {HOST}"),
+        ];
+        let others = nodes.iter().filter(|other| other.index != node.index);
+        inside.extend(
+            others.map(|other| format!("route add {} via {}", pod_range(other.index), other.address())),
         );
-        for other in nodes.iter().filter(|other| other.index != node.index) {
-            inside += &format!("route add {} via {}\n", pod_range(other.index), other.address());
-        }
         ip(&["-netns", &node.namespace()], &inside)?;
         command::output(inside_of(node, "sysctl").args(["-q", "-w", "net.ipv4.ip_forward=1"]))?;
     }
@@ -101,7 +101,10 @@ pub(super) fn create(paths: &Paths, nodes: &[Node]) -> Result<()> {
 /// Removes what [`create`] made, whatever of it is there.
 pub(super) fn destroy(nodes: &[Node]) {
     for node in nodes {
-        command::succeeds(&mut command::command("ip", ["netns", "delete", &node.namespace()]));
+        command::succeeds(&mut command::command(
+            "ip",
+            ["netns", "delete", &node.namespace()],
+        ));
         command::succeeds(&mut command::command("ip", ["link", "delete", &veth(node)]));
     }
     // The routes to the pods go with the bridge.
@@ -110,14 +113,20 @@ pub(super) fn destroy(nodes: &[Node]) {
 
 /// Whether anything of it is left.
 pub(super) fn exists(nodes: &[Node]) -> bool {
-    owner().is_some() || nodes.iter().any(|node| Path::new("/run/netns").join(node.namespace()).exists())
+    owner().is_some()
+        || nodes
+            .iter()
+            .any(|node| Path::new("/run/netns").join(node.namespace()).exists())
 }
 
 /// A program that starts in the node's network namespace and sees the host's files. (`ip netns exec` would
 /// remount /sys, which hides the cgroups.)
 pub(super) fn inside_of(node: &Node, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut nsenter = Command::new("nsenter");
-    nsenter.arg(format!("--net=/run/netns/{}", node.namespace())).arg("--").arg(program);
+    nsenter
+        .arg(format!("--net=/run/netns/{}", node.namespace()))
+        .arg("--")
+        .arg(program);
     nsenter
 }
 
@@ -126,8 +135,13 @@ fn veth(node: &Node) -> String {
     format!("fl-{}", node.name)
 }
 
-fn ip(options: &[&str], batch: &str) -> Result<()> {
-    command::output_with_input(command::command("ip", options).args(["-batch", "-"]), batch).map(drop)
+/// Runs lines of `ip`, all in one go.
+fn ip(options: &[&str], lines: &[String]) -> Result<()> {
+    command::output_with_input(
+        command::command("ip", options).args(["-batch", "-"]),
+        &lines.join("\n"),
+    )
+    .map(drop)
 }
 
 #[cfg(test)]

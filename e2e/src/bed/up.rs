@@ -3,7 +3,9 @@
 use std::{fs, process::Command, time::Duration};
 
 use super::{
-    apt, cgroup, containerd, control_plane, dns, down, etcd, gpu, kubectl::kubectl, kubelet, lock, network,
+    apt, cgroup, containerd, control_plane, dns, down, etcd, gpu,
+    kubectl::kubectl,
+    kubelet, lock, network,
     node::NODES,
     paths::Paths,
     pki::Pki,
@@ -64,7 +66,10 @@ fn start(paths: &Paths) -> Result<()> {
     let pki = Pki::create(paths)?;
     etcd::start(paths)?;
     registry::start(paths)?;
-    let runtimes = NODES.iter().map(|node| containerd::start(paths, node)).collect::<Result<Vec<_>>>()?;
+    let runtimes = NODES
+        .iter()
+        .map(|node| containerd::start(paths, node))
+        .collect::<Result<Vec<_>>>()?;
     images::push_pause(paths, &tools::program(paths, "pause")?, containerd::PAUSE_IMAGE)?;
     step.done();
 
@@ -89,10 +94,11 @@ fn start(paths: &Paths) -> Result<()> {
 }
 
 fn wait_for_nodes(paths: &Paths) -> Result<()> {
-    const LIMIT: Duration = Duration::from_secs(60);
+    const LIMIT: Duration = Duration::from_mins(1);
     let daemons = Daemon::recorded(paths);
     let mut get: Command = kubectl(paths)?;
-    get.args(["wait", "--for=condition=Ready", "--timeout=5s", "node"]).args(NODES.iter().map(|node| node.name));
+    get.args(["wait", "--for=condition=Ready", "--timeout=5s", "node"])
+        .args(NODES.iter().map(|node| node.name));
     let mut dead = None;
     let ready = super::wait::until(LIMIT, || {
         dead = daemons.iter().find(|daemon| !daemon.is_alive());

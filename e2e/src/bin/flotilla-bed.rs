@@ -69,7 +69,11 @@ fn run(action: &Action) -> Result<ExitCode> {
         Action::Up => up(&paths)?,
         Action::Down => bed::down(&paths)?,
         Action::Status => return status(&paths),
-        Action::Images { registry, only, insecure } => {
+        Action::Images {
+            registry,
+            only,
+            insecure,
+        } => {
             images::build_and_push(&paths, registry, only, *insecure || registry == bed::REGISTRY)?;
         }
         Action::Env => print!("{}", bed::environment(&paths)?),
@@ -91,7 +95,12 @@ fn status(paths: &Paths) -> Result<ExitCode> {
     match bed::health(paths)? {
         Health::Up => {
             let mut kubectl = bed::kubectl(paths)?;
-            kubectl.args(["get", "nodes", "-L", "nvidia.com/gpu.product,nvidia.com/gpu.memory"]);
+            kubectl.args([
+                "get",
+                "nodes",
+                "-L",
+                "nvidia.com/gpu.product,nvidia.com/gpu.memory",
+            ]);
             print!("{}", command::output(&mut kubectl)?);
             Ok(ExitCode::SUCCESS)
         }
@@ -100,7 +109,10 @@ fn status(paths: &Paths) -> Result<ExitCode> {
             Ok(ExitCode::from(3))
         }
         Health::Broken(why) => {
-            println!("The bed is broken: {why}. `flotilla-bed up` makes it anew; logs are in {}.", paths.logs().display());
+            println!(
+                "The bed is broken: {why}. `flotilla-bed up` makes it anew; logs are in {}.",
+                paths.logs().display()
+            );
             Ok(ExitCode::from(4))
         }
     }

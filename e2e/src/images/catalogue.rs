@@ -30,9 +30,15 @@ struct Entry {
 /// What an image is made of.
 enum Recipe {
     /// A program of the workspace.
-    Program { package: &'static str, program: &'static str },
+    Program {
+        package: &'static str,
+        program: &'static str,
+    },
     /// A script and wheels; both lie in `e2e/images/NAME`.
-    Python { entrypoint: &'static [&'static str], files: &'static [&'static str] },
+    Python {
+        entrypoint: &'static [&'static str],
+        files: &'static [&'static str],
+    },
     /// A model file.
     Model(Model),
 }
@@ -41,35 +47,58 @@ const CATALOGUE: &[Entry] = &[
     Entry {
         name: "operator",
         reference: "flotilla/operator:dev",
-        recipe: Recipe::Program { package: "flotilla-operator", program: "flotilla-operator" },
+        recipe: Recipe::Program {
+            package: "flotilla-operator",
+            program: "flotilla-operator",
+        },
     },
     Entry {
         name: "router",
         reference: "flotilla/router:dev",
-        recipe: Recipe::Program { package: "flotilla-router", program: "flotilla-router" },
+        recipe: Recipe::Program {
+            package: "flotilla-router",
+            program: "flotilla-router",
+        },
     },
     Entry {
         name: "fake-provider",
         reference: "flotilla/fake-provider:dev",
-        recipe: Recipe::Program { package: "flotilla-e2e", program: "flotilla-fake-provider" },
+        recipe: Recipe::Program {
+            package: "flotilla-e2e",
+            program: "flotilla-fake-provider",
+        },
     },
     Entry {
         name: "engine-llamacpp",
         reference: "flotilla/engine-llamacpp:dev",
-        recipe: Recipe::Python { entrypoint: &["/usr/local/bin/llama-server"], files: &["llama-server"] },
+        recipe: Recipe::Python {
+            entrypoint: &["/usr/local/bin/llama-server"],
+            files: &["llama-server"],
+        },
     },
     Entry {
         name: "openai-client",
         reference: "flotilla/openai-client:dev",
-        recipe: Recipe::Python { entrypoint: &["/usr/bin/python3.11"], files: &[] },
+        recipe: Recipe::Python {
+            entrypoint: &["/usr/bin/python3.11"],
+            files: &[],
+        },
     },
     Entry {
         name: "model-smollm2",
         reference: "models/smollm2-135m:q4_1",
         recipe: Recipe::Model(Model::SmolLm2),
     },
-    Entry { name: "model-tiny", reference: "models/tiny:f16", recipe: Recipe::Model(Model::Tiny) },
-    Entry { name: "model-truncated", reference: "models/truncated:q4_1", recipe: Recipe::Model(Model::Truncated) },
+    Entry {
+        name: "model-tiny",
+        reference: "models/tiny:f16",
+        recipe: Recipe::Model(Model::Tiny),
+    },
+    Entry {
+        name: "model-truncated",
+        reference: "models/truncated:q4_1",
+        recipe: Recipe::Model(Model::Truncated),
+    },
 ];
 
 /// Names for `--only`.
@@ -89,7 +118,10 @@ pub const NAMES: [&str; CATALOGUE.len()] = {
 /// If a name is unknown, a part cannot be made, or the registry refuses.
 pub fn build_and_push(paths: &Paths, registry: &str, only: &[String], insecure: bool) -> Result<()> {
     if let Some(unknown) = only.iter().find(|name| !NAMES.contains(&name.as_str())) {
-        return Err(Error::Content(format!("there is no image {unknown}; there are {}", NAMES.join(", "))));
+        return Err(Error::Content(format!(
+            "there is no image {unknown}; there are {}",
+            NAMES.join(", ")
+        )));
     }
     bed::install_packages(&["skopeo"])?;
     let store = Store::open(paths)?;
@@ -126,12 +158,20 @@ impl Entry {
             bed::forget_image(paths, &reference)?;
         }
         let size = layers.iter().map(|layer| layer.size).sum::<u64>() / 1_000_000;
-        step.done_with(&format!(" {size} MB, {}", if pushed { "pushed" } else { "unchanged" }));
+        step.done_with(&format!(
+            " {size} MB, {}",
+            if pushed { "pushed" } else { "unchanged" }
+        ));
         Ok(())
     }
 }
 
-fn program_image(paths: &Paths, store: &Store, name: &str, program: Option<&Path>) -> Result<(Config, Vec<Blob>)> {
+fn program_image(
+    paths: &Paths,
+    store: &Store,
+    name: &str,
+    program: Option<&Path>,
+) -> Result<(Config, Vec<Blob>)> {
     let base = debian::base(paths, store, debian::MINIMAL)?;
     let target = format!("usr/local/bin/{name}");
     let program = program.ok_or_else(|| Error::Content(format!("{name} was not compiled")))?;
@@ -139,7 +179,11 @@ fn program_image(paths: &Paths, store: &Store, name: &str, program: Option<&Path
     let layer = store.layer(&["program", name, &fingerprint], Compression::Gzip, |layer| {
         layer.copy(&target, 0o755, program).map(drop)
     })?;
-    let config = Config { entrypoint: vec![format!("/{target}")], user: USER.into(), ..Config::default() };
+    let config = Config {
+        entrypoint: vec![format!("/{target}")],
+        user: USER.into(),
+        ..Config::default()
+    };
     Ok((config, vec![base, layer]))
 }
 
@@ -156,9 +200,15 @@ fn python_image(
     let mut layers = vec![base, wheels];
     for file in files {
         let path = source.join(file);
-        layers.push(store.layer(&["script", file, &store::fingerprint(&path)?], Compression::Gzip, |layer| {
-            layer.copy(Path::new("usr/local/bin").join(file), 0o755, &path).map(drop)
-        })?);
+        layers.push(store.layer(
+            &["script", file, &store::fingerprint(&path)?],
+            Compression::Gzip,
+            |layer| {
+                layer
+                    .copy(Path::new("usr/local/bin").join(file), 0o755, &path)
+                    .map(drop)
+            },
+        )?);
     }
     let config = Config {
         entrypoint: entrypoint.iter().map(|&word| word.to_owned()).collect(),

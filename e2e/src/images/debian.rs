@@ -75,7 +75,11 @@ pub(super) fn base(paths: &Paths, store: &Store, names: &[&str]) -> Result<Blob>
     let mut parts: Vec<&str> = packages.iter().map(|package| package.identity.as_str()).collect();
     parts.insert(0, "debian");
     store.layer(&parts, Compression::Gzip, |layer| {
-        layer.file("etc/passwd", 0o644, b"root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin\n")?;
+        layer.file(
+            "etc/passwd",
+            0o644,
+            b"root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin\n",
+        )?;
         layer.file("etc/group", 0o644, b"root:x:0:\nnonroot:x:65532:\n")?;
         layer.folder("tmp", 0o1777)?;
         let mut trusted = Vec::new();
@@ -85,7 +89,9 @@ pub(super) fn base(paths: &Paths, store: &Store, names: &[&str]) -> Result<Blob>
         }
         trusted.sort();
         let bundle: String = trusted.into_iter().map(|(_, text)| text).collect();
-        layer.file("etc/ssl/certs/ca-certificates.crt", 0o644, bundle.as_bytes()).map(drop)
+        layer
+            .file("etc/ssl/certs/ca-certificates.crt", 0o644, bundle.as_bytes())
+            .map(drop)
     })
 }
 
@@ -124,7 +130,8 @@ fn list(names: &[&str]) -> Result<String> {
 fn apt_get(folder: &Path) -> Command {
     let mut apt = Command::new("apt-get");
     // The cache belongs to root alone; apt's own download user could not write there.
-    apt.current_dir(folder).args(["-qq", "-o", "APT::Sandbox::User=root"]);
+    apt.current_dir(folder)
+        .args(["-qq", "-o", "APT::Sandbox::User=root"]);
     apt
 }
 
@@ -133,9 +140,14 @@ fn parse(list: &str, folder: &Path) -> Result<Vec<Package>> {
     let mut packages = Vec::new();
     for line in list.lines().filter(|line| line.starts_with('\'')) {
         let mut words = line.split_whitespace().skip(1);
-        let name = words.next().ok_or_else(|| Error::Content(format!("apt-get printed {line:?}")))?;
+        let name = words
+            .next()
+            .ok_or_else(|| Error::Content(format!("apt-get printed {line:?}")))?;
         let identity = words.nth(1).unwrap_or(name).to_owned();
-        packages.push(Package { file: folder.join(name), identity });
+        packages.push(Package {
+            file: folder.join(name),
+            identity,
+        });
     }
     packages.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(packages)
@@ -154,7 +166,10 @@ fn is_unused(path: &Path) -> bool {
 
 /// The certificate authorities in a package, by path. Its install script would write the bundle.
 fn certificates(deb: &Path) -> Result<Vec<(PathBuf, String)>> {
-    if !deb.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ca-certificates_")) {
+    if !deb
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("ca-certificates_"))
+    {
         return Ok(Vec::new());
     }
     with_files(deb, |stream| {
@@ -163,7 +178,9 @@ fn certificates(deb: &Path) -> Result<Vec<(PathBuf, String)>> {
             let mut entry = entry.context("read", deb)?;
             let path = entry.path().context("read", deb)?.into_owned();
             // The documentation has an example that is no certificate.
-            if path.starts_with("./usr/share/ca-certificates") && path.extension().is_some_and(|extension| extension == "crt") {
+            if path.starts_with("./usr/share/ca-certificates")
+                && path.extension().is_some_and(|extension| extension == "crt")
+            {
                 let mut text = String::new();
                 entry.read_to_string(&mut text).context("read", deb)?;
                 found.push((path, text));
@@ -177,7 +194,10 @@ fn certificates(deb: &Path) -> Result<Vec<(PathBuf, String)>> {
 fn with_files<T>(deb: &Path, read: impl FnOnce(&mut dyn Read) -> Result<T>) -> Result<T> {
     let mut unpack = Command::new("dpkg-deb");
     unpack.arg("--fsys-tarfile").arg(deb);
-    let start = |source| Error::Start { command: command::show(&unpack), source };
+    let start = |source| Error::Start {
+        command: command::show(&unpack),
+        source,
+    };
     let mut child: Child = Command::new("dpkg-deb")
         .arg("--fsys-tarfile")
         .arg(deb)
@@ -185,7 +205,10 @@ fn with_files<T>(deb: &Path, read: impl FnOnce(&mut dyn Read) -> Result<T>) -> R
         .spawn()
         .map_err(start)?;
     let Some(mut stdout) = child.stdout.take() else {
-        return Err(Error::Content(format!("dpkg-deb gave no output for {}", deb.display())));
+        return Err(Error::Content(format!(
+            "dpkg-deb gave no output for {}",
+            deb.display()
+        )));
     };
     let result = read(&mut stdout)?;
     // tar readers stop at the end mark; dpkg-deb still wants to write the padding.
@@ -194,7 +217,10 @@ fn with_files<T>(deb: &Path, read: impl FnOnce(&mut dyn Read) -> Result<T>) -> R
     if status.success() {
         return Ok(result);
     }
-    Err(Error::Content(format!("{} is not a Debian package that dpkg-deb can read ({status})", deb.display())))
+    Err(Error::Content(format!(
+        "{} is not a Debian package that dpkg-deb can read ({status})",
+        deb.display()
+    )))
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ impl Tokenizer {
     /// If it is not a GGUF file of version 3 with a tokenizer.
     pub(super) fn read(model: &[u8]) -> Result<Self> {
         Self::parse(&mut Reader(model)).ok_or_else(|| {
-            Error::Content("the model to borrow a tokenizer from is not a complete GGUF file of version 3".into())
+            Error::Content(
+                "the model to borrow a tokenizer from is not a complete GGUF file of version 3".into(),
+            )
         })
     }
 
@@ -59,7 +61,9 @@ impl Tokenizer {
             let before = reader.0;
             let kind = reader.u32()?;
             match key {
-                b"tokenizer.ggml.tokens" => tokenizer.tokens = reader.array(kind::STRING, |r| r.string().map(<[u8]>::to_vec))?,
+                b"tokenizer.ggml.tokens" => {
+                    tokenizer.tokens = reader.array(kind::STRING, |r| r.string().map(<[u8]>::to_vec))?
+                }
                 b"tokenizer.ggml.token_type" => {
                     tokenizer.types = reader.array(kind::I32, |r| r.u32().map(u32::cast_signed))?;
                 }
@@ -137,7 +141,11 @@ pub(super) struct Writer {
 impl Writer {
     /// Adds a text.
     pub(super) fn text(&mut self, key: &str, value: &str) {
-        self.pair(key.as_bytes(), kind::STRING, &[&(value.len() as u64).to_le_bytes(), value.as_bytes()].concat());
+        self.pair(
+            key.as_bytes(),
+            kind::STRING,
+            &[&(value.len() as u64).to_le_bytes(), value.as_bytes()].concat(),
+        );
     }
 
     /// Adds a number.
@@ -161,7 +169,8 @@ impl Writer {
     /// Adds a tensor. The first dimension is the length of a row.
     pub(super) fn tensor(&mut self, name: &str, dimensions: &[u64], element: Element, data: &[u8]) {
         string(&mut self.infos, name.as_bytes());
-        self.infos.extend((u32::try_from(dimensions.len()).unwrap_or(u32::MAX)).to_le_bytes());
+        self.infos
+            .extend((u32::try_from(dimensions.len()).unwrap_or(u32::MAX)).to_le_bytes());
         for dimension in dimensions {
             self.infos.extend(dimension.to_le_bytes());
         }
@@ -215,7 +224,12 @@ mod tests {
         string(&mut tokens, b"a");
         string(&mut tokens, b"<end>");
         writer.pair(b"tokenizer.ggml.tokens", kind::ARRAY, &tokens);
-        let types = [&kind::I32.to_le_bytes()[..], &2_u64.to_le_bytes(), &1_i32.to_le_bytes(), &3_i32.to_le_bytes()];
+        let types = [
+            &kind::I32.to_le_bytes()[..],
+            &2_u64.to_le_bytes(),
+            &1_i32.to_le_bytes(),
+            &3_i32.to_le_bytes(),
+        ];
         writer.pair(b"tokenizer.ggml.token_type", kind::ARRAY, &types.concat());
         writer.finish()
     }
@@ -237,7 +251,11 @@ mod tests {
         let model = model();
         let end_of_pairs = model.len() - model.iter().rev().take_while(|byte| **byte == 0).count();
         for length in 0..end_of_pairs {
-            assert!(Tokenizer::read(&model[..length]).is_err(), "accepted {length} of {} bytes", model.len());
+            assert!(
+                Tokenizer::read(&model[..length]).is_err(),
+                "accepted {length} of {} bytes",
+                model.len()
+            );
         }
     }
 

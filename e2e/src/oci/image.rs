@@ -1,7 +1,6 @@
 //! An image: layers and how to run them, written as an OCI layout folder.
 
 use std::{
-    fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
@@ -10,7 +9,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::layer::Blob;
-use crate::error::{FileContext, Result};
+use crate::{
+    error::{FileContext, Result},
+    hex::hex,
+};
 
 /// How a container of the image starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,12 +79,19 @@ impl Image {
         });
         write(&layout.join("index.json"), index.to_string().as_bytes())?;
         write(&layout.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-        Ok(Self { layout: layout.to_owned(), digest })
+        Ok(Self {
+            layout: layout.to_owned(),
+            digest,
+        })
     }
 }
 
 fn config_json(config: &Config, layers: &[Blob]) -> serde_json::Value {
-    let env: Vec<_> = config.env.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let env: Vec<_> = config
+        .env
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     let labels: serde_json::Map<_, _> = config.labels.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
     let diff_ids: Vec<_> = layers.iter().map(|layer| &layer.diff_id).collect();
     json!({
@@ -104,11 +113,7 @@ fn architecture() -> &'static str {
 
 /// `sha256:` and the digest in hexadecimal.
 pub(super) fn digest(hash: Sha256) -> String {
-    hash.finalize().iter().fold("sha256:".to_owned(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("sha256:{}", hex(&hash.finalize()))
 }
 
 fn write_blob(blobs: &Path, value: &serde_json::Value) -> Result<(String, usize)> {

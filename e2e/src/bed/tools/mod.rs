@@ -11,7 +11,10 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::paths::{Paths, repository};
-use crate::error::{FileContext, Result};
+use crate::{
+    error::{FileContext, Result},
+    hex::hex,
+};
 use table::{MODULES, Module};
 
 /// The path of a program, whether it is built or not.
@@ -19,8 +22,13 @@ use table::{MODULES, Module};
 /// # Errors
 /// If the module's files cannot be read.
 pub(super) fn program(paths: &Paths, name: &str) -> Result<PathBuf> {
-    let module = MODULES.iter().find(|module| module.programs().any(|program| program == name));
-    let folder = module.map(|module| folder(paths, module)).transpose()?.unwrap_or_default();
+    let module = MODULES
+        .iter()
+        .find(|module| module.programs().any(|program| program == name));
+    let folder = module
+        .map(|module| folder(paths, module))
+        .transpose()?
+        .unwrap_or_default();
     Ok(folder.join(name))
 }
 
@@ -65,7 +73,10 @@ fn folder(paths: &Paths, module: &Module) -> Result<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(&source)
         .context("read", &source)?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "go" || e == "mod" || e == "sum"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|e| e == "go" || e == "mod" || e == "sum")
+        })
         .collect();
     files.sort();
     let mut hash = Sha256::new();
@@ -73,7 +84,7 @@ fn folder(paths: &Paths, module: &Module) -> Result<PathBuf> {
         hash.update(fs::read(&file).context("read", &file)?);
     }
     hash.update(module.flags().join(" "));
-    let key: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let key = hex(&hash.finalize()[..6]);
     Ok(paths.cache.join("tools").join(format!("{}-{key}", module.name)))
 }
 
