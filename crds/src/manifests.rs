@@ -18,11 +18,7 @@ pub fn manifests() -> Vec<(&'static str, CustomResourceDefinition)> {
 /// so that "not set" has one form and CEL's `has()` means what it says.
 fn installed(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
-        if let Some(schema) = version
-            .schema
-            .as_mut()
-            .and_then(|s| s.open_api_v3_schema.as_mut())
-        {
+        if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
             drop_nullable(schema);
         }
     }
@@ -31,11 +27,7 @@ fn installed(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
 
 fn drop_nullable(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
-    schema
-        .properties
-        .iter_mut()
-        .flat_map(|p| p.values_mut())
-        .for_each(drop_nullable);
+    schema.properties.iter_mut().flat_map(|p| p.values_mut()).for_each(drop_nullable);
     match &mut schema.items {
         Some(JSONSchemaPropsOrArray::Schema(items)) => drop_nullable(items),
         Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(drop_nullable),

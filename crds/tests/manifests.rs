@@ -1,5 +1,7 @@
 //! The committed manifests are what the types say. `FLOTILLA_UPDATE=1 cargo test -p flotilla-crds` writes them anew.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use std::path::Path;
 
@@ -7,17 +9,11 @@ use std::path::Path;
 const LARGEST_MANIFEST: usize = 200 * 1024;
 
 fn check(file: &str, crd: &CustomResourceDefinition) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../charts/flotilla/crds")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/flotilla/crds").join(file);
     let yaml = serde_saphyr::to_string(crd).unwrap();
     let rendered =
         format!("# Generated from crds/src. FLOTILLA_UPDATE=1 cargo test -p flotilla-crds\n{yaml}");
-    assert!(
-        rendered.len() < LARGEST_MANIFEST,
-        "{file} has {} bytes",
-        rendered.len()
-    );
+    assert!(rendered.len() < LARGEST_MANIFEST, "{file} has {} bytes", rendered.len());
     if std::env::var_os("FLOTILLA_UPDATE").is_some() {
         std::fs::write(&path, &rendered).unwrap();
     }

@@ -66,15 +66,7 @@ impl Election {
     /// A candidate with a client of its own, so that no other call can delay a renewal.
     pub fn new(client: Client, namespace: &str, identity: String) -> (Self, Leadership) {
         let (state, receiver) = watch::channel(false);
-        (
-            Self {
-                api: Api::namespaced(client, namespace),
-                identity,
-                state,
-                seen: None,
-            },
-            Leadership(receiver),
-        )
+        (Self { api: Api::namespaced(client, namespace), identity, state, seen: None }, Leadership(receiver))
     }
 
     /// Takes part until `shutdown`, then gives the lease back. Returns an error when a held lease is lost.
@@ -116,11 +108,9 @@ impl Election {
     async fn try_hold(&mut self, now: Instant) -> Result<bool, CallError> {
         let live = within_retry("read the lease", self.api.get_opt(LEASE)).await?;
         let Some(live) = live else {
-            let created = within_retry(
-                "create the lease",
-                self.api.create(&PostParams::default(), &self.lease(None)),
-            )
-            .await;
+            let created =
+                within_retry("create the lease", self.api.create(&PostParams::default(), &self.lease(None)))
+                    .await;
             return won(created);
         };
         if !self.may_take(&live, now) {
@@ -141,12 +131,8 @@ impl Election {
             }
         };
         let spec = live.spec.as_ref();
-        let holder = spec
-            .and_then(|s| s.holder_identity.as_deref())
-            .unwrap_or_default();
-        let seconds = spec
-            .and_then(|s| s.lease_duration_seconds)
-            .and_then(|s| u64::try_from(s).ok());
+        let holder = spec.and_then(|s| s.holder_identity.as_deref()).unwrap_or_default();
+        let seconds = spec.and_then(|s| s.lease_duration_seconds).and_then(|s| u64::try_from(s).ok());
         let duration = seconds.map_or(DURATION, Duration::from_secs);
         holder.is_empty() || holder == self.identity || now.duration_since(since) > duration
     }
@@ -155,20 +141,14 @@ impl Election {
         let now = MicroTime(Timestamp::now());
         let before = live.and_then(|l| l.spec.clone()).unwrap_or_default();
         let ours = before.holder_identity.as_deref() == Some(&self.identity);
-        let mut lease = Lease {
-            metadata: live.map(|l| l.metadata.clone()).unwrap_or_default(),
-            ..Lease::default()
-        };
+        let mut lease =
+            Lease { metadata: live.map(|l| l.metadata.clone()).unwrap_or_default(), ..Lease::default() };
         lease.metadata.name = Some(LEASE.to_owned());
         lease.metadata.managed_fields = None;
         lease.spec = Some(LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
-            acquire_time: if ours {
-                before.acquire_time
-            } else {
-                Some(now.clone())
-            },
+            acquire_time: if ours { before.acquire_time } else { Some(now.clone()) },
             renew_time: Some(now),
             lease_transitions: Some(
                 before.lease_transitions.unwrap_or(0) + i32::from(!ours && live.is_some()),
@@ -195,12 +175,9 @@ impl Election {
                 spec.holder_identity = None;
                 spec.lease_duration_seconds = Some(1);
             }
-            within_retry(
-                "release the lease",
-                self.api.replace(LEASE, &PostParams::default(), &free),
-            )
-            .await
-            .map(drop)
+            within_retry("release the lease", self.api.replace(LEASE, &PostParams::default(), &free))
+                .await
+                .map(drop)
         };
         if let Err(error) = result.await {
             tracing::warn!(%error, "the lease was not given back; the next replica waits for its end");
@@ -224,9 +201,5 @@ async fn within_retry<T>(
 ) -> Result<T, CallError> {
     tokio::time::timeout(RETRY, within(|| format!("could not {action}"), call))
         .await
-        .unwrap_or_else(|_| {
-            Err(CallError::TimedOut {
-                action: format!("could not {action}"),
-            })
-        })
+        .unwrap_or_else(|_| Err(CallError::TimedOut { action: format!("could not {action}") }))
 }

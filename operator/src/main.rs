@@ -10,12 +10,7 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     if let Some(shell) = options.completions {
-        clap_complete::generate(
-            shell,
-            &mut Options::command(),
-            "flotilla-operator",
-            &mut std::io::stdout(),
-        );
+        clap_complete::generate(shell, &mut Options::command(), "flotilla-operator", &mut std::io::stdout());
         return Ok(());
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube=warn"));

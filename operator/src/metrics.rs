@@ -20,45 +20,27 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let reconciles = IntCounterVec::new(
-            Opts::new(
-                "flotilla_operator_reconciles_total",
-                "Reconciles by kind and outcome.",
-            ),
+            Opts::new("flotilla_operator_reconciles_total", "Reconciles by kind and outcome."),
             &["kind", "outcome"],
         )?;
         let duration = HistogramVec::new(
-            HistogramOpts::new(
-                "flotilla_operator_reconcile_duration_seconds",
-                "Time of one reconcile.",
-            )
-            .buckets(vec![0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0]),
+            HistogramOpts::new("flotilla_operator_reconcile_duration_seconds", "Time of one reconcile.")
+                .buckets(vec![0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0]),
             &["kind"],
         )?;
-        let routers = IntGauge::new(
-            "flotilla_operator_routers_connected",
-            "Routers connected to this replica.",
-        )?;
+        let routers =
+            IntGauge::new("flotilla_operator_routers_connected", "Routers connected to this replica.")?;
         let leader = IntGauge::new("flotilla_operator_leader", "1 on the replica that writes.")?;
         registry.register(Box::new(reconciles.clone()))?;
         registry.register(Box::new(duration.clone()))?;
         registry.register(Box::new(routers.clone()))?;
         registry.register(Box::new(leader.clone()))?;
-        Ok(Self {
-            registry,
-            reconciles,
-            duration,
-            routers,
-            leader,
-        })
+        Ok(Self { registry, reconciles, duration, routers, leader })
     }
 
     /// Starts to time one reconcile.
     pub fn reconcile(&self, kind: &'static str) -> ReconcileTimer<'_> {
-        ReconcileTimer {
-            metrics: self,
-            kind,
-            start: Instant::now(),
-        }
+        ReconcileTimer { metrics: self, kind, start: Instant::now() }
     }
 
     /// The exposition, with gauges set to these values.
@@ -82,13 +64,7 @@ impl ReconcileTimer<'_> {
     /// The reconcile has ended.
     pub fn done(self, ok: bool) {
         let outcome = if ok { "success" } else { "error" };
-        self.metrics
-            .reconciles
-            .with_label_values(&[self.kind, outcome])
-            .inc();
-        self.metrics
-            .duration
-            .with_label_values(&[self.kind])
-            .observe(self.start.elapsed().as_secs_f64());
+        self.metrics.reconciles.with_label_values(&[self.kind, outcome]).inc();
+        self.metrics.duration.with_label_values(&[self.kind]).observe(self.start.elapsed().as_secs_f64());
     }
 }

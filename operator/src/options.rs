@@ -36,9 +36,13 @@ pub struct Options {
     #[arg(long, env = "POD_NAME", default_value = "flotilla-operator")]
     pub pod_name: String,
 
-    /// The Service under which routers and the API server reach this operator.
+    /// The Service under which the API server reaches the webhook of any replica.
     #[arg(long, env = "FLOTILLA_SERVICE", default_value = "flotilla-operator")]
     pub service: String,
+
+    /// The Service under which routers reach the replica that holds the lease.
+    #[arg(long, env = "FLOTILLA_LEADER_SERVICE", default_value = "flotilla-operator-leader")]
+    pub leader_service: String,
 
     /// The MutatingWebhookConfiguration that gets this operator's certificate authority.
     #[arg(long, env = "FLOTILLA_WEBHOOK", default_value = "flotilla-operator")]
@@ -49,11 +53,7 @@ pub struct Options {
     pub router_image: String,
 
     /// The image of engine type LlamaCpp where a spec names none.
-    #[arg(
-        long,
-        env = "FLOTILLA_LLAMA_CPP_IMAGE",
-        default_value = "ghcr.io/ggml-org/llama.cpp:server-cuda"
-    )]
+    #[arg(long, env = "FLOTILLA_LLAMA_CPP_IMAGE", default_value = "ghcr.io/ggml-org/llama.cpp:server-cuda")]
     pub llama_cpp_image: String,
 
     /// Where router streams and the webhook are served, with TLS.
@@ -80,23 +80,21 @@ pub struct Options {
 impl Options {
     /// Images used where a spec names none.
     pub fn images(&self) -> EngineImages {
-        EngineImages {
-            llama_cpp: self.llama_cpp_image.clone(),
-        }
+        EngineImages { llama_cpp: self.llama_cpp_image.clone() }
     }
 
-    /// The DNS names of the operator's Service; the first is the one that routers use.
+    /// The DNS names that the operator's certificate is for.
     pub fn service_names(&self) -> Vec<String> {
-        let (service, namespace) = (&self.service, &self.namespace);
-        vec![
-            format!("{service}.{namespace}.svc"),
-            format!("{service}.{namespace}.svc.cluster.local"),
-        ]
+        let namespace = &self.namespace;
+        let names = |service: &String| {
+            [format!("{service}.{namespace}.svc"), format!("{service}.{namespace}.svc.cluster.local")]
+        };
+        [&self.service, &self.leader_service].into_iter().flat_map(names).collect()
     }
 
     /// The base URL of router streams.
     pub fn operator_url(&self) -> String {
-        format!("https://{}:{}", self.service_names()[0], SERVICE_PORT)
+        format!("https://{}.{}.svc:{SERVICE_PORT}", self.leader_service, self.namespace)
     }
 }
 

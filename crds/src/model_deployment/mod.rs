@@ -86,11 +86,6 @@ const fn one_replica() -> i32 {
 impl ModelDeployment {
     /// The name under which the model is served: `spec.model.servedName`, else the object's name.
     pub fn served_name(&self) -> &str {
-        self.spec
-            .model
-            .served_name
-            .as_deref()
-            .or(self.metadata.name.as_deref())
-            .unwrap_or_default()
+        self.spec.model.served_name.as_deref().or(self.metadata.name.as_deref()).unwrap_or_default()
     }
 }

@@ -22,10 +22,7 @@ pub struct ModelSpec {
     pub source: Option<String>,
     /// The name clients ask for; defaults to metadata.name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 128),
-        regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
-    )]
+    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"))]
     pub served_name: Option<String>,
     /// An entry of the built-in catalogue, for example `llama-3.2-3b`. See docs/presets.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -66,11 +66,8 @@ impl RouterConfig {
     /// The hash covers provider keys, so that a changed Secret is a new revision; it is cut to 64 bits of
     /// SHA-256, from which no key can be recovered by guessing without knowing all the rest of the content.
     pub fn new(policies: Vec<Policy>) -> Self {
-        let mut config = Self {
-            version: ROUTER_CONFIG_VERSION.to_owned(),
-            revision: String::new(),
-            policies,
-        };
+        let mut config =
+            Self { version: ROUTER_CONFIG_VERSION.to_owned(), revision: String::new(), policies };
         config.revision = config.content_hash();
         config
     }
@@ -78,13 +75,8 @@ impl RouterConfig {
     fn content_hash(&self) -> String {
         // Serialising plain structs with string keys into memory cannot fail; an empty hash would only cost a push.
         let bytes = serde_json::to_vec(&self.policies).unwrap_or_default();
-        Sha256::digest(bytes)
-            .iter()
-            .take(8)
-            .fold(String::with_capacity(16), |mut hex, byte| {
-                use std::fmt::Write as _;
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        let prefix =
+            Sha256::digest(bytes).iter().take(8).fold(0_u64, |prefix, byte| prefix << 8 | u64::from(*byte));
+        format!("{prefix:016x}")
     }
 }

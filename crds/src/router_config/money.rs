@@ -52,20 +52,18 @@ impl NanoUsd {
         let too_large = || MoneyError::TooLarge(text.to_owned());
         let dollars: u64 = whole.parse().map_err(|_| too_large())?;
         let nanos: u64 = format!("{fraction:0<9}").parse().map_err(|_| malformed())?;
-        dollars
-            .checked_mul(NANOS)
-            .and_then(|n| n.checked_add(nanos))
-            .map(Self)
-            .ok_or_else(too_large)
+        dollars.checked_mul(NANOS).and_then(|n| n.checked_add(nanos)).map(Self).ok_or_else(too_large)
     }
 
     /// The cost of `tokens` at this price per million tokens, rounded up to the next nano-dollar.
+    #[must_use]
     pub fn cost_of(self, tokens: u64) -> Self {
         let exact = (u128::from(self.0) * u128::from(tokens)).div_ceil(TOKENS_PER_PRICE);
         Self(u64::try_from(exact).unwrap_or(u64::MAX))
     }
 
     /// The sum, held at the largest amount instead of wrapping.
+    #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
@@ -86,29 +84,14 @@ mod tests {
 
     #[test]
     fn decimal_strings_are_read_exactly() {
-        for (text, nanos) in [
-            ("2.50", 2_500_000_000),
-            ("0", 0),
-            ("0.000000001", 1),
-            ("10", 10 * NANOS),
-        ] {
+        for (text, nanos) in [("2.50", 2_500_000_000), ("0", 0), ("0.000000001", 1), ("10", 10 * NANOS)] {
             assert_eq!(NanoUsd::parse_usd(text), Ok(NanoUsd(nanos)), "{text}");
         }
     }
 
     #[test]
     fn other_strings_are_refused_with_what_to_write() {
-        for text in [
-            "",
-            ".5",
-            "1.",
-            "-1",
-            "1e3",
-            "1.2.3",
-            "$2",
-            "0.0000000001",
-            "99999999999999",
-        ] {
+        for text in ["", ".5", "1.", "-1", "1e3", "1.2.3", "$2", "0.0000000001", "99999999999999"] {
             assert!(NanoUsd::parse_usd(text).is_err(), "{text} was taken");
         }
     }

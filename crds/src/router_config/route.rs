@@ -95,10 +95,7 @@ pub struct Sensitivity {
 
 impl Default for Sensitivity {
     fn default() -> Self {
-        Self {
-            header: DEFAULT_CLASS_HEADER.to_owned(),
-            fail_closed: true,
-        }
+        Self { header: DEFAULT_CLASS_HEADER.to_owned(), fail_closed: true }
     }
 }
 
@@ -116,10 +113,6 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            first_token_ms: 60_000,
-            idle_ms: 60_000,
-            total_ms: 600_000,
-        }
+        Self { first_token_ms: 60_000, idle_ms: 60_000, total_ms: 600_000 }
     }
 }

@@ -13,10 +13,7 @@ use serde::{Deserialize, Serialize};
 )]
 pub struct BackendSpec {
     /// Unique in the policy; named by rules, metrics and decisions.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub name: String,
     /// A `ModelDeployment` in the policy's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]

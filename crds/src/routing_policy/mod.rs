@@ -59,10 +59,7 @@ pub struct RoutingPolicySpec {
     /// The model names that clients ask for. A name belongs to the oldest policy that a router serves.
     #[schemars(
         length(min = 1, max = 16),
-        inner(
-            length(min = 1, max = 128),
-            regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
-        )
+        inner(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub models: Vec<String>,
@@ -113,10 +110,7 @@ impl PodSelector {
     /// Whether a pod with these labels is selected. An empty selector selects nothing.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         !self.match_labels.is_empty()
-            && self
-                .match_labels
-                .iter()
-                .all(|(key, value)| labels.get(key) == Some(value))
+            && self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 }
 
@@ -140,15 +134,9 @@ mod tests {
 
     #[test]
     fn a_selector_needs_every_label_and_selects_nothing_when_empty() {
-        let labels = |pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect()
-        };
-        let selector = PodSelector {
-            match_labels: labels(&[("app", "chat"), ("tier", "web")]),
-        };
+        let labels =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let selector = PodSelector { match_labels: labels(&[("app", "chat"), ("tier", "web")]) };
         assert!(selector.matches(&labels(&[("app", "chat"), ("tier", "web"), ("x", "y")])));
         assert!(!selector.matches(&labels(&[("app", "chat")])));
         assert!(!PodSelector::default().matches(&labels(&[("app", "chat")])));

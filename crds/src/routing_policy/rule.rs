@@ -13,10 +13,7 @@ use serde::{Deserialize, Serialize};
 )]
 pub struct RuleSpec {
     /// Unique in the policy; named in metrics and decisions.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
     /// All given parts must hold.
     #[serde(rename = "match")]

@@ -18,29 +18,17 @@ pub struct Verdict {
 impl Verdict {
     /// A True condition.
     pub fn yes(reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            status: Some(true),
-            reason,
-            message: message.into(),
-        }
+        Self { status: Some(true), reason, message: message.into() }
     }
 
     /// A False condition.
     pub fn no(reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            status: Some(false),
-            reason,
-            message: message.into(),
-        }
+        Self { status: Some(false), reason, message: message.into() }
     }
 
     /// An Unknown condition.
     pub fn unknown(reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            status: None,
-            reason,
-            message: message.into(),
-        }
+        Self { status: None, reason, message: message.into() }
     }
 
     /// Whether it is True.
@@ -63,10 +51,7 @@ pub struct Conditions<'a> {
 impl Conditions<'_> {
     /// All verdicts as conditions, in the order given.
     pub fn build(&self, verdicts: &[(&str, &Verdict)]) -> Vec<Condition> {
-        verdicts
-            .iter()
-            .map(|(condition_type, verdict)| self.one(condition_type, verdict))
-            .collect()
+        verdicts.iter().map(|(condition_type, verdict)| self.one(condition_type, verdict)).collect()
     }
 
     fn one(&self, condition_type: &str, verdict: &Verdict) -> Condition {
@@ -75,10 +60,7 @@ impl Conditions<'_> {
             Some(false) => "False",
             None => "Unknown",
         };
-        let same = self
-            .before
-            .iter()
-            .find(|c| c.type_ == condition_type && c.status == status);
+        let same = self.before.iter().find(|c| c.type_ == condition_type && c.status == status);
         Condition {
             type_: condition_type.to_owned(),
             status: status.to_owned(),
@@ -93,9 +75,7 @@ impl Conditions<'_> {
 /// The conditions of `after` whose status or reason is news compared with `before`.
 pub fn changed_parts<'a>(before: &[Condition], after: &'a [Condition]) -> Vec<&'a Condition> {
     let known = |c: &Condition| {
-        before
-            .iter()
-            .any(|b| b.type_ == c.type_ && b.status == c.status && b.reason == c.reason)
+        before.iter().any(|b| b.type_ == c.type_ && b.status == c.status && b.reason == c.reason)
     };
     after.iter().filter(|c| !known(c)).collect()
 }
@@ -112,12 +92,7 @@ mod tests {
     #[test]
     fn the_transition_time_moves_only_with_the_status() {
         let build = |before: &[Condition], second, verdict: &Verdict| {
-            Conditions {
-                before,
-                generation: Some(3),
-                now: at(second),
-            }
-            .build(&[(READY, verdict)])
+            Conditions { before, generation: Some(3), now: at(second) }.build(&[(READY, verdict)])
         };
         let first = build(&[], 1, &Verdict::no(Reason::Starting, "0 of 1"));
         let second = build(&first, 2, &Verdict::no(Reason::NoFit, "too large"));

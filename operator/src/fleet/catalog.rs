@@ -37,10 +37,7 @@ impl Entry {
     pub fn attaches_to(&self, pod_labels: &BTreeMap<String, String>) -> bool {
         match pod_labels.get(labels::GATEWAY) {
             Some(policy) => self.gateway && *policy == self.key.name,
-            None => self
-                .selector
-                .as_ref()
-                .is_some_and(|selector| selector.matches(pod_labels)),
+            None => self.selector.as_ref().is_some_and(|selector| selector.matches(pod_labels)),
         }
     }
 }
@@ -64,27 +61,17 @@ impl Catalog {
                     Arc::new(entry)
                 }
             };
-            catalog
-                .by_namespace
-                .entry(entry.key.namespace.clone())
-                .or_default()
-                .push(entry);
+            catalog.by_namespace.entry(entry.key.namespace.clone()).or_default().push(entry);
         }
-        let gone = before
-            .entries()
-            .filter(|entry| catalog.get(&entry.key).is_none())
-            .map(|entry| entry.key.clone());
+        let gone =
+            before.entries().filter(|entry| catalog.get(&entry.key).is_none()).map(|entry| entry.key.clone());
         changed.extend(gone.collect::<Vec<_>>());
         (catalog, changed)
     }
 
     /// One policy.
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<Entry>> {
-        self.by_namespace
-            .get(&key.namespace)?
-            .iter()
-            .find(|entry| entry.key == *key)
-            .cloned()
+        self.by_namespace.get(&key.namespace)?.iter().find(|entry| entry.key == *key).cloned()
     }
 
     /// All policies.
@@ -107,17 +94,9 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, label: &str, gateway: bool) -> Entry {
-        let selector = PodSelector {
-            match_labels: BTreeMap::from([("app".to_owned(), label.to_owned())]),
-        };
-        let conflict = Conflict {
-            model: "m".to_owned(),
-            winner: "w".to_owned(),
-        };
-        let key = ObjectKey {
-            namespace: "ns".to_owned(),
-            name: name.to_owned(),
-        };
+        let selector = PodSelector { match_labels: BTreeMap::from([("app".to_owned(), label.to_owned())]) };
+        let conflict = Conflict { model: "m".to_owned(), winner: "w".to_owned() };
+        let key = ObjectKey { namespace: "ns".to_owned(), name: name.to_owned() };
         Entry {
             key,
             generation: Some(1),
@@ -128,28 +107,17 @@ mod tests {
     }
 
     fn pod(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect()
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     }
 
     #[test]
     fn unchanged_entries_are_the_same_allocation_and_changes_are_named() {
-        let (first, changed) = Catalog::build(
-            vec![entry("a", "x", false), entry("b", "x", false)],
-            &Catalog::default(),
-        );
+        let (first, changed) =
+            Catalog::build(vec![entry("a", "x", false), entry("b", "x", false)], &Catalog::default());
         assert_eq!(changed.len(), 2);
         let (second, changed) = Catalog::build(vec![entry("a", "x", false), entry("c", "x", false)], &first);
-        let key = |name: &str| ObjectKey {
-            namespace: "ns".to_owned(),
-            name: name.to_owned(),
-        };
-        assert!(Arc::ptr_eq(
-            &first.get(&key("a")).unwrap(),
-            &second.get(&key("a")).unwrap()
-        ));
+        let key = |name: &str| ObjectKey { namespace: "ns".to_owned(), name: name.to_owned() };
+        assert!(Arc::ptr_eq(&first.get(&key("a")).unwrap(), &second.get(&key("a")).unwrap()));
         assert_eq!(changed, [key("c"), key("b")]);
     }
 
@@ -158,10 +126,7 @@ mod tests {
         let (with, without) = (entry("a", "x", true), entry("b", "x", false));
         let gateway = pod(&[(labels::GATEWAY, "a"), ("app", "x")]);
         assert!(with.attaches_to(&gateway) && !without.attaches_to(&gateway));
-        assert!(
-            !without.attaches_to(&pod(&[(labels::GATEWAY, "b")])),
-            "no gateway was asked for"
-        );
+        assert!(!without.attaches_to(&pod(&[(labels::GATEWAY, "b")])), "no gateway was asked for");
         assert!(without.attaches_to(&pod(&[("app", "x")])) && !without.attaches_to(&pod(&[("app", "y")])));
     }
 }

@@ -36,16 +36,7 @@ impl Index {
         triggers: Trigger<kube::core::DeserializeGuard<RoutingPolicy>>,
     ) -> (Self, CatalogReceiver) {
         let (catalog, receiver) = watch::channel(None);
-        (
-            Self {
-                stores,
-                secrets,
-                dirty,
-                catalog,
-                triggers,
-            },
-            receiver,
-        )
+        (Self { stores, secrets, dirty, catalog, triggers }, receiver)
     }
 
     /// Runs until it is dropped. The caches must be complete.
@@ -69,9 +60,7 @@ impl Index {
     fn watch_secrets(&mut self) -> bool {
         let wanted = named_secrets(&self.stores.policies());
         self.secrets.watch_only(&wanted);
-        wanted
-            .iter()
-            .any(|key| self.secrets.get(key) == SecretState::Loading)
+        wanted.iter().any(|key| self.secrets.get(key) == SecretState::Loading)
     }
 
     fn refresh(&mut self) -> Vec<ObjectKey> {
@@ -79,20 +68,14 @@ impl Index {
         let policies = self.stores.policies();
         let endpoints = self.stores.endpoints();
         let mut lost = conflicts(&policies);
-        let alive = policies
-            .iter()
-            .filter(|p| p.metadata.deletion_timestamp.is_none());
+        let alive = policies.iter().filter(|p| p.metadata.deletion_timestamp.is_none());
         let entries = alive.map(|policy| {
             let key = ObjectKey::of(policy.as_ref());
             let verdict = match lost.remove(&key) {
                 Some(conflict) => Verdict::Conflicted(conflict),
                 None => Verdict::Compiled(compile(
                     policy,
-                    &View {
-                        index: self,
-                        namespace: &key.namespace,
-                        endpoints: &endpoints,
-                    },
+                    &View { index: self, namespace: &key.namespace, endpoints: &endpoints },
                 )),
             };
             Entry {
@@ -104,10 +87,8 @@ impl Index {
             }
         });
         let before = self.catalog.borrow().clone();
-        let (catalog, changed) = Catalog::build(
-            entries.collect(),
-            before.as_deref().unwrap_or(&Catalog::default()),
-        );
+        let (catalog, changed) =
+            Catalog::build(entries.collect(), before.as_deref().unwrap_or(&Catalog::default()));
         if before.is_none() || !changed.is_empty() {
             self.catalog.send_replace(Some(Arc::new(catalog)));
         }
@@ -118,18 +99,10 @@ impl Index {
 fn named_secrets(policies: &[Arc<RoutingPolicy>]) -> BTreeSet<ObjectKey> {
     let of = |policy: &Arc<RoutingPolicy>| {
         let namespace = policy.metadata.namespace.clone().unwrap_or_default();
-        let references = policy
-            .spec
-            .backends
-            .iter()
-            .filter_map(|b| b.external.as_ref()?.credentials_ref.as_ref());
-        let key = |name: &String| ObjectKey {
-            namespace: namespace.clone(),
-            name: name.clone(),
-        };
-        references
-            .map(|reference| key(&reference.name))
-            .collect::<Vec<_>>()
+        let references =
+            policy.spec.backends.iter().filter_map(|b| b.external.as_ref()?.credentials_ref.as_ref());
+        let key = |name: &String| ObjectKey { namespace: namespace.clone(), name: name.clone() };
+        references.map(|reference| key(&reference.name)).collect::<Vec<_>>()
     };
     policies.iter().flat_map(of).collect()
 }
@@ -143,10 +116,7 @@ struct View<'a> {
 
 impl View<'_> {
     fn key(&self, name: &str) -> ObjectKey {
-        ObjectKey {
-            namespace: self.namespace.to_owned(),
-            name: name.to_owned(),
-        }
+        ObjectKey { namespace: self.namespace.to_owned(), name: name.to_owned() }
     }
 }
 

@@ -34,43 +34,23 @@ pub struct Secrets {
 impl Secrets {
     /// Knows nothing yet. `changed` is notified when any state changes.
     pub fn new(client: Client, changed: Arc<Notify>) -> Self {
-        Self {
-            client,
-            states: Arc::default(),
-            watches: BTreeMap::new(),
-            changed,
-        }
+        Self { client, states: Arc::default(), watches: BTreeMap::new(), changed }
     }
 
     /// Watches these and no others.
     pub fn watch_only(&mut self, wanted: &BTreeSet<ObjectKey>) {
         self.watches.retain(|key, _| wanted.contains(key));
         self.states.write().retain(|key, _| wanted.contains(key));
-        for key in wanted
-            .iter()
-            .filter(|key| !self.watches.contains_key(*key))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
+        for key in wanted.iter().filter(|key| !self.watches.contains_key(*key)).cloned().collect::<Vec<_>>() {
             self.states.write().insert(key.clone(), SecretState::Loading);
-            let watch = watch(
-                self.client.clone(),
-                key.clone(),
-                self.states.clone(),
-                self.changed.clone(),
-            );
-            self.watches
-                .insert(key, AbortOnDropHandle::new(tokio::spawn(watch)));
+            let watch = watch(self.client.clone(), key.clone(), self.states.clone(), self.changed.clone());
+            self.watches.insert(key, AbortOnDropHandle::new(tokio::spawn(watch)));
         }
     }
 
     /// What is known of one.
     pub fn get(&self, key: &ObjectKey) -> SecretState {
-        self.states
-            .read()
-            .get(key)
-            .cloned()
-            .unwrap_or(SecretState::Loading)
+        self.states.read().get(key).cloned().unwrap_or(SecretState::Loading)
     }
 }
 

@@ -59,21 +59,12 @@ impl Stores {
     pub fn endpoints(&self) -> BTreeMap<ObjectKey, Vec<Endpoint>> {
         let mut all: BTreeMap<ObjectKey, Vec<Endpoint>> = BTreeMap::new();
         for slice in self.endpoint_slices.state() {
-            let Some(name) = slice
-                .metadata
-                .labels
-                .as_ref()
-                .and_then(|l| l.get(labels::MODEL_DEPLOYMENT))
+            let Some(name) = slice.metadata.labels.as_ref().and_then(|l| l.get(labels::MODEL_DEPLOYMENT))
             else {
                 continue;
             };
             let namespace = slice.metadata.namespace.clone().unwrap_or_default();
-            let entry = all
-                .entry(ObjectKey {
-                    namespace,
-                    name: name.clone(),
-                })
-                .or_default();
+            let entry = all.entry(ObjectKey { namespace, name: name.clone() }).or_default();
             entry.extend(ready_endpoints(&slice));
         }
         for endpoints in all.values_mut() {
@@ -89,16 +80,10 @@ impl Stores {
         key: &ObjectKey,
         endpoints: &BTreeMap<ObjectKey, Vec<Endpoint>>,
     ) -> Option<FleetBackend> {
-        let guard = self
-            .model_deployments
-            .get(&ObjectRef::new(&key.name).within(&key.namespace))?;
+        let guard = self.model_deployments.get(&ObjectRef::new(&key.name).within(&key.namespace))?;
         let object = guard.0.as_ref().ok()?;
         let sized = object.spec.engine.engine_type == EngineType::LlamaCpp;
-        let max_tokens = object
-            .spec
-            .context
-            .and_then(|c| c.max_tokens)
-            .unwrap_or(DEFAULT_MAX_TOKENS);
+        let max_tokens = object.spec.context.and_then(|c| c.max_tokens).unwrap_or(DEFAULT_MAX_TOKENS);
         Some(FleetBackend {
             model: object.served_name().to_owned(),
             endpoints: endpoints.get(key).cloned().unwrap_or_default(),
@@ -108,33 +93,21 @@ impl Stores {
 }
 
 fn ready_endpoints(slice: &EndpointSlice) -> Vec<Endpoint> {
-    let Some(port) = slice
-        .ports
-        .as_deref()
-        .unwrap_or_default()
-        .iter()
-        .find_map(|p| p.port)
-    else {
+    let Some(port) = slice.ports.as_deref().unwrap_or_default().iter().find_map(|p| p.port) else {
         return Vec::new();
     };
     let serves = |endpoint: &&k8s_openapi::api::discovery::v1::Endpoint| {
         endpoint.conditions.as_ref().and_then(|c| c.ready).unwrap_or(true)
     };
     let host = |address: &String| {
-        if address.contains(':') {
-            format!("[{address}]:{port}")
-        } else {
-            format!("{address}:{port}")
-        }
+        if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
     };
     slice
         .endpoints
         .iter()
         .filter(serves)
         .filter_map(|endpoint| endpoint.addresses.first())
-        .map(|address| Endpoint {
-            address: host(address),
-        })
+        .map(|address| Endpoint { address: host(address) })
         .collect()
 }
 

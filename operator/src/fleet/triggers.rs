@@ -43,8 +43,5 @@ where
     K::DynamicType: std::hash::Hash + Eq + Send,
 {
     let (sender, mut receiver) = mpsc::channel(QUEUE);
-    (
-        Trigger(sender),
-        Box::pin(futures::stream::poll_fn(move |cx| receiver.poll_recv(cx))),
-    )
+    (Trigger(sender), Box::pin(futures::stream::poll_fn(move |cx| receiver.poll_recv(cx))))
 }

@@ -27,10 +27,7 @@ pub enum ApplyError {
 /// The uid of the object that controls this one.
 pub fn controller_of<K: Resource>(object: &K) -> Option<&str> {
     let owners = object.meta().owner_references.as_deref().unwrap_or_default();
-    owners
-        .iter()
-        .find(|owner| owner.controller == Some(true))
-        .map(|owner| owner.uid.as_str())
+    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str())
 }
 
 /// Applies `desired`, unless an object of that name belongs to somebody else. Returns what the API server echoed.
@@ -50,11 +47,7 @@ where
     }
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let patch = Patch::Apply(desired);
-    Ok(within(
-        || format!("could not apply {kind} {name}"),
-        api.patch(&name, &params, &patch),
-    )
-    .await?)
+    Ok(within(|| format!("could not apply {kind} {name}"), api.patch(&name, &params, &patch)).await?)
 }
 
 /// Deletes `name` if `owner_uid` controls it. Nothing there is as good as deleted.
@@ -75,17 +68,9 @@ where
     if controller_of(&live) != Some(owner_uid) {
         return Ok(());
     }
-    let preconditions = Preconditions {
-        uid: live.uid(),
-        resource_version: None,
-    };
+    let preconditions = Preconditions { uid: live.uid(), resource_version: None };
     let params = DeleteParams::background().preconditions(preconditions);
-    match within(
-        || format!("could not delete {kind} {name}"),
-        api.delete(name, &params),
-    )
-    .await
-    {
+    match within(|| format!("could not delete {kind} {name}"), api.delete(name, &params)).await {
         Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
     }

@@ -53,10 +53,7 @@ pub async fn within<T>(
 ) -> Result<T, CallError> {
     match tokio::time::timeout(CALL_DEADLINE, call).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(source)) => Err(CallError::Failed {
-            action: action(),
-            source: Box::new(source),
-        }),
+        Ok(Err(source)) => Err(CallError::Failed { action: action(), source: Box::new(source) }),
         Err(_) => Err(CallError::TimedOut { action: action() }),
     }
 }

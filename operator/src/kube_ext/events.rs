@@ -15,10 +15,8 @@ pub struct Events(Recorder);
 impl Events {
     /// Events reported by this operator pod.
     pub fn new(client: Client, pod: &str) -> Self {
-        let reporter = Reporter {
-            controller: super::FIELD_MANAGER.to_owned(),
-            instance: Some(pod.to_owned()),
-        };
+        let reporter =
+            Reporter { controller: super::FIELD_MANAGER.to_owned(), instance: Some(pod.to_owned()) };
         Self(Recorder::new(client, reporter))
     }
 
@@ -29,11 +27,7 @@ impl Events {
             end -= 1;
         }
         let event = Event {
-            type_: if warning {
-                EventType::Warning
-            } else {
-                EventType::Normal
-            },
+            type_: if warning { EventType::Warning } else { EventType::Normal },
             reason: reason.to_owned(),
             note: Some(note[..end].to_owned()),
             action: "Reconcile".to_owned(),

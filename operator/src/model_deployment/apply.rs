@@ -10,20 +10,12 @@ pub async fn apply_children(
     client: &Client,
     prepared: Children<Prepared>,
 ) -> Result<Children<Applied>, ApplyError> {
-    let Children {
-        service,
-        mut deployment,
-        state: Prepared,
-    } = prepared;
+    let Children { service, mut deployment, state: Prepared } = prepared;
     let api: Api<Deployment> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
     let name = deployment.name_any();
     let live = within(|| format!("could not read Deployment {name}"), api.get_opt(&name)).await?;
     keep_template_if_unchanged(&mut deployment, live.as_ref());
     let service = apply(client, &service).await?;
     let deployment = apply(client, &deployment).await?;
-    Ok(Children {
-        service,
-        deployment,
-        state: Applied,
-    })
+    Ok(Children { service, deployment, state: Applied })
 }

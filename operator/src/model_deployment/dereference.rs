@@ -20,23 +20,10 @@ pub struct Observed {
 pub fn dereference(stores: &Stores, key: &ObjectKey) -> Observed {
     let belongs = |pod: &Pod| {
         pod.metadata.namespace.as_deref() == Some(&key.namespace)
-            && pod
-                .metadata
-                .labels
-                .as_ref()
-                .and_then(|l| l.get(labels::MODEL_DEPLOYMENT))
-                == Some(&key.name)
+            && pod.metadata.labels.as_ref().and_then(|l| l.get(labels::MODEL_DEPLOYMENT)) == Some(&key.name)
     };
-    let mut pods: Vec<_> = stores
-        .pods
-        .state()
-        .iter()
-        .filter(|pod| belongs(pod))
-        .map(|pod| PodFacts::of(pod))
-        .collect();
+    let mut pods: Vec<_> =
+        stores.pods.state().iter().filter(|pod| belongs(pod)).map(|pod| PodFacts::of(pod)).collect();
     pods.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-    Observed {
-        inventory: stores.inventory(),
-        pods,
-    }
+    Observed { inventory: stores.inventory(), pods }
 }

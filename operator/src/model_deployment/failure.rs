@@ -64,9 +64,7 @@ impl PodFacts {
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.as_ref();
         let conditions = status.and_then(|s| s.conditions.as_deref()).unwrap_or_default();
-        let ready = conditions
-            .iter()
-            .any(|c| c.type_ == "Ready" && c.status == "True");
+        let ready = conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
         let engine = status
             .and_then(|s| s.container_statuses.as_deref())
             .and_then(|all| all.iter().find(|c| c.name == ENGINE_CONTAINER));
@@ -89,11 +87,8 @@ impl PodFacts {
             problem: if ready {
                 None
             } else {
-                unscheduled.or_else(|| {
-                    engine
-                        .and_then(|c| waiting(c, pod))
-                        .or_else(|| engine.and_then(ended))
-                })
+                unscheduled
+                    .or_else(|| engine.and_then(|c| waiting(c, pod)).or_else(|| engine.and_then(ended)))
             },
         }
     }
@@ -110,24 +105,16 @@ fn waiting(container: &ContainerStatus, pod: &Pod) -> Option<Problem> {
             WAITING_SIGNS.iter().any(|(sign, _)| *sign == reason) || reason.starts_with("ImageVolume");
         return pulls.then(|| Problem {
             reason: Reason::ModelPullFailed,
-            message: format!(
-                "the model image {reference} cannot be mounted: {}",
-                excerpt(detail)
-            ),
+            message: format!("the model image {reference} cannot be mounted: {}", excerpt(detail)),
         });
     }
     let (_, meaning) = WAITING_SIGNS.iter().find(|(sign, _)| *sign == reason)?;
-    Some(Problem {
-        reason: *meaning,
-        message: format!("image {}: {}", container.image, excerpt(detail)),
-    })
+    Some(Problem { reason: *meaning, message: format!("image {}: {}", container.image, excerpt(detail)) })
 }
 
 fn model_reference(pod: &Pod) -> Option<&str> {
     let volumes = pod.spec.as_ref()?.volumes.as_deref()?;
-    volumes
-        .iter()
-        .find_map(|v| v.image.as_ref()?.reference.as_deref())
+    volumes.iter().find_map(|v| v.image.as_ref()?.reference.as_deref())
 }
 
 fn ended(container: &ContainerStatus) -> Option<Problem> {
@@ -136,19 +123,11 @@ fn ended(container: &ContainerStatus) -> Option<Problem> {
     let end = now.or(last)?;
     if end.reason.as_deref() == Some("OOMKilled") {
         let message = "the engine was killed at its container's memory limit: raise spec.placement.gpuMemory or lower spec.context".to_owned();
-        return Some(Problem {
-            reason: Reason::OutOfMemory,
-            message,
-        });
+        return Some(Problem { reason: Reason::OutOfMemory, message });
     }
     let log = end.message.as_deref().unwrap_or_default();
     let lower = log.to_ascii_lowercase();
-    let line = |sign: &str| {
-        log.lines()
-            .find(|l| l.to_ascii_lowercase().contains(sign))
-            .unwrap_or(log)
-            .trim()
-    };
+    let line = |sign: &str| log.lines().find(|l| l.to_ascii_lowercase().contains(sign)).unwrap_or(log).trim();
     if let Some((sign, reason)) = LOG_SIGNS.iter().find(|(sign, _)| lower.contains(sign)) {
         return Some(Problem {
             reason: *reason,
@@ -159,20 +138,10 @@ fn ended(container: &ContainerStatus) -> Option<Problem> {
 }
 
 fn crash(end: &ContainerStateTerminated, log: &str, restarts: i32) -> Problem {
-    let last = log
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("no output");
-    let message = format!(
-        "the engine ended with exit code {} ({restarts} restarts): {}",
-        end.exit_code,
-        excerpt(last)
-    );
-    Problem {
-        reason: Reason::CrashLooping,
-        message,
-    }
+    let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no output");
+    let message =
+        format!("the engine ended with exit code {} ({restarts} restarts): {}", end.exit_code, excerpt(last));
+    Problem { reason: Reason::CrashLooping, message }
 }
 
 fn excerpt(text: &str) -> &str {

@@ -69,10 +69,7 @@ pub enum NeedError {
 /// Computes or reads the need.
 pub fn need(spec: &ModelDeploymentSpec) -> Result<Need, NeedError> {
     let placement = spec.placement.as_ref();
-    let declared_mib = placement
-        .and_then(|p| p.gpu_memory.as_ref())
-        .map(to_mib)
-        .transpose()?;
+    let declared_mib = placement.and_then(|p| p.gpu_memory.as_ref()).map(to_mib).transpose()?;
     let estimate = match architecture(spec)? {
         Some(architecture) => Some(sizing::estimate(&request(spec, &architecture)?)?),
         None => None,
@@ -87,12 +84,7 @@ pub fn need(spec: &ModelDeploymentSpec) -> Result<Need, NeedError> {
         .and_then(|text| text.trim_end_matches('%').parse().ok())
         .unwrap_or(default_headroom);
     let required_mib = total_mib.saturating_add(total_mib.saturating_mul(headroom).div_ceil(100));
-    Ok(Need {
-        estimate,
-        total_mib,
-        required_mib,
-        limits: limits(spec)?,
-    })
+    Ok(Need { estimate, total_mib, required_mib, limits: limits(spec)? })
 }
 
 /// Changes to the spec that would make it fit into `room_mib`, the mildest first.
@@ -102,9 +94,7 @@ pub fn alternatives(spec: &ModelDeploymentSpec, room_mib: u64) -> Vec<Alternativ
     };
     let headroom_factor = 100 + DEFAULT_HEADROOM_PERCENT;
     let room = Bytes::from_mib(room_mib.saturating_mul(100) / headroom_factor);
-    request(spec, &architecture)
-        .map(|request| sizing::alternatives(&request, room))
-        .unwrap_or_default()
+    request(spec, &architecture).map(|request| sizing::alternatives(&request, room)).unwrap_or_default()
 }
 
 fn limits(spec: &ModelDeploymentSpec) -> Result<Option<Limits>, NeedError> {
@@ -114,10 +104,7 @@ fn limits(spec: &ModelDeploymentSpec) -> Result<Option<Limits>, NeedError> {
     let (max_tokens, parallel_sequences, kv_cache_type) = context(spec);
     // Any architecture and quantization will do: the number of cells depends on neither.
     let any = &sizing::presets()[0].architecture;
-    let request = Request {
-        parallel_sequences,
-        ..Request::new(any, sizing::Quantization::F16, max_tokens)
-    };
+    let request = Request { parallel_sequences, ..Request::new(any, sizing::Quantization::F16, max_tokens) };
     Ok(Some(Limits {
         max_tokens,
         parallel_sequences,
@@ -131,20 +118,13 @@ fn context(spec: &ModelDeploymentSpec) -> (u32, u32, KvCacheType) {
     let context = spec.context;
     (
         context.and_then(|c| c.max_tokens).unwrap_or(DEFAULT_MAX_TOKENS),
-        context
-            .and_then(|c| c.parallel_sequences)
-            .unwrap_or(DEFAULT_PARALLEL_SEQUENCES),
+        context.and_then(|c| c.parallel_sequences).unwrap_or(DEFAULT_PARALLEL_SEQUENCES),
         context.and_then(|c| c.kv_cache_type).unwrap_or_default(),
     )
 }
 
 fn request<'a>(spec: &ModelDeploymentSpec, architecture: &'a Architecture) -> Result<Request<'a>, NeedError> {
-    let quantization = spec
-        .model
-        .quantization
-        .ok_or(NeedError::Undescribed)?
-        .as_str()
-        .parse()?;
+    let quantization = spec.model.quantization.ok_or(NeedError::Undescribed)?.as_str().parse()?;
     let (max_tokens, parallel_sequences, kv_cache_type) = context(spec);
     Ok(Request {
         parallel_sequences,
@@ -179,9 +159,7 @@ fn from_spec(given: &ArchitectureSpec) -> Architecture {
         ffn: given.feed_forward_size,
         heads: given.heads,
         kv_heads: given.kv_heads,
-        head_dim: given
-            .head_dim
-            .unwrap_or_else(|| given.hidden_size / given.heads.max(1)),
+        head_dim: given.head_dim.unwrap_or_else(|| given.hidden_size / given.heads.max(1)),
         vocab: given.vocab_size,
         tied_embeddings: given.tied_embeddings,
         context_window: u32::MAX,
@@ -211,13 +189,10 @@ mod tests {
 
     #[test]
     fn every_quantization_and_kv_type_of_the_api_has_a_row_in_the_estimator() {
-        for quantization in Quantization::ALL {
-            assert!(
-                quantization.as_str().parse::<sizing::Quantization>().is_ok(),
-                "{quantization:?}"
-            );
-        }
         use KvCacheType::{BF16, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
+        for quantization in Quantization::ALL {
+            assert!(quantization.as_str().parse::<sizing::Quantization>().is_ok(), "{quantization:?}");
+        }
         for kv in [F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0] {
             assert!(format!("{kv:?}").parse::<sizing::KvCacheType>().is_ok(), "{kv:?}");
         }
@@ -226,29 +201,20 @@ mod tests {
     #[test]
     fn the_flags_match_the_estimate_and_headroom_is_added_once() {
         let mut spec = llama("llama-3.2-3b");
-        spec.context = Some(ContextSpec {
-            max_tokens: Some(8192),
-            parallel_sequences: Some(2),
-            kv_cache_type: None,
-        });
+        spec.context =
+            Some(ContextSpec { max_tokens: Some(8192), parallel_sequences: Some(2), kv_cache_type: None });
         let need = need(&spec).unwrap();
         assert_eq!(need.limits.unwrap().context_tokens, 16_384);
         let kv = need.estimate.unwrap().kv_cache.mib();
-        assert_eq!(
-            kv,
-            16_384 * 28 * 2 * 8 * 128 * 2 / 1_048_576,
-            "KV bytes of 16384 tokens"
-        );
+        assert_eq!(kv, 16_384 * 28 * 2 * 8 * 128 * 2 / 1_048_576, "KV bytes of 16384 tokens");
         assert_eq!(need.required_mib, need.total_mib + need.total_mib.div_ceil(20));
     }
 
     #[test]
     fn a_declared_need_is_taken_as_it_is() {
         let mut spec = llama("llama-3.2-3b");
-        spec.placement = Some(PlacementSpec {
-            gpu_memory: Some(Quantity("14Gi".to_owned())),
-            ..PlacementSpec::default()
-        });
+        spec.placement =
+            Some(PlacementSpec { gpu_memory: Some(Quantity("14Gi".to_owned())), ..PlacementSpec::default() });
         let need = need(&spec).unwrap();
         assert_eq!((need.total_mib, need.required_mib), (14_336, 14_336));
     }
@@ -265,11 +231,6 @@ mod tests {
         spec.model.quantization = Some(Quantization::F16);
         let options = alternatives(&spec, 24_564);
         assert!(!options.is_empty());
-        assert!(
-            options
-                .iter()
-                .all(|option| option.total.mib() * 105 <= 24_564 * 100),
-            "{options:?}"
-        );
+        assert!(options.iter().all(|option| option.total.mib() * 105 <= 24_564 * 100), "{options:?}");
     }
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A whole reconcile takes no longer.
-const RECONCILE_DEADLINE: Duration = Duration::from_secs(60);
+const RECONCILE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// What a reconcile works with.
 pub struct Context {
@@ -76,7 +76,7 @@ pub async fn reconcile(
         }
     };
     let timer = ctx.metrics.reconcile("ModelDeployment");
-    let result = tokio::time::timeout(RECONCILE_DEADLINE, steps(object, &ctx))
+    let result = tokio::time::timeout(RECONCILE_DEADLINE, Box::pin(steps(object, &ctx)))
         .await
         .unwrap_or(Err(Error::TimedOut));
     timer.done(result.is_ok());
@@ -132,27 +132,11 @@ async fn write_status(
         api.patch_status(&name, &params, &Patch::Apply(&patch)),
     )
     .await?;
-    let before = object
-        .status
-        .as_ref()
-        .map(|s| s.conditions.as_slice())
-        .unwrap_or_default();
-    for condition in changed_parts(before, &after.conditions)
-        .into_iter()
-        .filter(|c| c.type_ == types::READY)
+    let before = object.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    for condition in changed_parts(before, &after.conditions).into_iter().filter(|c| c.type_ == types::READY)
     {
-        let stalled = after
-            .conditions
-            .iter()
-            .any(|c| c.type_ == types::STALLED && c.status == "True");
-        ctx.events
-            .publish(
-                &object.object_ref(&()),
-                stalled,
-                &condition.reason,
-                &condition.message,
-            )
-            .await;
+        let stalled = after.conditions.iter().any(|c| c.type_ == types::STALLED && c.status == "True");
+        ctx.events.publish(&object.object_ref(&()), stalled, &condition.reason, &condition.message).await;
     }
     Ok(())
 }
@@ -162,6 +146,7 @@ fn backoff_key(key: &ObjectKey) -> String {
 }
 
 /// Exponential back-off with jitter, per object.
+#[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
 pub fn error_policy(
     object: Arc<DeserializeGuard<ModelDeployment>>,
     error: &Error,

@@ -44,25 +44,17 @@ impl Source {
             let (reference, file) = rest.split_once('#').unwrap_or((rest, DEFAULT_FILE));
             let file = file.trim_start_matches('/');
             return if reference.contains('/') && !file.is_empty() {
-                Ok(Self::Oci {
-                    reference: reference.to_owned(),
-                    file: file.to_owned(),
-                })
+                Ok(Self::Oci { reference: reference.to_owned(), file: file.to_owned() })
             } else {
                 Err(error())
             };
         }
-        let (claim, file) = text
-            .strip_prefix("pvc://")
-            .and_then(|rest| rest.split_once('/'))
-            .ok_or_else(error)?;
+        let (claim, file) =
+            text.strip_prefix("pvc://").and_then(|rest| rest.split_once('/')).ok_or_else(error)?;
         if claim.is_empty() || file.is_empty() {
             return Err(error());
         }
-        Ok(Self::Pvc {
-            claim: claim.to_owned(),
-            file: file.to_owned(),
-        })
+        Ok(Self::Pvc { claim: claim.to_owned(), file: file.to_owned() })
     }
 
     /// The path of the file in the engine's container.
@@ -73,10 +65,7 @@ impl Source {
 
     /// The volume that holds the file.
     pub fn volume(&self, name: &str) -> Volume {
-        let mut volume = Volume {
-            name: name.to_owned(),
-            ..Volume::default()
-        };
+        let mut volume = Volume { name: name.to_owned(), ..Volume::default() };
         match self {
             Self::Oci { reference, .. } => {
                 volume.image = Some(ImageVolumeSource {
@@ -103,16 +92,10 @@ mod tests {
     fn sources_are_read() {
         let oci = Source::parse("oci://reg.example:5000/models/llama:q4#sub/llama.gguf").unwrap();
         assert_eq!(oci.path(), "/models/sub/llama.gguf");
-        assert_eq!(
-            Source::parse("oci://reg.example/m:1").unwrap().path(),
-            "/models/model.gguf"
-        );
+        assert_eq!(Source::parse("oci://reg.example/m:1").unwrap().path(), "/models/model.gguf");
         assert_eq!(
             Source::parse("pvc://weights/a/b.gguf"),
-            Ok(Source::Pvc {
-                claim: "weights".to_owned(),
-                file: "a/b.gguf".to_owned()
-            })
+            Ok(Source::Pvc { claim: "weights".to_owned(), file: "a/b.gguf".to_owned() })
         );
     }
 

@@ -50,42 +50,27 @@ pub fn status(
         Outcome::Invalid(_) => None,
         Outcome::NotApplied(need, _) | Outcome::Applied(need, _) | Outcome::Planned(need) => Some(*need),
     };
-    let selector_labels = object
-        .spec
-        .placement
-        .as_ref()
-        .map(|p| p.node_selector.clone())
-        .unwrap_or_default();
+    let selector_labels = object.spec.placement.as_ref().map(|p| p.node_selector.clone()).unwrap_or_default();
     let fits = need.map(|need| find_fits(&observed.inventory, need.required_mib, &selector_labels));
     let (replicas, ready_replicas) = counts(outcome, &observed.pods);
     let parts = parts(object, observed, outcome, fits.as_ref(), ready_replicas);
     let (ready, reconciling, stalled) = summary(&parts);
-    let conditions = Conditions {
-        before: &before.conditions,
-        generation: object.metadata.generation,
-        now,
-    }
-    .build(&[
-        (types::READY, &ready),
-        (types::RECONCILING, &reconciling),
-        (types::STALLED, &stalled),
-        (types::ACCEPTED, &parts.accepted),
-        (types::PLACEABLE, &parts.placeable),
-        (types::MODEL_LOADED, &parts.loaded),
-        (types::AVAILABLE, &parts.available),
-    ]);
+    let conditions = Conditions { before: &before.conditions, generation: object.metadata.generation, now }
+        .build(&[
+            (types::READY, &ready),
+            (types::RECONCILING, &reconciling),
+            (types::STALLED, &stalled),
+            (types::ACCEPTED, &parts.accepted),
+            (types::PLACEABLE, &parts.placeable),
+            (types::MODEL_LOADED, &parts.loaded),
+            (types::AVAILABLE, &parts.available),
+        ]);
     ModelDeploymentStatus {
         observed_generation: object.metadata.generation,
         conditions,
         replicas,
         ready_replicas,
-        selector: Some(
-            selector(name)
-                .iter()
-                .map(|(k, v)| format!("{k}={v}"))
-                .collect::<Vec<_>>()
-                .join(","),
-        ),
+        selector: Some(selector(name).iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")),
         served_name: Some(object.served_name().to_owned()),
         endpoint: Some(format!("http://{name}.{namespace}.svc/v1")),
         memory: need.map(memory),
@@ -100,26 +85,17 @@ fn counts(outcome: &Outcome<'_>, pods: &[PodFacts]) -> (i32, i32) {
     match outcome {
         Outcome::Applied(_, children) => {
             let status = children.deployment.status.as_ref();
-            let (replicas, ready) = (
-                status.and_then(|s| s.replicas),
-                status.and_then(|s| s.ready_replicas),
-            );
+            let (replicas, ready) = (status.and_then(|s| s.replicas), status.and_then(|s| s.ready_replicas));
             (replicas.unwrap_or(0), ready.unwrap_or(0))
         }
-        _ => (
-            count(&|pod| !pod.terminating),
-            count(&|pod| pod.ready && !pod.terminating),
-        ),
+        _ => (count(&|pod| !pod.terminating), count(&|pod| pod.ready && !pod.terminating)),
     }
 }
 
 fn memory(need: &Need) -> MemoryStatus {
     let term = |name: &str| {
         let terms = need.estimate.as_ref()?.terms();
-        terms
-            .iter()
-            .find(|(term, _)| *term == name)
-            .map(|(_, bytes)| mib(bytes.mib()))
+        terms.iter().find(|(term, _)| *term == name).map(|(_, bytes)| mib(bytes.mib()))
     };
     MemoryStatus {
         weights: term("weights"),
@@ -166,11 +142,7 @@ fn parts(
         }
     };
     let placeable = fits.map_or_else(pending, |fits| placeable(object, fits));
-    let loaded = if fits.is_none() {
-        pending()
-    } else {
-        loaded(object, &observed.pods, ready)
-    };
+    let loaded = if fits.is_none() { pending() } else { loaded(object, &observed.pods, ready) };
     let desired = object.spec.replicas;
     let available = match outcome {
         Outcome::Applied(..) if desired == 0 => Verdict::yes(Reason::ScaledToZero, "no replica is asked for"),
@@ -178,17 +150,9 @@ fn parts(
             Verdict::yes(Reason::Serving, format!("{ready} of {desired} replicas serve"))
         }
         Outcome::NotApplied(_, error) => Verdict::unknown(Reason::ApplyFailed, error.to_string()),
-        _ => Verdict::no(
-            Reason::Progressing,
-            format!("{ready} of {desired} replicas serve"),
-        ),
+        _ => Verdict::no(Reason::Progressing, format!("{ready} of {desired} replicas serve")),
     };
-    Parts {
-        accepted,
-        placeable,
-        loaded,
-        available,
-    }
+    Parts { accepted, placeable, loaded, available }
 }
 
 fn reason_of(invalid: &Invalid) -> Reason {
@@ -200,10 +164,7 @@ fn reason_of(invalid: &Invalid) -> Reason {
 
 fn placeable(object: &ModelDeployment, fits: &Fits) -> Verdict {
     if fits.any() {
-        return Verdict::yes(
-            Reason::Fits,
-            format!("needs {} MiB a GPU; fits {fits}", fits.required_mib),
-        );
+        return Verdict::yes(Reason::Fits, format!("needs {} MiB a GPU; fits {fits}", fits.required_mib));
     }
     let Some((_, largest_mib)) = &fits.largest else {
         let unreadable = fits.unreadable;
@@ -213,11 +174,8 @@ fn placeable(object: &ModelDeployment, fits: &Fits) -> Verdict {
         );
         return Verdict::no(Reason::NoGPUNodes, message);
     };
-    let options: Vec<_> = alternatives(&object.spec, *largest_mib)
-        .iter()
-        .take(ALTERNATIVES)
-        .map(ToString::to_string)
-        .collect();
+    let options: Vec<_> =
+        alternatives(&object.spec, *largest_mib).iter().take(ALTERNATIVES).map(ToString::to_string).collect();
     let advice = if options.is_empty() {
         "add a larger GPU or choose a smaller model".to_owned()
     } else {
@@ -245,15 +203,8 @@ fn loaded(object: &ModelDeployment, pods: &[PodFacts], ready: i32) -> Verdict {
 
 /// Ready, Reconciling and Stalled from the parts: the first part that fails, in the order of cause and effect, says why.
 fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
-    let Parts {
-        accepted,
-        placeable,
-        loaded,
-        available,
-    } = parts;
-    let blocking = [accepted, placeable, loaded]
-        .into_iter()
-        .find(|v| v.status == Some(false));
+    let Parts { accepted, placeable, loaded, available } = parts;
+    let blocking = [accepted, placeable, loaded].into_iter().find(|v| v.status == Some(false));
     let moving = || Verdict::no(Reason::NotStalled, "");
     match blocking {
         Some(cause) => (
@@ -269,11 +220,7 @@ fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
         None => {
             let cause = if loaded.holds() { available } else { loaded };
             let message = format!("{}; {}", available.message, cause.message);
-            (
-                Verdict::no(cause.reason, message.clone()),
-                Verdict::yes(cause.reason, message),
-                moving(),
-            )
+            (Verdict::no(cause.reason, message.clone()), Verdict::yes(cause.reason, message), moving())
         }
     }
 }

@@ -53,20 +53,14 @@ pub fn validate<'a>(object: &'a ModelDeployment, images: &'a EngineImages) -> Re
         (Some(image), _) => image,
         (None, EngineType::LlamaCpp) => &images.llama_cpp,
         (None, EngineType::Custom) => {
-            return Err(Invalid::Missing(
-                "engine Custom has no default image: set spec.engine.image",
-            ));
+            return Err(Invalid::Missing("engine Custom has no default image: set spec.engine.image"));
         }
     };
     if source.is_none() && spec.engine.engine_type == EngineType::LlamaCpp {
-        return Err(Invalid::Missing(
-            "engine LlamaCpp loads a model file: set spec.model.source",
-        ));
+        return Err(Invalid::Missing("engine LlamaCpp loads a model file: set spec.model.source"));
     }
     let identity = |field: &'a Option<String>| {
-        field
-            .as_deref()
-            .ok_or(Invalid::Missing("the object has no identity yet"))
+        field.as_deref().ok_or(Invalid::Missing("the object has no identity yet"))
     };
     let drain = spec.rollout.as_ref().and_then(|r| r.drain_timeout.as_deref());
     Ok(Valid {
@@ -83,8 +77,5 @@ pub fn validate<'a>(object: &'a ModelDeployment, images: &'a EngineImages) -> Re
 
 /// Reads a Go duration; its form was checked by the API server.
 pub fn parse_duration(text: &str) -> Option<Duration> {
-    text.parse::<kube::core::Duration>()
-        .ok()
-        .filter(|d| !d.is_negative())
-        .map(Duration::from)
+    text.parse::<kube::core::Duration>().ok().filter(|d| !d.is_negative()).map(Duration::from)
 }

@@ -52,9 +52,8 @@ impl Authenticator {
 
     /// The pod that the token is bound to, read anew so that its labels are the present ones.
     pub async fn identify(&self, authorization: Option<&str>) -> Result<RouterIdentity, AuthError> {
-        let token = authorization
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .ok_or(AuthError::NoToken)?;
+        let token =
+            authorization.and_then(|value| value.strip_prefix("Bearer ")).ok_or(AuthError::NoToken)?;
         let review = TokenReview {
             spec: TokenReviewSpec {
                 token: Some(token.to_owned()),
@@ -63,48 +62,25 @@ impl Authenticator {
             ..TokenReview::default()
         };
         let api: Api<TokenReview> = Api::all(self.0.clone());
-        let review = within(
-            || "could not review a token".to_owned(),
-            api.create(&PostParams::default(), &review),
-        )
-        .await?;
+        let review =
+            within(|| "could not review a token".to_owned(), api.create(&PostParams::default(), &review))
+                .await?;
         let status = review.status.unwrap_or_default();
-        let audience_holds = status
-            .audiences
-            .iter()
-            .flatten()
-            .any(|audience| audience == TOKEN_AUDIENCE);
+        let audience_holds = status.audiences.iter().flatten().any(|audience| audience == TOKEN_AUDIENCE);
         if status.authenticated != Some(true) || !audience_holds {
-            return Err(AuthError::Invalid(
-                status.error.unwrap_or_else(|| "not authenticated".to_owned()),
-            ));
+            return Err(AuthError::Invalid(status.error.unwrap_or_else(|| "not authenticated".to_owned())));
         }
-        let (namespace, name, uid) = status
-            .user
-            .as_ref()
-            .and_then(bound_pod)
-            .ok_or(AuthError::NotBound)?;
+        let (namespace, name, uid) = status.user.as_ref().and_then(bound_pod).ok_or(AuthError::NotBound)?;
         let pods: Api<Pod> = Api::namespaced(self.0.clone(), &namespace);
         let pod = within(|| format!("could not read pod {name}"), pods.get_opt(&name)).await?;
-        let pod = pod
-            .filter(|pod| pod.metadata.uid.as_deref() == Some(&uid))
-            .ok_or(AuthError::NotBound)?;
-        Ok(RouterIdentity {
-            namespace,
-            pod: name,
-            labels: pod.metadata.labels.unwrap_or_default(),
-        })
+        let pod = pod.filter(|pod| pod.metadata.uid.as_deref() == Some(&uid)).ok_or(AuthError::NotBound)?;
+        Ok(RouterIdentity { namespace, pod: name, labels: pod.metadata.labels.unwrap_or_default() })
     }
 }
 
 /// Namespace, name and uid of the pod a token is bound to.
 fn bound_pod(user: &UserInfo) -> Option<(String, String, String)> {
-    let namespace = user
-        .username
-        .as_deref()?
-        .strip_prefix("system:serviceaccount:")?
-        .split(':')
-        .next()?;
+    let namespace = user.username.as_deref()?.strip_prefix("system:serviceaccount:")?.split(':').next()?;
     let one = |key: &str| user.extra.as_ref()?.get(key)?.first().cloned();
     Some((namespace.to_owned(), one(POD_NAME)?, one(POD_UID)?))
 }
@@ -117,19 +93,12 @@ mod tests {
     fn only_bound_service_account_tokens_name_a_pod() {
         let user = |username: &str, keys: &[&str]| UserInfo {
             username: Some(username.to_owned()),
-            extra: Some(
-                keys.iter()
-                    .map(|k| ((*k).to_owned(), vec!["x".to_owned()]))
-                    .collect(),
-            ),
+            extra: Some(keys.iter().map(|k| ((*k).to_owned(), vec!["x".to_owned()])).collect()),
             ..UserInfo::default()
         };
         let bound = bound_pod(&user("system:serviceaccount:apps:default", &[POD_NAME, POD_UID]));
         assert_eq!(bound, Some(("apps".to_owned(), "x".to_owned(), "x".to_owned())));
-        assert_eq!(
-            bound_pod(&user("system:serviceaccount:apps:default", &[POD_NAME])),
-            None
-        );
+        assert_eq!(bound_pod(&user("system:serviceaccount:apps:default", &[POD_NAME])), None);
         assert_eq!(bound_pod(&user("alice", &[POD_NAME, POD_UID])), None);
     }
 }

@@ -54,23 +54,13 @@ impl Registry {
     /// Adds a router; gives the session's number.
     pub fn connect(&self, pod: String) -> u64 {
         let session = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.routers.lock().insert(
-            session,
-            RouterState {
-                pod,
-                ..RouterState::default()
-            },
-        );
+        self.routers.lock().insert(session, RouterState { pod, ..RouterState::default() });
         session
     }
 
     /// Removes a router; gives the policies that it served.
     pub fn disconnect(&self, session: u64) -> Vec<ObjectKey> {
-        self.routers
-            .lock()
-            .remove(&session)
-            .map(|router| keys(&router))
-            .unwrap_or_default()
+        self.routers.lock().remove(&session).map(|router| keys(&router)).unwrap_or_default()
     }
 
     /// Changes a router's state; gives the policies that it serves.
@@ -100,11 +90,8 @@ impl Registry {
         for router in self.routers.lock().values() {
             let usage = router.usage.iter().filter(|usage| usage.policy == name);
             for usage in usage {
-                let requests = if usage.external {
-                    &mut totals.external_requests
-                } else {
-                    &mut totals.fleet_requests
-                };
+                let requests =
+                    if usage.external { &mut totals.external_requests } else { &mut totals.fleet_requests };
                 *requests = requests.saturating_add(usage.requests);
                 if usage.external {
                     totals.spend = totals.spend.saturating_add(usage.cost);
@@ -117,12 +104,10 @@ impl Registry {
             match &router.refused {
                 Some((revision, message)) if *revision == router.sent_revision => {
                     totals.rejected += 1;
-                    totals
-                        .refusal
-                        .get_or_insert_with(|| format!("{}: {message}", router.pod));
+                    totals.refusal.get_or_insert_with(|| format!("{}: {message}", router.pod));
                 }
                 _ if Arc::ptr_eq(sent, entry) && router.acked_revision == router.sent_revision => {
-                    totals.programmed += 1
+                    totals.programmed += 1;
                 }
                 _ => {}
             }
@@ -142,14 +127,8 @@ mod tests {
     use crate::routing_policy::conflict::Conflict;
 
     fn entry() -> Arc<Entry> {
-        let conflict = Conflict {
-            model: String::new(),
-            winner: String::new(),
-        };
-        let key = ObjectKey {
-            namespace: "apps".to_owned(),
-            name: "split".to_owned(),
-        };
+        let conflict = Conflict { model: String::new(), winner: String::new() };
+        let key = ObjectKey { namespace: "apps".to_owned(), name: "split".to_owned() };
         Arc::new(Entry {
             key,
             generation: None,
@@ -172,24 +151,20 @@ mod tests {
         let session = registry.connect("apps/a".to_owned());
         send(&registry, session, &older, "1");
         registry.update(session, |router| router.acked_revision = "1".to_owned());
-        assert_eq!(
-            registry.totals(&present).programmed,
-            0,
-            "it follows an older form"
-        );
+        assert_eq!(registry.totals(&present).programmed, 0, "it follows an older form");
         send(&registry, session, &present, "2");
         assert_eq!(registry.totals(&present).programmed, 0, "not acknowledged yet");
         registry.update(session, |router| router.acked_revision = "2".to_owned());
         assert_eq!(registry.totals(&present).programmed, 1);
         registry.update(session, |router| {
-            router.refused = Some(("2".to_owned(), "bad".to_owned()))
+            router.refused = Some(("2".to_owned(), "bad".to_owned()));
         });
         let totals = registry.totals(&present);
         assert_eq!(
             (totals.programmed, totals.rejected, totals.refusal.as_deref()),
             (0, 1, Some("apps/a: bad"))
         );
-        assert_eq!(registry.disconnect(session), [present.key.clone()]);
+        assert_eq!(registry.disconnect(session), std::slice::from_ref(&present.key));
         assert_eq!(registry.totals(&present).routers, 0);
     }
 
@@ -206,13 +181,10 @@ mod tests {
         for _ in 0..2 {
             let session = registry.connect(String::new());
             registry.update(session, |router| {
-                router.usage = vec![usage(false, 95, 7), usage(true, 5, 3)]
+                router.usage = vec![usage(false, 95, 7), usage(true, 5, 3)];
             });
         }
         let totals = registry.totals(&present);
-        assert_eq!(
-            (totals.fleet_requests, totals.external_requests, totals.spend),
-            (190, 10, NanoUsd(6))
-        );
+        assert_eq!((totals.fleet_requests, totals.external_requests, totals.spend), (190, 10, NanoUsd(6)));
     }
 }

@@ -44,9 +44,7 @@ pub async fn serve(
     routes: axum::Router,
     shutdown: CancellationToken,
 ) -> Result<(), HttpsError> {
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| HttpsError::Bind { address, source })?;
+    let listener = TcpListener::bind(address).await.map_err(|source| HttpsError::Bind { address, source })?;
     let acceptor = TlsAcceptor::from(Arc::new(tls_config(certificates)?));
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
@@ -97,10 +95,7 @@ async fn connection(
         return;
     };
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HANDSHAKE_DEADLINE);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_DEADLINE);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// Between two pings; routers take three missing ones for a dead stream.
 const PING: Duration = Duration::from_secs(10);
 /// After this a router has to prove again who it is. Its token lives as long.
-const LONGEST_SESSION: Duration = Duration::from_secs(3600);
+const LONGEST_SESSION: Duration = Duration::from_hours(1);
 /// A router that says nothing for so long is gone: it answers every ping's config with an acknowledgement or usage,
 /// and TCP tells of the rest.
 const LONGEST_LINE: usize = 1 << 20;
@@ -50,9 +50,7 @@ pub async fn stream(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let authorization = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let identity = match state.authenticator.identify(authorization).await {
         Ok(identity) => identity,
         Err(error) => {
@@ -68,11 +66,7 @@ pub async fn stream(
     // The task ends with the router's stream, with the session's lifetime, or with the operator.
     tokio::spawn(Session::run(state, identity, body.into_data_stream(), sender));
     let down = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
-    (
-        [(header::CONTENT_TYPE, "application/x-ndjson")],
-        Body::from_stream(down),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(down)).into_response()
 }
 
 struct Session {
@@ -109,14 +103,7 @@ impl Session {
         let pod = format!("{}/{}", identity.namespace, identity.pod);
         let id = state.registry.connect(pod.clone());
         let shutdown = state.shutdown.clone();
-        let mut session = Self {
-            id,
-            identity,
-            state,
-            sender,
-            sent: Vec::new(),
-            sent_any: false,
-        };
+        let mut session = Self { id, identity, state, sender, sent: Vec::new(), sent_any: false };
         tracing::info!(router = %pod, "router connected");
         tokio::select! {
             ended = session.serve(up) => tracing::info!(router = %pod, reason = %ended, "router disconnected"),
@@ -193,40 +180,27 @@ impl Session {
     async fn take_lines(&self, buffer: &mut BytesMut) -> Result<(), Ended> {
         while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
             let line = buffer.split_to(end + 1);
-            self.take(serde_json::from_slice(&line).map_err(Ended::Malformed)?)
-                .await;
+            self.take(serde_json::from_slice(&line).map_err(Ended::Malformed)?).await;
         }
-        if buffer.len() > LONGEST_LINE {
-            Err(Ended::LineTooLong)
-        } else {
-            Ok(())
-        }
+        if buffer.len() > LONGEST_LINE { Err(Ended::LineTooLong) } else { Ok(()) }
     }
 
     async fn take(&self, message: RouterMessage) {
         let served = match message {
-            RouterMessage::Hello {
-                router_version,
-                revision,
-            } => {
+            RouterMessage::Hello { router_version, revision } => {
                 tracing::debug!(router = %self.identity.pod, %router_version, %revision, "hello");
                 return;
             }
-            RouterMessage::Ack { revision } => self
-                .state
-                .registry
-                .update(self.id, |router| router.acked_revision = revision),
+            RouterMessage::Ack { revision } => {
+                self.state.registry.update(self.id, |router| router.acked_revision = revision)
+            }
             RouterMessage::Refuse { revision, message } => {
                 tracing::warn!(router = %self.identity.pod, %revision, %message, "a router refused its config");
-                self.state
-                    .registry
-                    .update(self.id, |router| router.refused = Some((revision, message)))
+                self.state.registry.update(self.id, |router| router.refused = Some((revision, message)))
             }
             // Status follows at the pace of the usage ticker, not of every report.
             RouterMessage::Usage { backends } => {
-                self.state
-                    .registry
-                    .update(self.id, |router| router.usage = backends);
+                self.state.registry.update(self.id, |router| router.usage = backends);
                 return;
             }
         };

@@ -60,17 +60,12 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
         rules: spec.rules.iter().map(rule).collect(),
         default: route(&spec.default),
         sensitivity: Sensitivity {
-            header: sensitivity
-                .header
-                .unwrap_or_else(|| DEFAULT_CLASS_HEADER.to_owned()),
+            header: sensitivity.header.unwrap_or_else(|| DEFAULT_CLASS_HEADER.to_owned()),
             fail_closed: sensitivity.fail_closed.unwrap_or(true),
         },
         timeouts: timeouts(spec.timeouts.as_ref()),
     };
-    Compiled {
-        policy,
-        backends: verdicts,
-    }
+    Compiled { policy, backends: verdicts }
 }
 
 fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict) {
@@ -99,40 +94,23 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
     };
     // A fleet without replicas says so by its empty list of endpoints.
     let unavailable = (!verdict.resolved).then_some(message);
-    (
-        Backend {
-            name: spec.name.clone(),
-            unavailable,
-            target,
-        },
-        verdict,
-    )
+    (Backend { name: spec.name.clone(), unavailable, target }, verdict)
 }
 
 type State = Result<(), (Reason, String)>;
 
 fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
     let target = |model: String, endpoints, context_window| {
-        BackendTarget::Fleet(FleetTarget {
-            model,
-            endpoints,
-            context_window,
-        })
+        BackendTarget::Fleet(FleetTarget { model, endpoints, context_window })
     };
     match lookup.fleet(name) {
         None => {
             let message = format!("there is no ModelDeployment {name} in this namespace");
-            (
-                target(name.to_owned(), Vec::new(), None),
-                Err((Reason::ModelDeploymentNotFound, message)),
-            )
+            (target(name.to_owned(), Vec::new(), None), Err((Reason::ModelDeploymentNotFound, message)))
         }
         Some(found) => {
             let state = if found.endpoints.is_empty() {
-                Err((
-                    Reason::NoReadyReplicas,
-                    format!("ModelDeployment {name} has no ready replica"),
-                ))
+                Err((Reason::NoReadyReplicas, format!("ModelDeployment {name} has no ready replica")))
             } else {
                 Ok(())
             };
@@ -142,19 +120,12 @@ fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
 }
 
 fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State) {
-    let (credentials, state) = match spec
-        .credentials_ref
-        .as_ref()
-        .map(|reference| key(reference, lookup))
-    {
+    let (credentials, state) = match spec.credentials_ref.as_ref().map(|reference| key(reference, lookup)) {
         None => (None, Ok(())),
         Some(Ok(secret)) => (Some(Credentials::ApiKey(secret)), Ok(())),
         Some(Err(why)) => (None, Err(why)),
     };
-    let pricing = spec.pricing.as_ref().map(|p| Pricing {
-        input: p.input.clone(),
-        output: p.output.clone(),
-    });
+    let pricing = spec.pricing.as_ref().map(|p| Pricing { input: p.input.clone(), output: p.output.clone() });
     let priced = pricing
         .iter()
         .flat_map(|p| [&p.input, &p.output])
@@ -174,15 +145,11 @@ fn key(reference: &SecretKeyRef, lookup: &impl Lookup) -> Result<Secret, (Reason
     let SecretKeyRef { name, key } = reference;
     match lookup.secret(name) {
         SecretState::Loading => Err((Reason::SecretLoading, format!("Secret {name} is being read"))),
-        SecretState::Missing => Err((
-            Reason::SecretNotFound,
-            format!("there is no Secret {name} in this namespace"),
-        )),
+        SecretState::Missing => {
+            Err((Reason::SecretNotFound, format!("there is no Secret {name} in this namespace")))
+        }
         SecretState::Present(data) => match data.get(key) {
-            None => Err((
-                Reason::SecretKeyInvalid,
-                format!("Secret {name} has no key {key}"),
-            )),
+            None => Err((Reason::SecretKeyInvalid, format!("Secret {name} has no key {key}"))),
             Some(value) if usable(value.reveal()) => Ok(Secret::new(value.reveal().trim())),
             Some(_) => Err((
                 Reason::SecretKeyInvalid,
@@ -205,10 +172,10 @@ fn rule(spec: &RuleSpec) -> Rule {
         name: spec.name.clone(),
         matches: Match {
             data_classes: spec.matches.data_classes.clone(),
-            prompt_tokens: spec.matches.prompt_tokens.map(|range| PromptTokens {
-                more_than: range.more_than,
-                at_most: range.at_most,
-            }),
+            prompt_tokens: spec
+                .matches
+                .prompt_tokens
+                .map(|range| PromptTokens { more_than: range.more_than, at_most: range.at_most }),
         },
         route: route(&spec.route),
         boundary: match spec.boundary {
@@ -223,10 +190,7 @@ fn route(spec: &RouteSpec) -> Route {
         backends: spec
             .backends
             .iter()
-            .map(|b| WeightedBackend {
-                name: b.name.clone(),
-                weight: b.weight.unwrap_or(100),
-            })
+            .map(|b| WeightedBackend { name: b.name.clone(), weight: b.weight.unwrap_or(100) })
             .collect(),
         fallback: spec.fallback.clone(),
     }
@@ -236,9 +200,7 @@ fn timeouts(spec: Option<&TimeoutsSpec>) -> Timeouts {
     let defaults = Timeouts::default();
     let millis = |given: Option<&String>, default: u64| {
         let given = given.and_then(|text| parse_duration(text));
-        given.map_or(default, |d: Duration| {
-            u64::try_from(d.as_millis()).unwrap_or(default)
-        })
+        given.map_or(default, |d: Duration| u64::try_from(d.as_millis()).unwrap_or(default))
     };
     let field = |of: fn(&TimeoutsSpec) -> Option<&String>| spec.and_then(of);
     Timeouts {

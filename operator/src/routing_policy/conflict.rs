@@ -17,16 +17,8 @@ pub struct Conflict {
 /// The policies that lose a claim. A policy that loses one name is not programmed at all, so that its other names
 /// are not served by half of a policy; its names are free for the next one.
 pub fn conflicts(policies: &[Arc<RoutingPolicy>]) -> BTreeMap<ObjectKey, Conflict> {
-    let mut by_age: Vec<_> = policies
-        .iter()
-        .filter(|p| p.metadata.deletion_timestamp.is_none())
-        .collect();
-    by_age.sort_by_key(|p| {
-        (
-            p.metadata.creation_timestamp.as_ref().map(|t| t.0),
-            ObjectKey::of(p.as_ref()),
-        )
-    });
+    let mut by_age: Vec<_> = policies.iter().filter(|p| p.metadata.deletion_timestamp.is_none()).collect();
+    by_age.sort_by_key(|p| (p.metadata.creation_timestamp.as_ref().map(|t| t.0), ObjectKey::of(p.as_ref())));
     let mut owners: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     let mut lost = BTreeMap::new();
     for policy in by_age {
@@ -41,19 +33,10 @@ pub fn conflicts(policies: &[Arc<RoutingPolicy>]) -> BTreeMap<ObjectKey, Conflic
             Some((model, winner)) => {
                 lost.insert(
                     ObjectKey::of(policy.as_ref()),
-                    Conflict {
-                        model: model.clone(),
-                        winner: winner.to_owned(),
-                    },
+                    Conflict { model: model.clone(), winner: winner.to_owned() },
                 );
             }
-            None => owners.extend(
-                policy
-                    .spec
-                    .models
-                    .iter()
-                    .map(|model| ((namespace, model.as_str()), name)),
-            ),
+            None => owners.extend(policy.spec.models.iter().map(|model| ((namespace, model.as_str()), name))),
         }
     }
     lost
@@ -76,20 +59,13 @@ mod tests {
 
     #[test]
     fn the_older_policy_wins_whatever_the_order() {
-        let (old, young) = (
-            aged("z-old", "a", 1, &["m"]),
-            aged("a-young", "a", 2, &["n", "m"]),
-        );
+        let (old, young) = (aged("z-old", "a", 1, &["m"]), aged("a-young", "a", 2, &["n", "m"]));
         for order in [[old.clone(), young.clone()], [young, old]] {
             let lost = conflicts(&order);
             assert_eq!(lost.len(), 1);
             let (key, conflict) = lost.first_key_value().unwrap();
             assert_eq!(
-                (
-                    key.name.as_str(),
-                    conflict.winner.as_str(),
-                    conflict.model.as_str()
-                ),
+                (key.name.as_str(), conflict.winner.as_str(), conflict.model.as_str()),
                 ("a-young", "z-old", "m")
             );
         }

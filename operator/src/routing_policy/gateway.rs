@@ -67,16 +67,10 @@ pub fn build(policy: &RoutingPolicy, router: &RouterPod) -> Option<Gateway> {
         metadata,
         spec: Some(DeploymentSpec {
             replicas: Some(spec.replicas),
-            selector: LabelSelector {
-                match_labels: Some(selector),
-                ..LabelSelector::default()
-            },
+            selector: LabelSelector { match_labels: Some(selector), ..LabelSelector::default() },
             revision_history_limit: Some(3),
             template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(all_labels),
-                    ..ObjectMeta::default()
-                }),
+                metadata: Some(ObjectMeta { labels: Some(all_labels), ..ObjectMeta::default() }),
                 spec: Some(PodSpec {
                     containers: vec![container(router, Exposure::Gateway)],
                     volumes: Some(volumes()),

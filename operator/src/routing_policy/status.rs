@@ -25,19 +25,15 @@ pub fn status(object: &RoutingPolicy, outcome: &Outcome<'_>, now: Timestamp) -> 
     let before = object.status.clone().unwrap_or_default();
     let (accepted, resolved, programmed) = parts(outcome);
     let (ready, reconciling, stalled) = summary(&accepted, &resolved, &programmed);
-    let conditions = Conditions {
-        before: &before.conditions,
-        generation: object.metadata.generation,
-        now,
-    }
-    .build(&[
-        (types::READY, &ready),
-        (types::RECONCILING, &reconciling),
-        (types::STALLED, &stalled),
-        (types::ACCEPTED, &accepted),
-        (types::BACKENDS_RESOLVED, &resolved),
-        (types::PROGRAMMED, &programmed),
-    ]);
+    let conditions = Conditions { before: &before.conditions, generation: object.metadata.generation, now }
+        .build(&[
+            (types::READY, &ready),
+            (types::RECONCILING, &reconciling),
+            (types::STALLED, &stalled),
+            (types::ACCEPTED, &accepted),
+            (types::BACKENDS_RESOLVED, &resolved),
+            (types::PROGRAMMED, &programmed),
+        ]);
     let none = Totals::default();
     let (backends, totals) = match outcome {
         Outcome::Conflicted(_) => (Vec::new(), &none),
@@ -46,11 +42,7 @@ pub fn status(object: &RoutingPolicy, outcome: &Outcome<'_>, now: Timestamp) -> 
     RoutingPolicyStatus {
         observed_generation: object.metadata.generation,
         conditions,
-        endpoint: object
-            .spec
-            .gateway
-            .as_ref()
-            .map(|_| gateway::endpoint(&ObjectKey::of(object))),
+        endpoint: object.spec.gateway.as_ref().map(|_| gateway::endpoint(&ObjectKey::of(object))),
         routers: RouterCounts {
             total: totals.routers,
             programmed: totals.programmed,
@@ -72,10 +64,7 @@ fn backend(verdict: &BackendVerdict) -> BackendStatus {
 }
 
 fn split(totals: &Totals) -> Option<SplitStatus> {
-    let all = totals
-        .fleet_requests
-        .checked_add(totals.external_requests)
-        .filter(|all| *all > 0)?;
+    let all = totals.fleet_requests.checked_add(totals.external_requests).filter(|all| *all > 0)?;
     let percent = |part: u64| format!("{:.1}", 100.0 * part as f64 / all as f64);
     Some(SplitStatus {
         fleet_percent: percent(totals.fleet_requests),
@@ -114,40 +103,26 @@ fn resolved(backends: &[BackendVerdict]) -> Verdict {
     match missing.first() {
         None => Verdict::yes(Reason::Resolved, "every backend exists"),
         Some(first) => {
-            let all: Vec<_> = missing
-                .iter()
-                .map(|b| format!("backend {}: {}", b.name, b.message))
-                .collect();
+            let all: Vec<_> = missing.iter().map(|b| format!("backend {}: {}", b.name, b.message)).collect();
             Verdict::no(first.reason, all.join("; "))
         }
     }
 }
 
 fn programmed(totals: &Totals) -> Verdict {
-    let Totals {
-        routers,
-        programmed,
-        rejected,
-        refusal,
-        ..
-    } = totals;
+    let Totals { routers, programmed, rejected, refusal, .. } = totals;
     match refusal {
-        Some(refusal) => Verdict::no(
-            Reason::Rejected,
-            format!("{rejected} of {routers} routers refused it; {refusal}"),
-        ),
+        Some(refusal) => {
+            Verdict::no(Reason::Rejected, format!("{rejected} of {routers} routers refused it; {refusal}"))
+        }
         None if *routers == 0 => Verdict::unknown(
             Reason::NoRouters,
             "no router is connected; pods that match spec.attach.selector and carry flotilla.dev/inject: enabled get one when they are created",
         ),
-        None if programmed == routers => Verdict::yes(
-            Reason::Programmed,
-            format!("{programmed} of {routers} routers follow it"),
-        ),
-        None => Verdict::no(
-            Reason::Pending,
-            format!("{programmed} of {routers} routers follow it"),
-        ),
+        None if programmed == routers => {
+            Verdict::yes(Reason::Programmed, format!("{programmed} of {routers} routers follow it"))
+        }
+        None => Verdict::no(Reason::Pending, format!("{programmed} of {routers} routers follow it")),
     }
 }
 
@@ -172,9 +147,5 @@ fn summary(accepted: &Verdict, resolved: &Verdict, programmed: &Verdict) -> (Ver
         let no = Verdict::no(cause.reason, cause.message.clone());
         return (no, Verdict::yes(cause.reason, cause.message.clone()), moving());
     }
-    (
-        Verdict::yes(programmed.reason, programmed.message.clone()),
-        Verdict::no(Reason::UpToDate, ""),
-        moving(),
-    )
+    (Verdict::yes(programmed.reason, programmed.message.clone()), Verdict::no(Reason::UpToDate, ""), moving())
 }

@@ -34,27 +34,18 @@ pub(super) async fn serve(
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(state);
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(async move { shutdown.cancelled().await })
-        .await?;
+    axum::serve(listener, routes).with_graceful_shutdown(async move { shutdown.cancelled().await }).await?;
     Ok(())
 }
 
 /// Ready once the caches are complete: before that, routers and the webhook would get half an answer.
 async fn ready(axum::extract::State(state): axum::extract::State<State>) -> (StatusCode, &'static str) {
     let complete = state.catalog.borrow().is_some();
-    if complete {
-        (StatusCode::OK, "ok")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "reading the cluster")
-    }
+    if complete { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "reading the cluster") }
 }
 
 async fn metrics(axum::extract::State(state): axum::extract::State<State>) -> (StatusCode, String) {
-    match state
-        .metrics
-        .text(state.registry.len(), state.leadership.is_leader())
-    {
+    match state.metrics.text(state.registry.len(), state.leadership.is_leader()) {
         Ok(text) => (StatusCode::OK, text),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 /// From here on the delay is [`LONGEST`] anyway.
 const LARGEST_EXPONENT: u32 = 10;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Between two looks when all is well: every replica takes over a renewed certificate within this time.
-const INTERVAL: Duration = Duration::from_secs(600);
+const INTERVAL: Duration = Duration::from_mins(10);
 /// Between two tries when something failed.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -44,14 +44,8 @@ async fn look(
     leads: bool,
     resolver: &CertResolver,
 ) -> anyhow::Result<()> {
-    let bundle = load_or_create(
-        client,
-        &options.namespace,
-        &options.service_names(),
-        leads,
-        Timestamp::now(),
-    )
-    .await?;
+    let bundle =
+        load_or_create(client, &options.namespace, &options.service_names(), leads, Timestamp::now()).await?;
     resolver.replace(&bundle)?;
     if leads {
         publish_ca(client, &options.webhook, &bundle.ca_cert).await?;

@@ -72,11 +72,7 @@ pub(super) async fn model_deployments(
         .reconcile_on(triggers)
         .reconcile_all_on(shared.takeovers())
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(
-            model_deployment::reconcile,
-            model_deployment::error_policy,
-            context,
-        )
+        .run(model_deployment::reconcile, model_deployment::error_policy, context)
         .for_each(|_| std::future::ready(()))
         .await;
     Ok(())

@@ -4,6 +4,7 @@ mod admin;
 mod backoff;
 mod certificates;
 mod controllers;
+mod leader_label;
 mod watches;
 
 pub use backoff::Backoff;
@@ -33,24 +34,17 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs the operator until `shutdown`; returns an error when a part fails that it cannot do without.
 pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let mut config = Config::infer()
-        .await
-        .context("no cluster: set KUBECONFIG, or run in a pod")?;
+    let mut config = Config::infer().await.context("no cluster: set KUBECONFIG, or run in a pod")?;
     // The library would otherwise try each call up to fifteen times; the reconcilers have their own back-off.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_DEADLINE);
     let client = Client::try_from(config.clone())?;
     let metrics = Metrics::new()?;
 
-    let bundle = load_or_create(
-        &client,
-        &options.namespace,
-        &options.service_names(),
-        false,
-        Timestamp::now(),
-    )
-    .await
-    .context("no certificate for router streams and the webhook")?;
+    let bundle =
+        load_or_create(&client, &options.namespace, &options.service_names(), false, Timestamp::now())
+            .await
+            .context("no certificate for router streams and the webhook")?;
     let resolver = Arc::new(CertResolver::new(&bundle)?);
     let router = Arc::new(RouterPod {
         image: options.router_image.clone(),
@@ -58,11 +52,8 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         ca_pem: bundle.ca_cert.clone(),
     });
 
-    let (election, leadership) = Election::new(
-        Client::try_from(config)?,
-        &options.namespace,
-        options.pod_name.clone(),
-    );
+    let (election, leadership) =
+        Election::new(Client::try_from(config)?, &options.namespace, options.pod_name.clone());
     let dirty = Arc::new(Notify::new());
     let (model_triggers, model_stream) = trigger();
     let (policy_triggers, policy_stream) = trigger();
@@ -91,18 +82,8 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         Ok(())
     });
     let (models, policies) = (watched.model_deployments, watched.routing_policies);
-    tasks.spawn(controllers::model_deployments(
-        shared.clone(),
-        models,
-        model_stream,
-        shutdown.clone(),
-    ));
-    tasks.spawn(controllers::routing_policies(
-        shared,
-        policies,
-        policy_stream,
-        shutdown.clone(),
-    ));
+    tasks.spawn(controllers::model_deployments(shared.clone(), models, model_stream, shutdown.clone()));
+    tasks.spawn(controllers::routing_policies(shared, policies, policy_stream, shutdown.clone()));
 
     let streams = push::State {
         authenticator: Authenticator::new(client.clone()),
@@ -111,38 +92,25 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         triggers: policy_triggers,
         shutdown: shutdown.clone(),
     };
-    let hooks = webhook::State {
-        catalog: catalog.clone(),
-        router,
-    };
-    let routes = axum::Router::new()
-        .route(STREAM_PATH, post(push::stream).with_state(streams))
-        .route(INJECT_PATH, post(webhook::admit).with_state(hooks));
-    let https = push::serve(options.https_listen, resolver.clone(), routes, shutdown.clone());
+    let hooks = webhook::State { catalog: catalog.clone(), router };
+    let https = push::serve(options.https_listen, resolver.clone(), routes(streams, hooks), shutdown.clone());
     tasks.spawn(async move { https.await.map_err(|error: HttpsError| error.into()) });
-    let admin = admin::State {
-        metrics,
-        registry,
-        catalog,
-        leadership: leadership.clone(),
-    };
+    let admin = admin::State { metrics, registry, catalog, leadership: leadership.clone() };
     tasks.spawn(admin::serve(options.admin_listen, admin, shutdown.clone()));
-    tasks.spawn(certificates::keep(
-        client,
-        options,
-        leadership,
-        resolver,
-        shutdown.clone(),
-    ));
+    let (namespace, pod) = (options.namespace.clone(), options.pod_name.clone());
+    tasks.spawn(leader_label::keep(client.clone(), namespace, pod, leadership.clone(), shutdown.clone()));
+    tasks.spawn(certificates::keep(client, options, leadership, resolver, shutdown.clone()));
     let ending = shutdown.clone();
-    tasks.spawn(async move {
-        election
-            .run(ending)
-            .await
-            .map_err(|error: LeaseError| error.into())
-    });
+    tasks.spawn(async move { election.run(ending).await.map_err(|error: LeaseError| error.into()) });
 
     supervise(tasks, shutdown).await
+}
+
+/// What the HTTPS port serves.
+fn routes(streams: push::State, hooks: webhook::State) -> axum::Router {
+    axum::Router::new()
+        .route(STREAM_PATH, post(push::stream).with_state(streams))
+        .route(INJECT_PATH, post(webhook::admit).with_state(hooks))
 }
 
 /// Waits for the shutdown, or for the first task that ends before it; then has all others end.

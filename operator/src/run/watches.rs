@@ -59,20 +59,15 @@ pub(super) fn start(
     }));
 
     let (model_trigger, policy_trigger) = (models.clone(), policies.clone());
-    let deployments = watcher(Api::<Deployment>::all(client.clone()), ours)
-        .default_backoff()
-        .touched_objects();
+    let deployments =
+        watcher(Api::<Deployment>::all(client.clone()), ours).default_backoff().touched_objects();
     tasks.spawn(each(deployments, move |deployment: Deployment| {
         let (models, policies) = (model_trigger.clone(), policy_trigger.clone());
         async move {
             touch(&models, &deployment).await;
             let namespace = deployment.namespace().unwrap_or_default();
-            if let Some(policy) = deployment
-                .metadata
-                .owner_references
-                .iter()
-                .flatten()
-                .find(|o| o.kind == "RoutingPolicy")
+            if let Some(policy) =
+                deployment.metadata.owner_references.iter().flatten().find(|o| o.kind == "RoutingPolicy")
             {
                 policies.send(&namespace, &policy.name).await;
             }
@@ -81,9 +76,8 @@ pub(super) fn start(
 
     let fleet = watcher::Config::default().labels(labels::MODEL_DEPLOYMENT);
     let notify = dirty.clone();
-    let slices = watcher(Api::<EndpointSlice>::all(client.clone()), fleet)
-        .default_backoff()
-        .reflect(slice_writer);
+    let slices =
+        watcher(Api::<EndpointSlice>::all(client.clone()), fleet).default_backoff().reflect(slice_writer);
     tasks.spawn(each(slices, move |_| {
         notify.notify_one();
         std::future::ready(())
@@ -156,9 +150,7 @@ where
 async fn touch(trigger: &Trigger<Guarded<ModelDeployment>>, child: &(impl Resource + Sync)) {
     let meta = child.meta();
     if let Some(name) = meta.labels.as_ref().and_then(|l| l.get(labels::MODEL_DEPLOYMENT)) {
-        trigger
-            .send(meta.namespace.as_deref().unwrap_or_default(), name)
-            .await;
+        trigger.send(meta.namespace.as_deref().unwrap_or_default(), name).await;
     }
 }
 
@@ -182,12 +174,7 @@ async fn nodes_changed(
         }
         known = present;
         for object in stores.model_deployments.state() {
-            models
-                .send(
-                    object.meta().namespace.as_deref().unwrap_or_default(),
-                    &object.name_any(),
-                )
-                .await;
+            models.send(object.meta().namespace.as_deref().unwrap_or_default(), &object.name_any()).await;
         }
     }
     Ok(())
@@ -199,10 +186,7 @@ fn trim_pod(pod: &mut Pod) {
     pod.metadata.annotations = None;
     if let Some(spec) = &mut pod.spec {
         let volumes = spec.volumes.take();
-        *spec = k8s_openapi::api::core::v1::PodSpec {
-            volumes,
-            ..Default::default()
-        };
+        *spec = k8s_openapi::api::core::v1::PodSpec { volumes, ..Default::default() };
     }
 }
 
@@ -212,9 +196,6 @@ fn trim_node(node: &mut Node) {
     node.metadata.annotations = None;
     if let Some(status) = &mut node.status {
         let allocatable = status.allocatable.take();
-        *status = k8s_openapi::api::core::v1::NodeStatus {
-            allocatable,
-            ..Default::default()
-        };
+        *status = k8s_openapi::api::core::v1::NodeStatus { allocatable, ..Default::default() };
     }
 }

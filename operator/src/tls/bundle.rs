@@ -78,21 +78,13 @@ impl Bundle {
         let mut params = CertificateParams::new(names.to_vec())?;
         params.not_before = date(now.checked_sub(days(BACKDATE_DAYS))?);
         params.not_after = date(not_after);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, names.first().cloned().unwrap_or_default());
+        params.distinguished_name.push(DnType::CommonName, names.first().cloned().unwrap_or_default());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let ca_pem = ca_key.serialize_pem();
         let cert = params.signed_by(&key, &Issuer::new(authority(), ca_key))?.pem();
-        Ok(Self {
-            ca_cert,
-            ca_key: ca_pem,
-            cert,
-            key: key.serialize_pem(),
-            not_after,
-        })
+        Ok(Self { ca_cert, ca_key: ca_pem, cert, key: key.serialize_pem(), not_after })
     }
 
     /// As the data of a Secret.
@@ -104,10 +96,7 @@ impl Bundle {
             (KEY, self.key.clone()),
             (NOT_AFTER, self.not_after.to_string()),
         ];
-        pairs
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect()
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
     /// From the data of a Secret.
@@ -118,9 +107,7 @@ impl Bundle {
             ca_key: field(CA_KEY)?,
             cert: field(CERT)?,
             key: field(KEY)?,
-            not_after: field(NOT_AFTER)?
-                .parse()
-                .map_err(|_| BundleError::Damaged(NOT_AFTER))?,
+            not_after: field(NOT_AFTER)?.parse().map_err(|_| BundleError::Damaged(NOT_AFTER))?,
         })
     }
 }
@@ -159,10 +146,7 @@ mod tests {
         let later = now.checked_add(SignedDuration::from_hours(24 * 300)).unwrap();
         assert!(read.is_due(later));
         let renewed = read.renew(&names(), later).unwrap();
-        assert_eq!(
-            renewed.ca_cert, read.ca_cert,
-            "routers that trust the authority go on"
-        );
+        assert_eq!(renewed.ca_cert, read.ca_cert, "routers that trust the authority go on");
         assert!(!renewed.is_due(later) && renewed.cert != read.cert);
     }
 

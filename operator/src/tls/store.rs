@@ -37,19 +37,18 @@ pub async fn load_or_create(
 ) -> Result<Bundle, StoreError> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let read = || within(|| format!("could not read Secret {SECRET}"), api.get_opt(SECRET));
-    let live = match read().await? {
-        Some(live) => live,
-        None => {
-            let made = secret(&Bundle::create(names, now)?, None);
-            match within(
-                || format!("could not create Secret {SECRET}"),
-                api.create(&PostParams::default(), &made),
-            )
-            .await
-            {
-                Err(error) if error.is_conflict() => read().await?.unwrap_or(made),
-                other => other?,
-            }
+    let live = if let Some(live) = read().await? {
+        live
+    } else {
+        let made = secret(&Bundle::create(names, now)?, None);
+        match within(
+            || format!("could not create Secret {SECRET}"),
+            api.create(&PostParams::default(), &made),
+        )
+        .await
+        {
+            Err(error) if error.is_conflict() => read().await?.unwrap_or(made),
+            other => other?,
         }
     };
     let bundle = Bundle::from_data(&data(&live))?;
@@ -67,26 +66,18 @@ pub async fn load_or_create(
 }
 
 fn secret(bundle: &Bundle, resource_version: Option<String>) -> Secret {
-    let mut secret = Secret {
-        type_: Some("flotilla.dev/tls".to_owned()),
-        ..Secret::default()
-    };
+    let mut secret = Secret { type_: Some("flotilla.dev/tls".to_owned()), ..Secret::default() };
     secret.metadata.name = Some(SECRET.to_owned());
     secret.metadata.resource_version = resource_version;
     secret.data = Some(
-        bundle
-            .to_data()
-            .into_iter()
-            .map(|(key, value)| (key, ByteString(value.into_bytes())))
-            .collect(),
+        bundle.to_data().into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect(),
     );
     secret
 }
 
 fn data(secret: &Secret) -> BTreeMap<String, String> {
     let data = secret.data.iter().flatten();
-    data.filter_map(|(key, value)| Some((key.clone(), String::from_utf8(value.0.clone()).ok()?)))
-        .collect()
+    data.filter_map(|(key, value)| Some((key.clone(), String::from_utf8(value.0.clone()).ok()?))).collect()
 }
 
 /// Tells the API server which authority to trust for the webhook. The chart installs the configuration without it.
@@ -99,21 +90,13 @@ pub async fn publish_ca(client: &Client, configuration: &str, ca_cert: &str) -> 
     .await?;
     let hooks = live.webhooks.unwrap_or_default();
     let wanted = ByteString(ca_cert.as_bytes().to_vec());
-    if hooks
-        .iter()
-        .all(|hook| hook.client_config.ca_bundle.as_ref() == Some(&wanted))
-    {
+    if hooks.iter().all(|hook| hook.client_config.ca_bundle.as_ref() == Some(&wanted)) {
         return Ok(());
     }
-    let patched: Vec<_> = hooks
-        .iter()
-        .map(|hook| json!({"name": hook.name, "clientConfig": {"caBundle": wanted}}))
-        .collect();
+    let patched: Vec<_> =
+        hooks.iter().map(|hook| json!({"name": hook.name, "clientConfig": {"caBundle": wanted}})).collect();
     let patch = Patch::Strategic(json!({"webhooks": patched}));
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     within(
         || format!("could not patch MutatingWebhookConfiguration {configuration}"),
         api.patch(configuration, &params, &patch),

@@ -42,9 +42,7 @@ pub async fn admit(
             }
             Injection::Patch(patch) => {
                 let refused = AdmissionResponse::from(&request);
-                response
-                    .with_patch(patch)
-                    .unwrap_or_else(|error| refused.deny(error.to_string()))
+                response.with_patch(patch).unwrap_or_else(|error| refused.deny(error.to_string()))
             }
         },
     };

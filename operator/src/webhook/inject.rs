@@ -32,20 +32,12 @@ pub fn inject(pod: &Pod, namespace: &str, catalog: &Catalog, router: &RouterPod)
     let Some(spec) = &pod.spec else {
         return Injection::Unchanged;
     };
-    let mut names = spec
-        .containers
-        .iter()
-        .chain(spec.init_containers.iter().flatten())
-        .map(|c| c.name.as_str());
+    let mut names =
+        spec.containers.iter().chain(spec.init_containers.iter().flatten()).map(|c| c.name.as_str());
     if names.any(|name| name == CONTAINER) {
         return Injection::Unchanged;
     }
-    if spec
-        .volumes
-        .iter()
-        .flatten()
-        .any(|volume| volume.name == TOKEN_VOLUME)
-    {
+    if spec.volumes.iter().flatten().any(|volume| volume.name == TOKEN_VOLUME) {
         return Injection::Warn(format!(
             "no router was added: the pod has a volume named {TOKEN_VOLUME} of its own"
         ));
@@ -55,11 +47,7 @@ pub fn inject(pod: &Pod, namespace: &str, catalog: &Catalog, router: &RouterPod)
             "no router was added: no accepted RoutingPolicy in namespace {namespace} has a spec.attach.selector that matches this pod's labels; create the policy first, then the pod"
         ));
     }
-    Injection::Patch(Patch(operations(
-        spec.init_containers.is_some(),
-        spec.volumes.is_some(),
-        router,
-    )))
+    Injection::Patch(Patch(operations(spec.init_containers.is_some(), spec.volumes.is_some(), router)))
 }
 
 fn operations(has_init_containers: bool, has_volumes: bool, router: &RouterPod) -> Vec<PatchOperation> {
@@ -68,18 +56,13 @@ fn operations(has_init_containers: bool, has_volumes: bool, router: &RouterPod) 
         operations.push(add(["spec", "initContainers"].as_slice(), json!([])));
     }
     // First, so that init containers of the application can use it, too.
-    operations.push(add(
-        ["spec", "initContainers", "0"].as_slice(),
-        json!(container(router, Exposure::Sidecar)),
-    ));
+    operations
+        .push(add(["spec", "initContainers", "0"].as_slice(), json!(container(router, Exposure::Sidecar))));
     if !has_volumes {
         operations.push(add(["spec", "volumes"].as_slice(), json!([])));
     }
-    operations.extend(
-        volumes()
-            .into_iter()
-            .map(|volume| add(["spec", "volumes", "-"].as_slice(), json!(volume))),
-    );
+    operations
+        .extend(volumes().into_iter().map(|volume| add(["spec", "volumes", "-"].as_slice(), json!(volume))));
     operations
 }
 
@@ -112,38 +95,29 @@ mod tests {
             models: vec![],
             backends: vec![],
             rules: vec![],
-            default: Route {
-                backends: vec![],
-                fallback: vec![],
-            },
+            default: Route { backends: vec![], fallback: vec![] },
             sensitivity: Sensitivity::default(),
             timeouts: Timeouts::default(),
         };
         let entry = Entry {
-            key: ObjectKey {
-                namespace: "apps".to_owned(),
-                name: "split".to_owned(),
-            },
+            key: ObjectKey { namespace: "apps".to_owned(), name: "split".to_owned() },
             generation: Some(1),
             selector: policy("split").spec.attach.map(|attach| attach.selector),
             gateway: false,
-            verdict: Verdict::Compiled(Compiled {
-                policy: wire,
-                backends: vec![],
-            }),
+            verdict: Verdict::Compiled(Compiled { policy: wire, backends: vec![] }),
         };
         Catalog::build(vec![entry], &Catalog::default()).0
     }
 
-    fn pod(labels: Value, spec: Value) -> Pod {
+    fn pod(labels: &Value, spec: &Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"labels": labels}, "spec": spec})).unwrap()
     }
 
     #[test]
     fn a_matching_pod_gets_a_native_sidecar() {
         let pod = pod(
-            json!({"app": "chat", "flotilla.dev/inject": "enabled"}),
-            json!({"containers": [{"name": "app"}]}),
+            &json!({"app": "chat", "flotilla.dev/inject": "enabled"}),
+            &json!({"containers": [{"name": "app"}]}),
         );
         let Injection::Patch(patch) = inject(&pod, "apps", &catalog(), &router()) else {
             panic!("not patched")
@@ -152,41 +126,30 @@ mod tests {
         json_patch::patch(&mut document, &patch).unwrap();
         insta::assert_json_snapshot!("injected-pod", document);
         let injected: Pod = serde_json::from_value(document).unwrap();
-        assert_eq!(
-            inject(&injected, "apps", &catalog(), &router()),
-            Injection::Unchanged,
-            "injected twice"
-        );
+        assert_eq!(inject(&injected, "apps", &catalog(), &router()), Injection::Unchanged, "injected twice");
     }
 
     #[test]
     fn the_application_never_gets_the_token() {
         let pod = pod(
-            json!({"app": "chat", "flotilla.dev/inject": "enabled"}),
-            json!({"containers": [{"name": "app", "volumeMounts": [{"name": TOKEN_VOLUME, "mountPath": "/x"}]}], "volumes": [{"name": TOKEN_VOLUME}]}),
+            &json!({"app": "chat", "flotilla.dev/inject": "enabled"}),
+            &json!({"containers": [{"name": "app", "volumeMounts": [{"name": TOKEN_VOLUME, "mountPath": "/x"}]}], "volumes": [{"name": TOKEN_VOLUME}]}),
         );
-        assert!(matches!(
-            inject(&pod, "apps", &catalog(), &router()),
-            Injection::Warn(_)
-        ));
+        assert!(matches!(inject(&pod, "apps", &catalog(), &router()), Injection::Warn(_)));
     }
 
     #[test]
     fn others_are_left_alone() {
         let spec = json!({"containers": [{"name": "app"}]});
-        let decide = |labels: Value, namespace: &str| {
-            inject(&pod(labels, spec.clone()), namespace, &catalog(), &router())
-        };
+        let decide =
+            |labels: Value, namespace: &str| inject(&pod(&labels, &spec), namespace, &catalog(), &router());
         assert_eq!(decide(json!({"app": "chat"}), "apps"), Injection::Unchanged);
         assert!(matches!(
             decide(json!({"app": "other", "flotilla.dev/inject": "enabled"}), "apps"),
             Injection::Warn(_)
         ));
         assert!(matches!(
-            decide(
-                json!({"app": "chat", "flotilla.dev/inject": "enabled"}),
-                "elsewhere"
-            ),
+            decide(json!({"app": "chat", "flotilla.dev/inject": "enabled"}), "elsewhere"),
             Injection::Warn(_)
         ));
         let gateway =

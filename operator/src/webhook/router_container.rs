@@ -75,10 +75,7 @@ pub fn container(router: &RouterPod, exposure: Exposure) -> Container {
         ports: Some(ports),
         restart_policy: (exposure == Exposure::Sidecar).then(|| "Always".to_owned()),
         // The application starts once the router has its config: its first request is answered. Ten minutes.
-        startup_probe: Some(Probe {
-            failure_threshold: Some(600),
-            ..probe("/readyz", 1)
-        }),
+        startup_probe: Some(Probe { failure_threshold: Some(600), ..probe("/readyz", 1) }),
         readiness_probe: Some(probe("/readyz", 5)),
         liveness_probe: Some(probe("/healthz", 10)),
         resources: Some(ResourceRequirements {

@@ -49,17 +49,11 @@ impl fmt::Display for Fits {
                 write!(f, "{}", names.join(", "))
             }
             (None, Some((product, mib))) => {
-                write!(
-                    f,
-                    "NoFit: needs {} MiB, largest is {product} with {mib} MiB",
-                    self.required_mib
-                )
+                write!(f, "NoFit: needs {} MiB, largest is {product} with {mib} MiB", self.required_mib)
             }
-            (None, None) => write!(
-                f,
-                "NoFit: no GPU node with a readable {} label",
-                flotilla_crds::labels::GPU_MEMORY
-            ),
+            (None, None) => {
+                write!(f, "NoFit: no GPU node with a readable {} label", flotilla_crds::labels::GPU_MEMORY)
+            }
         }
     }
 }
@@ -82,14 +76,12 @@ pub fn find_fits(inventory: &Inventory, required_mib: u64, node_selector: &BTree
         if memory_mib < required_mib {
             continue;
         }
-        let fit = products
-            .entry((memory_mib, &node.product))
-            .or_insert_with(|| ProductFit {
-                product: node.product.clone(),
-                memory_mib,
-                nodes: 0,
-                gpus: 0,
-            });
+        let fit = products.entry((memory_mib, &node.product)).or_insert_with(|| ProductFit {
+            product: node.product.clone(),
+            memory_mib,
+            nodes: 0,
+            gpus: 0,
+        });
         fit.nodes += 1;
         fit.gpus += node.gpus;
     }
@@ -127,11 +119,7 @@ mod tests {
     #[test]
     fn all_nodes_count_and_the_smallest_product_comes_first() {
         let fits = find_fits(&inventory(), 10_000, &BTreeMap::new());
-        let found: Vec<_> = fits
-            .products
-            .iter()
-            .map(|p| (p.product.as_str(), p.nodes, p.gpus))
-            .collect();
+        let found: Vec<_> = fits.products.iter().map(|p| (p.product.as_str(), p.nodes, p.gpus)).collect();
         assert_eq!(found, [("RTX-3060", 1, 1), ("RTX-4090", 2, 4)]);
         assert_eq!(fits.to_string(), "RTX-3060 (1x), RTX-4090 (4x)");
         assert_eq!(fits.unreadable, 1);
@@ -142,10 +130,7 @@ mod tests {
         assert!(find_fits(&inventory(), 24_564, &BTreeMap::new()).any());
         let fits = find_fits(&inventory(), 24_565, &BTreeMap::new());
         assert!(!fits.any());
-        assert_eq!(
-            fits.to_string(),
-            "NoFit: needs 24565 MiB, largest is RTX-4090 with 24564 MiB"
-        );
+        assert_eq!(fits.to_string(), "NoFit: needs 24565 MiB, largest is RTX-4090 with 24564 MiB");
     }
 
     #[test]

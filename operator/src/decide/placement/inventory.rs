@@ -48,41 +48,19 @@ impl Inventory {
 }
 
 fn gpu_node(node: &Node) -> Option<GpuNode> {
-    if node
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.unschedulable)
-        .unwrap_or(false)
-    {
+    if node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
         return None;
     }
     let allocatable = node.status.as_ref()?.allocatable.as_ref()?;
-    let gpus: u32 = allocatable
-        .get(labels::GPU_RESOURCE)?
-        .0
-        .parse()
-        .ok()
-        .filter(|gpus| *gpus > 0)?;
+    let gpus: u32 = allocatable.get(labels::GPU_RESOURCE)?.0.parse().ok().filter(|gpus| *gpus > 0)?;
     let node_labels = node.metadata.labels.clone().unwrap_or_default();
-    let memory = match node_labels
-        .get(labels::GPU_MEMORY)
-        .map(|label| label.parse::<u64>())
-    {
+    let memory = match node_labels.get(labels::GPU_MEMORY).map(|label| label.parse::<u64>()) {
         Some(Ok(mib)) if mib > LARGEST_MIB_LABEL => GpuMemory::LabelledInBytes,
         Some(Ok(mib)) if mib > 0 => GpuMemory::Mib(mib),
         _ => GpuMemory::Unknown,
     };
-    let product = node_labels
-        .get(labels::GPU_PRODUCT)
-        .cloned()
-        .unwrap_or_else(|| "unknown".to_owned());
-    Some(GpuNode {
-        name: node.metadata.name.clone()?,
-        product,
-        memory,
-        gpus,
-        labels: node_labels,
-    })
+    let product = node_labels.get(labels::GPU_PRODUCT).cloned().unwrap_or_else(|| "unknown".to_owned());
+    Some(GpuNode { name: node.metadata.name.clone()?, product, memory, gpus, labels: node_labels })
 }
 
 #[cfg(test)]
@@ -96,15 +74,9 @@ mod tests {
         node.metadata.name = Some(name.to_owned());
         node.metadata.labels =
             memory.map(|memory| BTreeMap::from([(labels::GPU_MEMORY.to_owned(), memory.to_owned())]));
-        node.spec = Some(NodeSpec {
-            unschedulable: Some(cordoned),
-            ..NodeSpec::default()
-        });
+        node.spec = Some(NodeSpec { unschedulable: Some(cordoned), ..NodeSpec::default() });
         node.status = Some(NodeStatus {
-            allocatable: Some(BTreeMap::from([(
-                labels::GPU_RESOURCE.to_owned(),
-                Quantity(gpus.to_owned()),
-            )])),
+            allocatable: Some(BTreeMap::from([(labels::GPU_RESOURCE.to_owned(), Quantity(gpus.to_owned()))])),
             ..NodeStatus::default()
         });
         node
@@ -118,28 +90,16 @@ mod tests {
             node("b-bytes", Some("25757220864"), "1", false),
             node("c-text", Some("lots"), "1", false),
         ];
-        let found: Vec<_> = Inventory::from_nodes(&nodes)
-            .nodes
-            .iter()
-            .map(|n| n.memory)
-            .collect();
+        let found: Vec<_> = Inventory::from_nodes(&nodes).nodes.iter().map(|n| n.memory).collect();
         assert_eq!(
             found,
-            [
-                GpuMemory::Mib(24564),
-                GpuMemory::LabelledInBytes,
-                GpuMemory::Unknown,
-                GpuMemory::Unknown
-            ]
+            [GpuMemory::Mib(24564), GpuMemory::LabelledInBytes, GpuMemory::Unknown, GpuMemory::Unknown]
         );
     }
 
     #[test]
     fn nodes_that_take_no_gpu_pod_do_not_count() {
-        let nodes = [
-            node("cordoned", Some("24564"), "2", true),
-            node("empty", Some("24564"), "0", false),
-        ];
+        let nodes = [node("cordoned", Some("24564"), "2", true), node("empty", Some("24564"), "0", false)];
         assert_eq!(Inventory::from_nodes(&nodes), Inventory::default());
     }
 }

@@ -24,10 +24,7 @@ const CLASSES_MIB: [u64; 15] = [
 pub fn prefer_small_cards(required_mib: u64) -> Vec<Preference> {
     let fitting = CLASSES_MIB.into_iter().filter(|below| *below > required_mib);
     let weights = std::iter::successors(Some(100), |weight| Some((weight / 2).max(1)));
-    fitting
-        .zip(weights)
-        .map(|(below_mib, weight)| Preference { below_mib, weight })
-        .collect()
+    fitting.zip(weights).map(|(below_mib, weight)| Preference { below_mib, weight }).collect()
 }
 
 #[cfg(test)]
@@ -36,11 +33,7 @@ mod tests {
 
     /// The scheduler's score before it is normalised: the sum of the weights that hold.
     fn score(required_mib: u64, card_mib: u64) -> i32 {
-        prefer_small_cards(required_mib)
-            .iter()
-            .filter(|p| card_mib < p.below_mib)
-            .map(|p| p.weight)
-            .sum()
+        prefer_small_cards(required_mib).iter().filter(|p| card_mib < p.below_mib).map(|p| p.weight).sum()
     }
 
     #[test]

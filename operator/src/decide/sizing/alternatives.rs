@@ -5,12 +5,8 @@ use std::fmt;
 use super::{Bytes, KvCacheType, Quantization, Request, estimate};
 
 /// Quantizations that cost little quality.
-const FINE: &[Quantization] = &[
-    Quantization::Q8_0,
-    Quantization::Q6_K,
-    Quantization::Q5_K_M,
-    Quantization::Q4_K_M,
-];
+const FINE: &[Quantization] =
+    &[Quantization::Q8_0, Quantization::Q6_K, Quantization::Q5_K_M, Quantization::Q4_K_M];
 /// Quantizations that can be told from the original.
 const ROUGH: &[Quantization] = &[Quantization::Q3_K_M, Quantization::Q2_K];
 /// A shorter context than this serves little but greetings.
@@ -82,18 +78,11 @@ pub fn alternatives(request: &Request<'_>, room: Bytes) -> Vec<Alternative> {
         .filter_map(|kind| {
             kind.iter().find_map(|change| {
                 let total = total_within(&change.apply(request), room)?;
-                Some(Alternative {
-                    changes: vec![*change],
-                    total,
-                })
+                Some(Alternative { changes: vec![*change], total })
             })
         })
         .collect();
-    if single.is_empty() {
-        series(request, room, &kinds).into_iter().collect()
-    } else {
-        single
-    }
+    if single.is_empty() { series(request, room, &kinds).into_iter().collect() } else { single }
 }
 
 /// Takes one change after the other until the need fits; within a kind, a change replaces the one before.
@@ -109,48 +98,28 @@ fn series(request: &Request<'_>, room: Bytes, kinds: &[Vec<Change>]) -> Option<A
         taken.retain(|earlier| std::mem::discriminant(earlier) != std::mem::discriminant(change));
         taken.push(*change);
         if let Some(total) = total_within(&changed, room) {
-            return Some(Alternative {
-                changes: taken,
-                total,
-            });
+            return Some(Alternative { changes: taken, total });
         }
     }
     None
 }
 
 fn total_within(request: &Request<'_>, room: Bytes) -> Option<Bytes> {
-    estimate(request)
-        .ok()
-        .map(|estimate| estimate.total())
-        .filter(|total| *total <= room)
+    estimate(request).ok().map(|estimate| estimate.total()).filter(|total| *total <= room)
 }
 
 /// Every change that makes the request smaller, by kind: kinds from cheap to dear, each from mild to severe.
 fn kinds_of_change(request: &Request<'_>) -> [Vec<Change>; 6] {
     let smaller = |ladder: &[Quantization]| {
-        ladder
-            .iter()
-            .copied()
-            .filter(|q| *q > request.quantization)
-            .map(Change::Quantization)
-            .collect()
+        ladder.iter().copied().filter(|q| *q > request.quantization).map(Change::Quantization).collect()
     };
-    let smaller_kv = |kv| {
-        Some(kv)
-            .filter(|kv| *kv > request.kv)
-            .map(Change::KvCacheType)
-            .into_iter()
-            .collect()
-    };
+    let smaller_kv =
+        |kv| Some(kv).filter(|kv| *kv > request.kv).map(Change::KvCacheType).into_iter().collect();
     [
         smaller_kv(KvCacheType::Q8_0),
         smaller(FINE),
-        halvings(request.parallel_sequences, 1)
-            .map(Change::ParallelSequences)
-            .collect(),
-        halvings(request.context_tokens, SHORTEST_CONTEXT)
-            .map(Change::ContextTokens)
-            .collect(),
+        halvings(request.parallel_sequences, 1).map(Change::ParallelSequences).collect(),
+        halvings(request.context_tokens, SHORTEST_CONTEXT).map(Change::ContextTokens).collect(),
         smaller_kv(KvCacheType::Q4_0),
         smaller(ROUGH),
     ]

@@ -45,14 +45,9 @@ impl Architecture {
             ("vocab", self.vocab, MAX_DIMENSION),
             ("contextWindow", self.context_window, u32::MAX),
         ];
-        fields
-            .into_iter()
-            .try_for_each(|(field, value, limit)| within(field, value, limit))?;
+        fields.into_iter().try_for_each(|(field, value, limit)| within(field, value, limit))?;
         if !self.heads.is_multiple_of(self.kv_heads) {
-            return Err(SizingError::UnevenHeads {
-                heads: self.heads,
-                kv_heads: self.kv_heads,
-            });
+            return Err(SizingError::UnevenHeads { heads: self.heads, kv_heads: self.kv_heads });
         }
         Ok(())
     }

@@ -34,10 +34,7 @@ impl Bytes {
 
     /// The sum, or [`SizingError::Overflow`] naming `term`.
     pub(super) fn plus(self, other: Self, term: &'static str) -> Result<Self, SizingError> {
-        self.0
-            .checked_add(other.0)
-            .map(Self)
-            .ok_or(SizingError::Overflow { term })
+        self.0.checked_add(other.0).map(Self).ok_or(SizingError::Overflow { term })
     }
 
     /// The product of `factors`, or [`SizingError::Overflow`] naming `term`.

@@ -56,17 +56,9 @@ pub(super) fn graph(a: &Architecture, pass: &Pass) -> Result<Bytes, SizingError>
         Logits::PerToken => pass.tokens,
     };
     let logits = Bytes::product(&[u64::from(a.vocab), rows, ACTIVATION], TERM)?;
-    let beside = [
-        pass.logits.hidden_buffers(),
-        u64::from(a.hidden),
-        pass.tokens,
-        ACTIVATION,
-    ];
+    let beside = [pass.logits.hidden_buffers(), u64::from(a.hidden), pass.tokens, ACTIVATION];
     let mask = Bytes::product(&[pass.sequence_cells, pass.tokens, HALF], TERM)?;
-    in_layer
-        .max(logits)
-        .plus(Bytes::product(&beside, TERM)?, TERM)?
-        .plus(mask, TERM)
+    in_layer.max(logits).plus(Bytes::product(&beside, TERM)?, TERM)?.plus(mask, TERM)
 }
 
 /// On CUDA, attention over many tokens reads 16-bit floats only: keys and values of one layer at a time are
@@ -75,8 +67,5 @@ fn converted_kv(a: &Architecture, pass: &Pass) -> Result<Bytes, SizingError> {
     if pass.kv == KvCacheType::F16 {
         return Ok(Bytes::default());
     }
-    Bytes::product(
-        &[2, a.kv_width(), pass.sequences, pass.sequence_cells, HALF],
-        TERM,
-    )
+    Bytes::product(&[2, a.kv_width(), pass.sequences, pass.sequence_cells, HALF], TERM)
 }

@@ -52,9 +52,7 @@ impl<'a> Request<'a> {
 
     /// Tokens of one sequence as llama.cpp allocates them.
     fn sequence_cells(&self) -> Result<u32, SizingError> {
-        self.context_tokens
-            .checked_next_multiple_of(CONTEXT_STEP)
-            .ok_or_else(|| self.too_long())
+        self.context_tokens.checked_next_multiple_of(CONTEXT_STEP).ok_or_else(|| self.too_long())
     }
 
     /// The engine's `-c`: the tokens of all sequences. An engine started with it and with
@@ -81,9 +79,7 @@ impl<'a> Request<'a> {
             ("parallelSequences", self.parallel_sequences, MAX_SEQUENCES),
             ("ubatchTokens", self.ubatch_tokens, u32::MAX),
         ];
-        counts
-            .into_iter()
-            .try_for_each(|(field, value, limit)| within(field, value, limit))
+        counts.into_iter().try_for_each(|(field, value, limit)| within(field, value, limit))
     }
 
     /// The pass that the compute buffers are reserved for.
@@ -139,22 +135,10 @@ pub fn estimate(request: &Request<'_>) -> Result<Estimate, SizingError> {
     request.validate()?;
     let pass = request.pass()?;
     let weights = tensors::weights(request.architecture, request.quantization)?;
-    let kv_cache = kv::kv_cache(
-        request.architecture,
-        request.kv,
-        request.engine_context_tokens()?.into(),
-    )?;
+    let kv_cache = kv::kv_cache(request.architecture, request.kv, request.engine_context_tokens()?.into())?;
     let compute = compute::compute(request.architecture, &pass)?;
     let runtime = runtime::LLAMA_CPP;
-    let total = weights
-        .plus(kv_cache, "all terms")?
-        .plus(compute, "all terms")?
-        .plus(runtime, "all terms")?;
-    Ok(Estimate {
-        weights,
-        kv_cache,
-        compute,
-        runtime,
-        total,
-    })
+    let total =
+        weights.plus(kv_cache, "all terms")?.plus(compute, "all terms")?.plus(runtime, "all terms")?;
+    Ok(Estimate { weights, kv_cache, compute, runtime, total })
 }

@@ -45,11 +45,7 @@ impl KvCacheType {
 pub(super) fn kv_cache(a: &Architecture, kv: KvCacheType, cells: u64) -> Result<Bytes, SizingError> {
     let format = kv.format();
     if !format.holds(u64::from(a.head_dim)) {
-        return Err(SizingError::KvBlock {
-            kv,
-            block: format.block_values(),
-            head_dim: a.head_dim,
-        });
+        return Err(SizingError::KvBlock { kv, block: format.block_values(), head_dim: a.head_dim });
     }
     let overflow = SizingError::Overflow { term: "the KV cache" };
     let row = format.row_bytes(a.kv_width()).ok_or(overflow)?;

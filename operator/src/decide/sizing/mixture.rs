@@ -46,11 +46,7 @@ impl Mixture {
     /// llama.cpp knows the 70B models by their 80 layers, and spends more on their shared value matrices.
     fn widened(&self, format: GgmlType, place: &Place) -> GgmlType {
         let is_70b = place.layers == 80 && place.heads_per_kv_head > 1;
-        if self.widens && is_70b && matches!(format, Q3K | Q4K) {
-            Q5K
-        } else {
-            format
-        }
+        if self.widens && is_70b && matches!(format, Q3K | Q4K) { Q5K } else { format }
     }
 }
 
@@ -70,11 +66,7 @@ impl Quantization {
             gate_up: Rule::All(format),
             down: Rule::All(format),
         };
-        let quantized = |format| Mixture {
-            output: Q6K,
-            widens: true,
-            ..all(format)
-        };
+        let quantized = |format| Mixture { output: Q6K, widens: true, ..all(format) };
         let tiny = |format, embedding, bump| Mixture {
             embedding,
             output: Q5K,
@@ -99,27 +91,15 @@ impl Quantization {
             Self::Q5_K_S => quantized(Q5K),
             Self::Q5_0 => quantized(Q5_0),
             Self::Q4_1 => quantized(Q4_1),
-            Self::Q4_K_M => Mixture {
-                value: spread(Q6K, Q4K),
-                down: spread(Q6K, Q4K),
-                ..quantized(Q4K)
-            },
-            Self::Q4_K_S => Mixture {
-                value: first(4, Q5K, Q4K),
-                down: eighth(Q5K, Q4K),
-                ..quantized(Q4K)
-            },
-            Self::IQ4_NL => Mixture {
-                value: shared(Q5K, Iq4Nl),
-                down: eighth(Q5K, Iq4Nl),
-                ..quantized(Iq4Nl)
-            },
+            Self::Q4_K_M => Mixture { value: spread(Q6K, Q4K), down: spread(Q6K, Q4K), ..quantized(Q4K) },
+            Self::Q4_K_S => Mixture { value: first(4, Q5K, Q4K), down: eighth(Q5K, Q4K), ..quantized(Q4K) },
+            Self::IQ4_NL => {
+                Mixture { value: shared(Q5K, Iq4Nl), down: eighth(Q5K, Iq4Nl), ..quantized(Iq4Nl) }
+            }
             Self::Q4_0 => quantized(Q4_0),
-            Self::IQ4_XS => Mixture {
-                value: shared(Q5K, Iq4Xs),
-                down: eighth(Q5K, Iq4Xs),
-                ..quantized(Iq4Xs)
-            },
+            Self::IQ4_XS => {
+                Mixture { value: shared(Q5K, Iq4Xs), down: eighth(Q5K, Iq4Xs), ..quantized(Iq4Xs) }
+            }
             Self::Q3_K_L => Mixture {
                 value: Rule::All(Q5K),
                 attention_output: Q5K,
@@ -129,11 +109,7 @@ impl Quantization {
             Self::Q3_K_M => Mixture {
                 value: first(2, Q5K, Q4K),
                 attention_output: Q4K,
-                down: Rule::FirstPart {
-                    of: 16,
-                    format: Q5K,
-                    rest: Q4K,
-                },
+                down: Rule::FirstPart { of: 16, format: Q5K, rest: Q4K },
                 ..quantized(Q3K)
             },
             Self::IQ3_M => Mixture {
@@ -142,18 +118,12 @@ impl Quantization {
                 down: eighth(Q4K, Iq3S),
                 ..quantized(Iq3S)
             },
-            Self::IQ3_S => Mixture {
-                value: shared(Q4K, Iq3S),
-                ..quantized(Iq3S)
-            },
+            Self::IQ3_S => Mixture { value: shared(Q4K, Iq3S), ..quantized(Iq3S) },
             Self::Q3_K_S => quantized(Q3K),
             Self::IQ3_XS => Mixture {
                 query_key: Iq3Xxs,
                 value: shared(Q4K, Iq3S),
-                gate_up: Rule::Middle {
-                    format: Iq3Xxs,
-                    rest: Iq3S,
-                },
+                gate_up: Rule::Middle { format: Iq3Xxs, rest: Iq3S },
                 ..quantized(Iq3S)
             },
             Self::IQ3_XXS => Mixture {
@@ -172,24 +142,12 @@ impl Quantization {
                 down: Rule::All(Q3K),
                 ..quantized(Q2K)
             },
-            Self::IQ2_M => Mixture {
-                attention_output: Iq3S,
-                ..tiny(Iq2S, Iq3S, Iq3S)
-            },
-            Self::IQ2_S => Mixture {
-                attention_output: Iq3S,
-                ..tiny(Iq2Xs, Iq3S, Iq3S)
-            },
+            Self::IQ2_M => Mixture { attention_output: Iq3S, ..tiny(Iq2S, Iq3S, Iq3S) },
+            Self::IQ2_S => Mixture { attention_output: Iq3S, ..tiny(Iq2Xs, Iq3S, Iq3S) },
             Self::IQ2_XS => tiny(Iq2Xs, Q2K, Q2K),
             Self::IQ2_XXS => tiny(Iq2Xxs, Q2K, Q2K),
-            Self::IQ1_M => Mixture {
-                attention_output: Iq2Xxs,
-                ..tiny(Iq1M, Q2K, Q2K)
-            },
-            Self::IQ1_S => Mixture {
-                attention_output: Iq2Xxs,
-                ..tiny(Iq1S, Q2K, Q2K)
-            },
+            Self::IQ1_M => Mixture { attention_output: Iq2Xxs, ..tiny(Iq1M, Q2K, Q2K) },
+            Self::IQ1_S => Mixture { attention_output: Iq2Xxs, ..tiny(Iq1S, Q2K, Q2K) },
         }
     }
 }

@@ -69,18 +69,12 @@ pub fn presets() -> &'static [Preset] {
 
 /// The preset of that name, whatever its case.
 pub fn preset(name: &str) -> Result<&'static Preset, UnknownPreset> {
-    PRESETS
-        .iter()
-        .find(|preset| preset.name.eq_ignore_ascii_case(name))
-        .ok_or_else(|| {
-            let mut names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
-            names.sort_by_cached_key(|candidate| edit_distance(&name.to_ascii_lowercase(), candidate));
-            names.truncate(3);
-            UnknownPreset {
-                given: name.to_owned(),
-                nearest: names,
-            }
-        })
+    PRESETS.iter().find(|preset| preset.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let mut names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
+        names.sort_by_cached_key(|candidate| edit_distance(&name.to_ascii_lowercase(), candidate));
+        names.truncate(3);
+        UnknownPreset { given: name.to_owned(), nearest: names }
+    })
 }
 
 /// Insertions, deletions and replacements that turn `from` into `to` (Levenshtein).

@@ -19,17 +19,9 @@ pub(super) enum Rule {
     /// another.
     Shared { format: GgmlType, rest: GgmlType },
     /// One format in the first so many layers, then another.
-    First {
-        layers: u32,
-        format: GgmlType,
-        rest: GgmlType,
-    },
+    First { layers: u32, format: GgmlType, rest: GgmlType },
     /// One format in the first 1/n of the layers, then another.
-    FirstPart {
-        of: u32,
-        format: GgmlType,
-        rest: GgmlType,
-    },
+    FirstPart { of: u32, format: GgmlType, rest: GgmlType },
     /// One format in the first and last eighth and every third layer between, else another.
     Spread { format: GgmlType, rest: GgmlType },
     /// One format between the first and the last eighth, another in these.
@@ -39,11 +31,7 @@ pub(super) enum Rule {
 impl Rule {
     /// The format at `place`.
     pub(super) fn at(self, place: &Place) -> GgmlType {
-        let Place {
-            layer,
-            layers,
-            heads_per_kv_head,
-        } = *place;
+        let Place { layer, layers, heads_per_kv_head } = *place;
         let eighth = layers / 8;
         let last_eighth = layers.saturating_mul(7) / 8;
         let (chosen, format, rest) = match self {

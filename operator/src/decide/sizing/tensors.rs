@@ -35,20 +35,12 @@ pub(super) struct Tensor {
 impl Tensor {
     /// A norm or a bias.
     pub(super) const fn vector(row: u64) -> Self {
-        Self {
-            role: None,
-            row,
-            rows: 1,
-        }
+        Self { role: None, row, rows: 1 }
     }
 
     /// A projection from `row` to `rows` values.
     pub(super) const fn matrix(role: Role, row: u64, rows: u64) -> Self {
-        Self {
-            role: Some(role),
-            row,
-            rows,
-        }
+        Self { role: Some(role), row, rows }
     }
 
     /// Memory of this tensor where `mixture` stores it.
@@ -57,9 +49,7 @@ impl Tensor {
             None => GgmlType::F32,
             Some(role) => self.fitting(role, mixture.format(role, place), mixture.quantization)?,
         };
-        let row = format
-            .row_bytes(self.row)
-            .ok_or(SizingError::Overflow { term: "weights" })?;
+        let row = format.row_bytes(self.row).ok_or(SizingError::Overflow { term: "weights" })?;
         Bytes::product(&[row, self.rows], "weights")
     }
 
@@ -74,18 +64,10 @@ impl Tensor {
             return Ok(wanted);
         }
         let substitute = wanted.substitute();
-        match if role == Role::Output {
-            substitute.and(Some(GgmlType::Q8_0))
-        } else {
-            substitute
-        } {
+        match if role == Role::Output { substitute.and(Some(GgmlType::Q8_0)) } else { substitute } {
             Some(substitute) if substitute.holds(self.row) => Ok(substitute),
             Some(_) => Ok(GgmlType::F16),
-            None => Err(SizingError::Row {
-                quantization,
-                row: self.row,
-                block: wanted.block_values(),
-            }),
+            None => Err(SizingError::Row { quantization, row: self.row, block: wanted.block_values() }),
         }
     }
 }
@@ -96,25 +78,16 @@ impl Tensor {
 pub(super) fn weights(a: &Architecture, quantization: Quantization) -> Result<Bytes, SizingError> {
     let mixture = quantization.mixture();
     let (hidden, vocab) = (u64::from(a.hidden), u64::from(a.vocab));
-    let mut around = vec![
-        Tensor::vector(hidden),
-        Tensor::matrix(Role::Output, hidden, vocab),
-    ];
+    let mut around = vec![Tensor::vector(hidden), Tensor::matrix(Role::Output, hidden, vocab)];
     if !a.tied_embeddings {
         around.push(Tensor::matrix(Role::Embedding, hidden, vocab));
     }
     let layer = a.family.layer(a);
 
-    let place = |layer| Place {
-        layer,
-        layers: a.layers,
-        heads_per_kv_head: a.heads_per_kv_head(),
-    };
+    let place = |layer| Place { layer, layers: a.layers, heads_per_kv_head: a.heads_per_kv_head() };
     let around = around.iter().map(|tensor| (tensor, place(0)));
     let inside = (0..a.layers).flat_map(|index| layer.iter().map(move |tensor| (tensor, place(index))));
-    around
-        .chain(inside)
-        .try_fold(Bytes::default(), |sum, (tensor, place)| {
-            sum.plus(tensor.bytes(&mixture, &place)?, "weights")
-        })
+    around.chain(inside).try_fold(Bytes::default(), |sum, (tensor, place)| {
+        sum.plus(tensor.bytes(&mixture, &place)?, "weights")
+    })
 }

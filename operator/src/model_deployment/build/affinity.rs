@@ -12,12 +12,10 @@ use k8s_openapi::api::core::v1::{
 pub(super) fn affinity(required_mib: u64) -> Affinity {
     let at_least = requirement("Gt", required_mib.saturating_sub(1));
     let in_mib = requirement("Lt", LARGEST_MIB_LABEL + 1);
-    let preferred = prefer_small_cards(required_mib)
-        .into_iter()
-        .map(|preference| PreferredSchedulingTerm {
-            weight: preference.weight,
-            preference: term(vec![requirement("Lt", preference.below_mib)]),
-        });
+    let preferred = prefer_small_cards(required_mib).into_iter().map(|preference| PreferredSchedulingTerm {
+        weight: preference.weight,
+        preference: term(vec![requirement("Lt", preference.below_mib)]),
+    });
     Affinity {
         node_affinity: Some(NodeAffinity {
             required_during_scheduling_ignored_during_execution: Some(NodeSelector {
@@ -38,8 +36,5 @@ fn requirement(operator: &str, value: u64) -> NodeSelectorRequirement {
 }
 
 fn term(match_expressions: Vec<NodeSelectorRequirement>) -> NodeSelectorTerm {
-    NodeSelectorTerm {
-        match_expressions: Some(match_expressions),
-        ..NodeSelectorTerm::default()
-    }
+    NodeSelectorTerm { match_expressions: Some(match_expressions), ..NodeSelectorTerm::default() }
 }

@@ -30,10 +30,7 @@ pub(super) fn deployment(valid: &Valid<'_>) -> Deployment {
         metadata,
         spec: Some(DeploymentSpec {
             replicas: Some(valid.object.spec.replicas),
-            selector: LabelSelector {
-                match_labels: Some(selector(valid.name)),
-                ..LabelSelector::default()
-            },
+            selector: LabelSelector { match_labels: Some(selector(valid.name)), ..LabelSelector::default() },
             // Without a free GPU a surge pod would wait for ever: let one old pod go for it.
             strategy: Some(DeploymentStrategy {
                 type_: Some("RollingUpdate".to_owned()),
@@ -54,16 +51,10 @@ fn pod_template(valid: &Valid<'_>) -> PodTemplateSpec {
     let placement = valid.object.spec.placement.clone().unwrap_or_default();
     let drain_seconds = i64::try_from(valid.drain.as_secs()).unwrap_or(i64::MAX - STOP_SECONDS);
     PodTemplateSpec {
-        metadata: Some(ObjectMeta {
-            labels: Some(child_labels(valid.name)),
-            ..ObjectMeta::default()
-        }),
+        metadata: Some(ObjectMeta { labels: Some(child_labels(valid.name)), ..ObjectMeta::default() }),
         spec: Some(PodSpec {
             containers: vec![container(valid, drain_seconds)],
-            volumes: valid
-                .source
-                .as_ref()
-                .map(|source| vec![source.volume(MODEL_VOLUME)]),
+            volumes: valid.source.as_ref().map(|source| vec![source.volume(MODEL_VOLUME)]),
             affinity: Some(affinity(valid.need.required_mib)),
             node_selector: (!placement.node_selector.is_empty()).then_some(placement.node_selector),
             tolerations: Some(tolerations(placement.tolerations)),
@@ -132,9 +123,7 @@ fn container(valid: &Valid<'_>, drain_seconds: i64) -> Container {
         liveness_probe: Some(probe(10, 6)),
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
-                sleep: Some(SleepAction {
-                    seconds: drain_seconds,
-                }),
+                sleep: Some(SleepAction { seconds: drain_seconds }),
                 ..LifecycleHandler::default()
             }),
             ..Lifecycle::default()

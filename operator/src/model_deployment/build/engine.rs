@@ -41,13 +41,8 @@ fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
         flag("--model", &source.path());
     }
     flag("--alias", valid.object.served_name());
-    if let Some(Limits {
-        max_tokens: _,
-        parallel_sequences,
-        context_tokens,
-        kv_cache_type,
-        ubatch_tokens,
-    }) = valid.need.limits
+    if let Some(Limits { max_tokens: _, parallel_sequences, context_tokens, kv_cache_type, ubatch_tokens }) =
+        valid.need.limits
     {
         let kv = format!("{kv_cache_type:?}").to_ascii_lowercase();
         flag("--ctx-size", &context_tokens.to_string());

@@ -37,11 +37,7 @@ pub struct Children<State> {
 
 /// Renders the full set of children.
 pub fn build(valid: &Valid<'_>) -> Children<Prepared> {
-    Children {
-        service: service::service(valid),
-        deployment: deployment::deployment(valid),
-        state: Prepared,
-    }
+    Children { service: service::service(valid), deployment: deployment::deployment(valid), state: Prepared }
 }
 
 /// The labels that select the pods of an object.

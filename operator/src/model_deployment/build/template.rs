@@ -23,19 +23,14 @@ pub(super) fn annotations(valid: &Valid<'_>) -> BTreeMap<String, String> {
         "drain": valid.drain.as_secs(),
     });
     let digest = Sha256::digest(inputs.to_string());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    BTreeMap::from([(labels::TEMPLATE_HASH.to_owned(), format!("v{HASH_VERSION}-{hex}"))])
+    let prefix = digest.iter().take(8).fold(0_u64, |prefix, byte| prefix << 8 | u64::from(*byte));
+    BTreeMap::from([(labels::TEMPLATE_HASH.to_owned(), format!("v{HASH_VERSION}-{prefix:016x}"))])
 }
 
 /// Takes over the live template when it was made from the same inputs, whatever this version would render.
 pub fn keep_template_if_unchanged(prepared: &mut Deployment, live: Option<&Deployment>) {
     let hash = |deployment: &Deployment| {
-        deployment
-            .metadata
-            .annotations
-            .as_ref()
-            .and_then(|a| a.get(labels::TEMPLATE_HASH))
-            .cloned()
+        deployment.metadata.annotations.as_ref().and_then(|a| a.get(labels::TEMPLATE_HASH)).cloned()
     };
     let Some(live) = live.filter(|live| hash(live).is_some() && hash(live) == hash(prepared)) else {
         return;

@@ -11,9 +11,7 @@ fn object(yaml: &str) -> ModelDeployment {
 }
 
 fn children(yaml: &str) -> Children<Prepared> {
-    let images = EngineImages {
-        llama_cpp: "example/llama-server:1".to_owned(),
-    };
+    let images = EngineImages { llama_cpp: "example/llama-server:1".to_owned() };
     build(&validate(&object(yaml), &images).unwrap())
 }
 
@@ -40,11 +38,7 @@ spec:
 
 #[test]
 fn a_llama_cpp_deployment_is_rendered() {
-    let Children {
-        service,
-        deployment,
-        state: Prepared,
-    } = children(LLAMA);
+    let Children { service, deployment, state: Prepared } = children(LLAMA);
     insta::assert_yaml_snapshot!("llama-deployment", deployment);
     insta::assert_yaml_snapshot!("llama-service", service);
 }
@@ -57,14 +51,8 @@ fn a_custom_engine_is_rendered() {
 #[test]
 fn an_upgrade_keeps_the_live_template_and_an_edit_replaces_it() {
     let mut live = children(LLAMA).deployment;
-    live.spec
-        .as_mut()
-        .unwrap()
-        .template
-        .spec
-        .as_mut()
-        .unwrap()
-        .hostname = Some("rendered-by-an-older-version".to_owned());
+    live.spec.as_mut().unwrap().template.spec.as_mut().unwrap().hostname =
+        Some("rendered-by-an-older-version".to_owned());
     let mut same = children(LLAMA).deployment;
     keep_template_if_unchanged(&mut same, Some(&live));
     assert_eq!(same.spec.unwrap().template, live.spec.clone().unwrap().template);
@@ -78,8 +66,5 @@ fn an_upgrade_keeps_the_live_template_and_an_edit_replaces_it() {
 #[test]
 fn scaling_does_not_change_the_template() {
     let template = |yaml: &str| children(yaml).deployment.spec.unwrap().template;
-    assert_eq!(
-        template(LLAMA),
-        template(&LLAMA.replace("replicas: 2", "replicas: 7"))
-    );
+    assert_eq!(template(LLAMA), template(&LLAMA.replace("replicas: 2", "replicas: 7")));
 }

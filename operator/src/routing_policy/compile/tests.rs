@@ -38,29 +38,20 @@ impl Lookup for World {
         self.fleet.get(name).cloned()
     }
     fn secret(&self, name: &str) -> SecretState {
-        self.secrets.get(name).map_or(SecretState::Missing, |data| {
-            SecretState::Present(Arc::new(data.clone()))
-        })
+        self.secrets
+            .get(name)
+            .map_or(SecretState::Missing, |data| SecretState::Present(Arc::new(data.clone())))
     }
 }
 
 fn whole_world() -> World {
-    let endpoints = vec![Endpoint {
-        address: "10.0.0.1:8080".to_owned(),
-    }];
+    let endpoints = vec![Endpoint { address: "10.0.0.1:8080".to_owned() }];
     World {
         fleet: BTreeMap::from([(
             "llama",
-            FleetBackend {
-                model: "llama-3b".to_owned(),
-                endpoints,
-                context_window: Some(8192),
-            },
+            FleetBackend { model: "llama-3b".to_owned(), endpoints, context_window: Some(8192) },
         )]),
-        secrets: BTreeMap::from([(
-            "keys",
-            BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]),
-        )]),
+        secrets: BTreeMap::from([("keys", BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]))]),
     }
 }
 
@@ -80,10 +71,7 @@ fn what_is_missing_marks_its_backend_and_leaves_the_rest() {
     let reasons: Vec<_> = compiled.backends.iter().map(|b| b.reason).collect();
     assert_eq!(reasons, [Reason::ModelDeploymentNotFound, Reason::SecretNotFound]);
     assert!(compiled.policy.backends.iter().all(|b| b.unavailable.is_some()));
-    assert_eq!(
-        compiled.policy.default,
-        compile(&policy("split"), &whole_world()).policy.default
-    );
+    assert_eq!(compiled.policy.default, compile(&policy("split"), &whole_world()).policy.default);
 }
 
 #[test]
@@ -91,19 +79,14 @@ fn a_fleet_without_replicas_is_resolved_but_not_healthy() {
     let mut world = whole_world();
     world.fleet.get_mut("llama").unwrap().endpoints.clear();
     let fleet = &compile(&policy("split"), &world).backends[0];
-    assert_eq!(
-        (fleet.healthy, fleet.resolved, fleet.reason),
-        (false, true, Reason::NoReadyReplicas)
-    );
+    assert_eq!((fleet.healthy, fleet.resolved, fleet.reason), (false, true, Reason::NoReadyReplicas));
 }
 
 #[test]
 fn keys_that_no_header_can_carry_are_refused_without_being_shown() {
     for bad in ["", " \n", "two words", "naïve", "a\u{7f}"] {
         let mut world = whole_world();
-        world
-            .secrets
-            .insert("keys", BTreeMap::from([("gpt".to_owned(), Secret::new(bad))]));
+        world.secrets.insert("keys", BTreeMap::from([("gpt".to_owned(), Secret::new(bad))]));
         let verdict = &compile(&policy("split"), &world).backends[1];
         assert_eq!(verdict.reason, Reason::SecretKeyInvalid, "{bad:?}");
         assert!(bad.trim().is_empty() || !verdict.message.contains(bad));
@@ -114,9 +97,7 @@ fn keys_that_no_header_can_carry_are_refused_without_being_shown() {
 fn a_changed_key_is_a_new_revision() {
     let revision = |key: &str| {
         let mut world = whole_world();
-        world
-            .secrets
-            .insert("keys", BTreeMap::from([("gpt".to_owned(), Secret::new(key))]));
+        world.secrets.insert("keys", BTreeMap::from([("gpt".to_owned(), Secret::new(key))]));
         RouterConfig::new(vec![compile(&policy("split"), &world).policy]).revision
     };
     assert_ne!(revision("sk-1"), revision("sk-2"));

@@ -9,15 +9,10 @@ const ROOM: Bytes = Bytes::from_mib(12288);
 #[test]
 fn one_change_of_each_kind_that_suffices_cheapest_first() {
     let architecture = architecture("llama-3.1-8b");
-    let request = Request {
-        parallel_sequences: 4,
-        ..Request::new(&architecture, Quantization::Q8_0, 8192)
-    };
+    let request = Request { parallel_sequences: 4, ..Request::new(&architecture, Quantization::Q8_0, 8192) };
     assert!(estimate(&request).unwrap().total() > ROOM);
-    let changes: Vec<_> = alternatives(&request, ROOM)
-        .into_iter()
-        .map(|a| (a.changes, a.total <= ROOM))
-        .collect();
+    let changes: Vec<_> =
+        alternatives(&request, ROOM).into_iter().map(|a| (a.changes, a.total <= ROOM)).collect();
     assert_eq!(
         changes,
         [
@@ -34,17 +29,11 @@ fn one_change_of_each_kind_that_suffices_cheapest_first() {
 #[test]
 fn several_changes_where_no_single_one_suffices() {
     let architecture = architecture("qwen2.5-14b");
-    let request = Request {
-        parallel_sequences: 4,
-        ..Request::new(&architecture, Quantization::F16, 32768)
-    };
+    let request = Request { parallel_sequences: 4, ..Request::new(&architecture, Quantization::F16, 32768) };
     let found = alternatives(&request, ROOM);
     assert_eq!(found.len(), 1, "{found:?}");
     let text = found[0].to_string();
-    assert!(
-        text.starts_with("kvCacheType Q8_0 and quantization Q4_K_M and parallelSequences "),
-        "{text}"
-    );
+    assert!(text.starts_with("kvCacheType Q8_0 and quantization Q4_K_M and parallelSequences "), "{text}");
     assert!(found[0].total <= ROOM);
 }
 
@@ -57,10 +46,8 @@ fn nothing_where_nothing_helps() {
 #[test]
 fn a_change_is_never_to_what_is_larger_or_the_same() {
     let architecture = architecture("llama-3.2-3b");
-    let request = Request {
-        kv: KvCacheType::Q4_0,
-        ..Request::new(&architecture, Quantization::Q3_K_M, 131_072)
-    };
+    let request =
+        Request { kv: KvCacheType::Q4_0, ..Request::new(&architecture, Quantization::Q3_K_M, 131_072) };
     for alternative in alternatives(&request, Bytes::from_mib(4000)) {
         for change in alternative.changes {
             match change {

@@ -23,11 +23,7 @@ fn compared(
                 ..default
             };
             let ours = mib(graph(&architecture, &request.pass().unwrap()).unwrap());
-            (
-                ours,
-                row[theirs].parse().unwrap(),
-                format!("{row:?}: {ours:.2} MiB"),
-            )
+            (ours, row[theirs].parse().unwrap(), format!("{row:?}: {ours:.2} MiB"))
         })
         .collect()
 }
@@ -49,11 +45,7 @@ fn with_logits_for_every_token_never_under_and_little_over() {
     let fixture = include_str!("fixtures/llamacpp_fitparams.csv");
     let compared = compared(fixture, Logits::PerToken, None, 7);
     assert_eq!(compared.len(), 9 * 18, "the fixture lost rows");
-    let mean = compared
-        .iter()
-        .map(|(ours, theirs, _)| ours / theirs - 1.0)
-        .sum::<f64>()
-        / 162.0;
+    let mean = compared.iter().map(|(ours, theirs, _)| ours / theirs - 1.0).sum::<f64>() / 162.0;
     assert!(mean < 0.02, "{mean}");
     for (ours, theirs, row) in compared {
         assert!(ours > theirs - 1.0, "{row} is under");
@@ -65,10 +57,7 @@ fn with_logits_for_every_token_never_under_and_little_over() {
 fn converted_keys_and_values_count_where_the_cache_is_not_f16() {
     let architecture = architecture("llama-3.1-8b");
     let of = |kv| {
-        let request = Request {
-            kv,
-            ..Request::new(&architecture, Quantization::Q4_K_M, 32768)
-        };
+        let request = Request { kv, ..Request::new(&architecture, Quantization::Q4_K_M, 32768) };
         estimate(&request).unwrap().compute.get()
     };
     // 32,768 cells of 1,024 keys and as many values, 2 bytes each.

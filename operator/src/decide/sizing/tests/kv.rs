@@ -34,15 +34,8 @@ fn kv_cache_of_smollm2_135m_is_the_measured() {
     ];
     let architecture = architecture("smollm2-135m");
     for (context, kv, mib) in measured {
-        let request = Request {
-            kv,
-            ..Request::new(&architecture, Quantization::Q4_1, context)
-        };
-        assert_eq!(
-            estimate(&request).unwrap().kv_cache.get() >> 20,
-            mib,
-            "{context} {kv}"
-        );
+        let request = Request { kv, ..Request::new(&architecture, Quantization::Q4_1, context) };
+        assert_eq!(estimate(&request).unwrap().kv_cache.get() >> 20, mib, "{context} {kv}");
     }
 }
 
@@ -50,9 +43,6 @@ fn kv_cache_of_smollm2_135m_is_the_measured() {
 #[test]
 fn context_is_rounded_up_for_each_sequence() {
     let architecture = architecture("smollm2-135m");
-    let request = Request {
-        parallel_sequences: 3,
-        ..Request::new(&architecture, Quantization::Q4_1, 1000)
-    };
+    let request = Request { parallel_sequences: 3, ..Request::new(&architecture, Quantization::Q4_1, 1000) };
     assert_eq!(request.engine_context_tokens(), Ok(3 * 1024));
 }

@@ -11,11 +11,7 @@ use super::{Architecture, Bytes, Family, preset};
 
 /// Rows of a fixture: comments and the header left out, cut at commas.
 fn rows(fixture: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-    fixture
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .skip(1)
-        .map(|line| line.split(',').collect())
+    fixture.lines().filter(|line| !line.starts_with('#')).skip(1).map(|line| line.split(',').collect())
 }
 
 /// A preset's dimensions, or those of a model that only the fixtures have.
@@ -33,13 +29,9 @@ fn architecture(name: &str) -> Architecture {
             tied_embeddings: false,
             context_window: 16384,
         },
-        "llama-3.1-70b" => Architecture {
-            layers: 80,
-            hidden: 8192,
-            ffn: 28672,
-            heads: 64,
-            ..architecture("llama-3.1-8b")
-        },
+        "llama-3.1-70b" => {
+            Architecture { layers: 80, hidden: 8192, ffn: 28672, heads: 64, ..architecture("llama-3.1-8b") }
+        }
         "wide-attention" => Architecture {
             layers: 4,
             hidden: 1024,

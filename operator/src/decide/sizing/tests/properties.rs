@@ -23,35 +23,20 @@ fn known() -> impl Strategy<Value = &'static Architecture> {
 fn anything() -> impl Strategy<Value = Architecture> {
     let number = || prop_oneof![0_u32..64, (0_u32..1024).prop_map(|n| n * 32), any::<u32>()];
     let family = prop::sample::select(vec![Family::Llama, Family::Qwen2, Family::Qwen3, Family::Phi3]);
-    (
-        family,
-        [
-            number(),
-            number(),
-            number(),
-            number(),
-            number(),
-            number(),
-            number(),
-        ],
-        any::<bool>(),
+    (family, [number(), number(), number(), number(), number(), number(), number()], any::<bool>()).prop_map(
+        |(family, [layers, hidden, ffn, heads, kv_heads, head_dim, vocab], tied_embeddings)| Architecture {
+            family,
+            layers,
+            hidden,
+            ffn,
+            heads,
+            kv_heads,
+            head_dim,
+            vocab,
+            tied_embeddings,
+            context_window: 4096,
+        },
     )
-        .prop_map(
-            |(family, [layers, hidden, ffn, heads, kv_heads, head_dim, vocab], tied_embeddings)| {
-                Architecture {
-                    family,
-                    layers,
-                    hidden,
-                    ffn,
-                    heads,
-                    kv_heads,
-                    head_dim,
-                    vocab,
-                    tied_embeddings,
-                    context_window: 4096,
-                }
-            },
-        )
 }
 
 fn terms_add_up(estimate: &Estimate) -> bool {

@@ -27,59 +27,31 @@ fn zeros() {
     for (field, change) in fields {
         assert_eq!(error(change, |_| ()), SizingError::Zero { field });
     }
-    assert_eq!(
-        error(|_| (), |r| r.context_tokens = 0),
-        SizingError::Zero { field: "maxTokens" }
-    );
-    assert_eq!(
-        error(|_| (), |r| r.parallel_sequences = 0),
-        SizingError::Zero {
-            field: "parallelSequences"
-        }
-    );
-    assert_eq!(
-        error(|_| (), |r| r.ubatch_tokens = 0),
-        SizingError::Zero {
-            field: "ubatchTokens"
-        }
-    );
+    assert_eq!(error(|_| (), |r| r.context_tokens = 0), SizingError::Zero { field: "maxTokens" });
+    assert_eq!(error(|_| (), |r| r.parallel_sequences = 0), SizingError::Zero { field: "parallelSequences" });
+    assert_eq!(error(|_| (), |r| r.ubatch_tokens = 0), SizingError::Zero { field: "ubatchTokens" });
 }
 
 #[test]
 fn more_than_any_model_has_or_the_engine_takes() {
     let layers = error(|a| a.layers = u32::MAX, |_| ());
-    assert_eq!(
-        layers.to_string(),
-        "layers is 4294967295; it must be at most 4096"
-    );
+    assert_eq!(layers.to_string(), "layers is 4294967295; it must be at most 4096");
     let slots = error(|_| (), |r| r.parallel_sequences = 257);
-    assert_eq!(
-        slots.to_string(),
-        "parallelSequences is 257; it must be at most 256"
-    );
+    assert_eq!(slots.to_string(), "parallelSequences is 257; it must be at most 256");
     let heads = error(|a| a.kv_heads = 5, |_| ());
-    assert_eq!(
-        heads.to_string(),
-        "heads is 32, which is not a multiple of kvHeads (5)"
-    );
+    assert_eq!(heads.to_string(), "heads is 32, which is not a multiple of kvHeads (5)");
 }
 
 #[test]
 fn quantized_cache_of_odd_heads() {
     let message = error(|a| a.head_dim = 80, |r| r.kv = KvCacheType::Q8_0).to_string();
-    assert!(
-        message.contains("blocks of 32 values, which do not divide headDim 80; use F16"),
-        "{message}"
-    );
+    assert!(message.contains("blocks of 32 values, which do not divide headDim 80; use F16"), "{message}");
 }
 
 #[test]
 fn quantization_of_odd_rows() {
     let message = error(|a| a.hidden = 100, |r| r.quantization = Quantization::Q4_0).to_string();
-    assert_eq!(
-        message,
-        "Q4_0 cannot store rows of 100 values (not a multiple of 32); use F16"
-    );
+    assert_eq!(message, "Q4_0 cannot store rows of 100 values (not a multiple of 32); use F16");
 }
 
 #[test]
@@ -101,9 +73,7 @@ fn unknown_names_list_what_there_is() {
     let unknown = preset("Llama-3.2-3").unwrap_err();
     assert_eq!(unknown.nearest[0], "llama-3.2-3b");
     assert!(
-        unknown
-            .to_string()
-            .starts_with("preset \"Llama-3.2-3\" is unknown; the nearest are llama-3.2-3b, ")
+        unknown.to_string().starts_with("preset \"Llama-3.2-3\" is unknown; the nearest are llama-3.2-3b, ")
     );
     assert_eq!(preset("mistral-7b").unwrap_err().nearest[0], "mistral-7b-v0.3");
 

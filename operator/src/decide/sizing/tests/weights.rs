@@ -15,11 +15,7 @@ fn errors(fixture: &'static str, theirs: impl Fn(&str) -> f64) -> Vec<(f64, Stri
             let ours = mib(weights(&architecture(row[0]), quantization).unwrap());
             let theirs = theirs(row[2]);
             let difference = ours - theirs;
-            let error = if difference.abs() <= ROUNDING {
-                0.0
-            } else {
-                difference / theirs
-            };
+            let error = if difference.abs() <= ROUNDING { 0.0 } else { difference / theirs };
             let text = format!(
                 "{} {quantization}: {ours:.2} MiB, should be {theirs:.2} ({:+.2} %)",
                 row[0],
@@ -33,18 +29,12 @@ fn errors(fixture: &'static str, theirs: impl Fn(&str) -> f64) -> Vec<(f64, Stri
 }
 
 fn lines(errors: &[(f64, String)]) -> String {
-    errors
-        .iter()
-        .map(|(_, text)| text.as_str())
-        .collect::<Vec<_>>()
-        .join("\n")
+    errors.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn every_size_is_the_quantizers_to_the_last_digit() {
-    let errors = errors(include_str!("fixtures/llamacpp_dryrun_sizes.csv"), |mib| {
-        mib.parse().unwrap()
-    });
+    let errors = errors(include_str!("fixtures/llamacpp_dryrun_sizes.csv"), |mib| mib.parse().unwrap());
     assert_eq!(errors.len(), 9 * 27, "the fixture lost rows");
     let wrong: Vec<_> = errors.into_iter().filter(|(error, _)| *error != 0.0).collect();
     assert!(wrong.is_empty(), "{}", lines(&wrong));
@@ -52,9 +42,7 @@ fn every_size_is_the_quantizers_to_the_last_digit() {
 
 #[test]
 fn every_preset_and_the_70b_rule_too_but_for_one_fused_row() {
-    let errors = errors(include_str!("fixtures/llamacpp_dryrun_sizes_more.csv"), |mib| {
-        mib.parse().unwrap()
-    });
+    let errors = errors(include_str!("fixtures/llamacpp_dryrun_sizes_more.csv"), |mib| mib.parse().unwrap());
     assert_eq!(errors.len(), 8 * 27, "the fixture lost rows");
     let (fused, other): (Vec<_>, Vec<_>) = errors
         .into_iter()
@@ -62,11 +50,7 @@ fn every_preset_and_the_70b_rule_too_but_for_one_fused_row() {
         .partition(|(_, text)| text.starts_with("phi-") && text.contains(" Q5_K_M:"));
     assert!(other.is_empty(), "{}", lines(&other));
     // Larger than the quantizer of today, on purpose: see the next test.
-    assert!(
-        fused.iter().all(|(error, _)| (0.0..0.025).contains(error)),
-        "{}",
-        lines(&fused)
-    );
+    assert!(fused.iter().all(|(error, _)| (0.0..0.025).contains(error)), "{}", lines(&fused));
 }
 
 /// Quantizers changed what they do with fused matrices. Whatever made the file, it must fit.
@@ -89,11 +73,7 @@ fn every_preset_is_in_a_fixture() {
         include_str!("fixtures/llamacpp_dryrun_sizes_more.csv"),
     ];
     for preset in presets() {
-        let sizes = fixtures
-            .into_iter()
-            .flat_map(rows)
-            .filter(|row| row[0] == preset.name)
-            .count();
+        let sizes = fixtures.into_iter().flat_map(rows).filter(|row| row[0] == preset.name).count();
         assert_eq!(sizes, 27, "{} has no reference sizes", preset.name);
     }
 }
@@ -102,20 +82,12 @@ fn every_preset_is_in_a_fixture() {
 /// they need 1.0 to 1.4 times that.
 #[test]
 fn four_bits_are_about_half_a_byte_a_parameter() {
-    let guides = [
-        ("llama-3.2-3b", 1.5),
-        ("mistral-7b-v0.3", 3.5),
-        ("qwen2.5-7b", 3.5),
-        ("qwen2.5-14b", 7.0),
-    ];
+    let guides = [("llama-3.2-3b", 1.5), ("mistral-7b-v0.3", 3.5), ("qwen2.5-7b", 3.5), ("qwen2.5-14b", 7.0)];
     for (name, gib) in guides {
         for quantization in [Quantization::Q4_0, Quantization::Q4_K_M, Quantization::IQ4_XS] {
             let ours = mib(weights(&architecture(name), quantization).unwrap()) / 1024.0;
             let ratio = ours / gib;
-            assert!(
-                (1.0..1.4).contains(&ratio),
-                "{name} {quantization}: {ours:.2} GiB, guides say {gib}"
-            );
+            assert!((1.0..1.4).contains(&ratio), "{name} {quantization}: {ours:.2} GiB, guides say {gib}");
         }
     }
 }
@@ -123,10 +95,5 @@ fn four_bits_are_about_half_a_byte_a_parameter() {
 /// The tensors of a real file, to the byte.
 #[test]
 fn smollm2_135m_q4_1_is_the_file() {
-    assert_eq!(
-        weights(&architecture("smollm2-135m"), Quantization::Q4_1)
-            .unwrap()
-            .get(),
-        96_576_768
-    );
+    assert_eq!(weights(&architecture("smollm2-135m"), Quantization::Q4_1).unwrap().get(), 96_576_768);
 }
