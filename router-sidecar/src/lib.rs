@@ -1,1 +1,17 @@
-//! Flotilla.
+//! The router: answers OpenAI-compatible requests by fleet pods and external APIs, as policies say.
+//!
+//! The life of a request, by module: [`serve`] takes it, [`request`] peeks into it, [`route`] plans it over a
+//! [`snapshot`], [`upstream`] sends it, [`sse`] reads its answer as it passes, [`account`] settles it.
+//! Configs come from a [`source`].
+
+pub mod account;
+pub mod cli;
+pub mod error;
+pub mod request;
+pub mod route;
+pub mod serve;
+pub mod snapshot;
+pub mod source;
+pub mod sse;
+pub mod telemetry;
+pub mod upstream;

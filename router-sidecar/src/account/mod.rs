@@ -1,0 +1,9 @@
+//! What was served: counted in one place, read by `/metrics` and by the reports to the operator.
+
+mod metrics;
+mod record;
+mod usage;
+
+pub use metrics::{BackendCounters, Metrics};
+pub use record::{Outcome, Record};
+pub use usage::{Tokens, report};

@@ -1,0 +1,7 @@
+//! The command line: parse, wire, run.
+
+mod args;
+mod run;
+
+pub use args::{Cli, Command, ServeArgs};
+pub use run::{RunError, run};

@@ -1,0 +1,191 @@
+//! Wiring: a source, two listeners, and an orderly end.
+
+use super::{Cli, Command, ServeArgs};
+use crate::account::Metrics;
+use crate::serve::{self, Limits, ListenerLimits, Router};
+use crate::snapshot::Store;
+use crate::source::file::{ConfigFile, FileError};
+use crate::source::{file, operator};
+use crate::telemetry;
+use clap::CommandFactory;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Why the router did not start, or a check failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Neither source is given.
+    #[error("where does the config come from? Give --config FILE or --operator URL (see --help)")]
+    NoSource,
+    /// The certificate authority of the operator is not given.
+    #[error("--operator needs --ca-pem-file FILE or the environment variable FLOTILLA_CA_PEM")]
+    NoAuthority,
+    /// The file of the certificate authority cannot be read.
+    #[error("{}: {source}", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operator's address or certificate authority is unusable.
+    #[error(transparent)]
+    Operator(#[from] operator::EndpointError),
+    /// The config file is wrong.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A port cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Threads or signals cannot be had.
+    #[error("the process cannot be set up: {0}")]
+    Process(io::Error),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Client(#[from] crate::upstream::ClientError),
+    /// Metrics cannot be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Where the config comes from.
+enum Source {
+    File(ConfigFile),
+    Operator(operator::Endpoint),
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// See [`RunError`]; nothing is left running.
+pub fn run(cli: Cli) -> Result<(), RunError> {
+    match cli.command {
+        Some(Command::Check { config }) => check(&config),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "flotilla-router", &mut io::stdout());
+            Ok(())
+        }
+        None => {
+            telemetry::init(cli.serve.log_format);
+            runtime(cli.serve.workers()).map_err(RunError::Process)?.block_on(serve(cli.serve))
+        }
+    }
+}
+
+fn check(path: &Path) -> Result<(), RunError> {
+    let store = Store::new(Arc::new(Metrics::new()?));
+    if let Some(applied) = ConfigFile::new(path.to_owned()).refresh(&store)? {
+        println!("{}: {} policies, {} models, no mistakes", path.display(), applied.policies, applied.models);
+    }
+    Ok(())
+}
+
+fn runtime(workers: usize) -> io::Result<tokio::runtime::Runtime> {
+    let mut builder = if workers == 1 {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(workers);
+        builder
+    };
+    // Name lookups and file reads only.
+    builder.enable_all().max_blocking_threads(4).build()
+}
+
+async fn serve(args: ServeArgs) -> Result<(), RunError> {
+    let source = source(&args)?;
+    let metrics = Arc::new(Metrics::new()?);
+    let store = Arc::new(Store::new(Arc::clone(&metrics)));
+    let source = match source {
+        Source::File(mut config) => {
+            // A file that is wrong at the start has no good one before it: say so and end.
+            config.refresh(&store)?;
+            Source::File(config)
+        }
+        operator @ Source::Operator(_) => operator,
+    };
+    let limits = Limits { body: args.max_body_bytes, ..Limits::default() };
+    let router = Arc::new(Router::new(store, metrics, limits)?);
+    let data = listen(args.listen).await?;
+    let admin = listen(args.admin_listen).await?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Process)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Process)?;
+    tracing::info!(listen = %args.listen, admin = %args.admin_listen, "serving");
+
+    let (stop_data, stop_rest) = (CancellationToken::new(), CancellationToken::new());
+    let bounds = ListenerLimits::default();
+    let data = tokio::spawn(serve::serve(
+        Arc::clone(&router),
+        data,
+        bounds,
+        |router, request| async move { serve::data_service(&router, request).await },
+        stop_data.clone(),
+    ));
+    let admin = tokio::spawn(serve::serve(
+        Arc::clone(&router),
+        admin,
+        bounds,
+        |router, request| async move { serve::admin_service(&router, request).await },
+        stop_rest.clone(),
+    ));
+    let config = tokio::spawn(follow(source, Arc::clone(&router), stop_rest.clone()));
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(timeoutSeconds = args.drain_timeout.as_secs(), "draining");
+    router.drain();
+    stop_data.cancel();
+    if tokio::time::timeout(args.drain_timeout, data).await.is_err() {
+        tracing::warn!("answers under way were cut at the drain timeout");
+    }
+    // The source goes last: what was just settled is still reported. Its own end takes no time.
+    stop_rest.cancel();
+    for task in [admin, config] {
+        if tokio::time::timeout(LAST_STEPS, task).await.is_err() {
+            tracing::debug!("a task did not end in time");
+        }
+    }
+    Ok(())
+}
+
+/// For what is left after the drain.
+const LAST_STEPS: Duration = Duration::from_secs(1);
+
+async fn follow(source: Source, router: Arc<Router>, stop: CancellationToken) {
+    match source {
+        Source::File(config) => file::watch(config, &router.store, &router.metrics, stop).await,
+        Source::Operator(endpoint) => operator::follow(endpoint, &router.store, &router.metrics, stop).await,
+    }
+}
+
+fn source(args: &ServeArgs) -> Result<Source, RunError> {
+    if let Some(path) = &args.config {
+        return Ok(Source::File(ConfigFile::new(path.clone())));
+    }
+    let url = args.operator.as_deref().ok_or(RunError::NoSource)?;
+    let pem = match (&args.ca_pem, &args.ca_pem_file) {
+        (Some(pem), _) => pem.clone(),
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .map_err(|source| RunError::Authority { path: path.clone(), source })?,
+        (None, None) => return Err(RunError::NoAuthority),
+    };
+    let endpoint = operator::Endpoint::new(url, &pem, args.token_file.clone())?;
+    Ok(Source::Operator(endpoint))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
+}

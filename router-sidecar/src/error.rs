@@ -1,0 +1,220 @@
+//! Every error that the router itself answers: one table of codes, OpenAI's shape.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use std::time::Duration;
+
+/// What a client is told to wait when nothing better is known.
+pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// A stable error code. Clients may match on [`Code::name`]; docs/router-config.md lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The body is not JSON.
+    InvalidJson,
+    /// A field that the router reads has the wrong type.
+    InvalidRequest,
+    /// A field that the router needs is not there.
+    MissingParameter,
+    /// The body is larger than the limit.
+    RequestTooLarge,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// No policy claims the model.
+    ModelNotFound,
+    /// No such path.
+    UnknownUrl,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The prompt fits no target.
+    ContextLengthExceeded,
+    /// The request must stay in the cluster and has no route there.
+    DataBoundary,
+    /// The router has no config yet.
+    NotConfigured,
+    /// Targets exist, none is ready.
+    NoBackendReady,
+    /// No target could be reached.
+    UpstreamUnreachable,
+    /// The last target answered with a server error or broke off.
+    UpstreamError,
+    /// The last target does not take the key that the policy gives.
+    UpstreamAuth,
+    /// The last target is out of quota.
+    UpstreamRateLimited,
+    /// A deadline passed.
+    UpstreamTimeout,
+}
+
+impl Code {
+    /// Every code, for documentation and tests.
+    pub const ALL: [Self; 17] = [
+        Self::InvalidJson,
+        Self::InvalidRequest,
+        Self::MissingParameter,
+        Self::RequestTooLarge,
+        Self::RequestTimeout,
+        Self::ModelNotFound,
+        Self::UnknownUrl,
+        Self::MethodNotAllowed,
+        Self::ContextLengthExceeded,
+        Self::DataBoundary,
+        Self::NotConfigured,
+        Self::NoBackendReady,
+        Self::UpstreamUnreachable,
+        Self::UpstreamError,
+        Self::UpstreamAuth,
+        Self::UpstreamRateLimited,
+        Self::UpstreamTimeout,
+    ];
+
+    /// Code, status, type: the table.
+    const fn row(self) -> (&'static str, StatusCode, &'static str) {
+        const CLIENT: &str = "invalid_request_error";
+        const SERVER: &str = "server_error";
+        match self {
+            Self::InvalidJson => ("invalid_json", StatusCode::BAD_REQUEST, CLIENT),
+            Self::InvalidRequest => ("invalid_request", StatusCode::BAD_REQUEST, CLIENT),
+            Self::MissingParameter => ("missing_required_parameter", StatusCode::BAD_REQUEST, CLIENT),
+            Self::RequestTooLarge => ("request_too_large", StatusCode::PAYLOAD_TOO_LARGE, CLIENT),
+            Self::RequestTimeout => ("request_timeout", StatusCode::REQUEST_TIMEOUT, CLIENT),
+            Self::ModelNotFound => ("model_not_found", StatusCode::NOT_FOUND, CLIENT),
+            Self::UnknownUrl => ("unknown_url", StatusCode::NOT_FOUND, CLIENT),
+            Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, CLIENT),
+            Self::ContextLengthExceeded => ("context_length_exceeded", StatusCode::BAD_REQUEST, CLIENT),
+            Self::DataBoundary => ("data_boundary", StatusCode::FORBIDDEN, "permission_error"),
+            Self::NotConfigured => ("router_not_configured", StatusCode::SERVICE_UNAVAILABLE, SERVER),
+            Self::NoBackendReady => ("no_backend_ready", StatusCode::SERVICE_UNAVAILABLE, SERVER),
+            Self::UpstreamUnreachable => ("upstream_unreachable", StatusCode::BAD_GATEWAY, SERVER),
+            Self::UpstreamError => ("upstream_error", StatusCode::BAD_GATEWAY, SERVER),
+            Self::UpstreamAuth => ("upstream_auth", StatusCode::BAD_GATEWAY, SERVER),
+            Self::UpstreamRateLimited => {
+                ("upstream_rate_limited", StatusCode::TOO_MANY_REQUESTS, "rate_limit_error")
+            }
+            Self::UpstreamTimeout => ("upstream_timeout", StatusCode::GATEWAY_TIMEOUT, SERVER),
+        }
+    }
+
+    /// The code as clients see it.
+    pub const fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The status of the answer.
+    pub const fn status(self) -> StatusCode {
+        self.row().1
+    }
+
+    const fn kind(self) -> &'static str {
+        self.row().2
+    }
+}
+
+/// An answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Which one.
+    pub code: Code,
+    /// For a person: what is wrong and what to change.
+    pub message: String,
+    /// The request field at fault.
+    pub param: Option<&'static str>,
+    /// When trying again makes sense.
+    pub retry_after: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: &'static str,
+    param: Option<&'static str>,
+}
+
+impl Rejection {
+    /// An error without a field at fault.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), param: None, retry_after: None }
+    }
+
+    /// Names the request field at fault.
+    #[must_use]
+    pub fn param(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// The JSON body, as OpenAI shapes it.
+    pub fn body(&self) -> Bytes {
+        let envelope = Envelope {
+            error: Body {
+                message: &self.message,
+                kind: self.code.kind(),
+                code: self.code.name(),
+                param: self.param,
+            },
+        };
+        // Plain strings: serialising them into memory cannot fail.
+        Bytes::from(serde_json::to_vec(&envelope).unwrap_or_default())
+    }
+
+    /// The whole answer.
+    pub fn into_response(self) -> Response<Bytes> {
+        let mut response = Response::new(self.body());
+        *response.status_mut() = self.code.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(after) = self.retry_after {
+            // Whole seconds, rounded up: earlier would be too early.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_distinct_and_their_statuses_are_errors() {
+        let names: HashSet<_> = Code::ALL.iter().map(|c| c.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|c| c.status().as_u16() >= 400));
+    }
+
+    #[test]
+    fn an_answer_has_the_shape_that_openai_clients_parse() {
+        let rejection = Rejection::new(Code::ModelNotFound, "no \"x\"").param("model");
+        let json: serde_json::Value = serde_json::from_slice(&rejection.body()).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"error": {
+                "message": "no \"x\"", "type": "invalid_request_error", "code": "model_not_found", "param": "model"
+            }})
+        );
+    }
+
+    #[test]
+    fn retry_after_is_in_whole_seconds_rounded_up() {
+        let response =
+            Rejection::new(Code::NoBackendReady, "").retry_after(Duration::from_millis(1200)).into_response();
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+    }
+}

@@ -1,0 +1,12 @@
+//! A request's body: read once, peeked into, and sent on with as few bytes changed as possible.
+
+mod classes;
+mod peek;
+mod prompt;
+mod read;
+mod splice;
+
+pub use classes::data_classes;
+pub use peek::{Peek, PeekError, peek};
+pub use read::{ReadError, read};
+pub use splice::{Spliced, UsageEdit, splice};

@@ -1,0 +1,183 @@
+//! How long a prompt is, without a tokenizer.
+//!
+//! Vocabularies are megabytes and differ between targets, and rules ask only for "long" or "short". The estimate
+//! is one token per four ASCII bytes and one per three other bytes (a CJK character is three bytes and about one
+//! token, a Cyrillic letter is two and about half of one), plus four tokens of template a message. On English and
+//! code it is within a quarter of what GPT-4o and Llama 3 count.
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use std::fmt;
+
+const ASCII_BYTES_PER_TOKEN: u64 = 4;
+const OTHER_BYTES_PER_TOKEN: u64 = 3;
+/// Role and separators, as chat templates write them.
+const TOKENS_PER_MESSAGE: u64 = 4;
+
+/// Bytes of text, by how they become tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct TextLength {
+    ascii: u64,
+    other: u64,
+    messages: u64,
+}
+
+impl TextLength {
+    /// Of a piece of text. The filter compiles to vector instructions: gigabytes a second.
+    pub(super) fn of(text: &str) -> Self {
+        let other = text.bytes().filter(|byte| !byte.is_ascii()).count() as u64;
+        Self { ascii: text.len() as u64 - other, other, messages: 0 }
+    }
+
+    pub(super) fn add(&mut self, more: Self) {
+        self.ascii += more.ascii;
+        self.other += more.other;
+        self.messages += more.messages;
+    }
+
+    /// The estimate, rounded up.
+    pub(super) fn tokens(self) -> u32 {
+        let tokens = self.ascii.div_ceil(ASCII_BYTES_PER_TOKEN)
+            + self.other.div_ceil(OTHER_BYTES_PER_TOKEN)
+            + self.messages * TOKENS_PER_MESSAGE;
+        u32::try_from(tokens).unwrap_or(u32::MAX)
+    }
+}
+
+/// The text in `messages`: only lengths are kept.
+#[derive(Debug, Default)]
+pub(super) struct Messages(pub(super) TextLength);
+
+impl<'de> Deserialize<'de> for Messages {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MessagesVisitor).map(Self)
+    }
+}
+
+struct MessagesVisitor;
+
+impl<'de> Visitor<'de> for MessagesVisitor {
+    type Value = TextLength;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<TextLength, A::Error> {
+        let mut sum = TextLength::default();
+        while let Some(Text(length)) = seq.next_element()? {
+            sum.add(length);
+            sum.messages += 1;
+        }
+        Ok(sum)
+    }
+}
+
+/// The text anywhere inside a value: a string, the parts of a list, the fields of an object that hold text.
+struct Text(TextLength);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor).map(Self)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = TextLength;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<TextLength, E> {
+        Ok(TextLength::of(text))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<TextLength, E> {
+        Ok(TextLength::default())
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<TextLength, E> {
+        Ok(TextLength::default())
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<TextLength, E> {
+        Ok(TextLength::default())
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<TextLength, E> {
+        Ok(TextLength::default())
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<TextLength, E> {
+        Ok(TextLength::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<TextLength, A::Error> {
+        let mut sum = TextLength::default();
+        while let Some(Text(length)) = seq.next_element()? {
+            sum.add(length);
+        }
+        Ok(sum)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TextLength, A::Error> {
+        let mut sum = TextLength::default();
+        while let Some(key) = map.next_key::<Field>()? {
+            match key {
+                Field::Text => sum.add(map.next_value::<Text>()?.0),
+                // Images and audio are base64 in here: their bytes are not text.
+                Field::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(sum)
+    }
+}
+
+/// Fields of messages and content parts that models read as text.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Field {
+    #[serde(alias = "content", alias = "tool_calls", alias = "function", alias = "arguments", alias = "name")]
+    Text,
+    #[serde(other)]
+    Other,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(messages: &str) -> u32 {
+        serde_json::from_str::<Messages>(messages).unwrap().0.tokens()
+    }
+
+    #[test]
+    fn text_counts_wherever_a_message_may_hold_it() {
+        for (messages, expected) in [
+            (r"[]", 0),
+            (r#"[{"role":"user","content":"four bytes!!"}]"#, 4 + 3),
+            (r#"[{"role":"user","content":null}]"#, 4),
+            (r#"[{"role":"user","content":[{"type":"text","text":"abcdefgh"}]}]"#, 4 + 2),
+            (r#"[{"role":"user","content":"\u65e5\u672c"}]"#, 4 + 2),
+            (r#"[{"role":"user","content":"日本"}]"#, 4 + 2),
+            (
+                r#"[{"role":"assistant","tool_calls":[{"id":"call_1234567890","function":{"name":"f","arguments":"{\"a\":1}"}}]}]"#,
+                4 + 2,
+            ),
+        ] {
+            assert_eq!(tokens(messages), expected, "{messages}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_not_text() {
+        let image = format!(
+            r#"[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:{}"}}}}]}}]"#,
+            "A".repeat(100_000)
+        );
+        assert_eq!(tokens(&image), 4);
+    }
+}

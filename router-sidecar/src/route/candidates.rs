@@ -1,0 +1,70 @@
+//! The candidate set: which backends a request may reach at all.
+//!
+//! It starts from the request's data classes and only ever shrinks while the plan is made.
+
+use super::{Facts, Reason};
+use crate::snapshot::{Backend, BackendIndex, Policy, Side};
+
+/// Narrowed once for a request; binds the drawn target and every fallback.
+pub(super) struct Candidates<'a> {
+    policy: &'a Policy,
+    prompt_tokens: u32,
+    in_cluster_only: bool,
+}
+
+/// Whether a backend can be used now, given that it may be.
+pub(super) enum Usable {
+    Yes,
+    Unavailable,
+    NoEndpoints,
+    WindowTooSmall(u32),
+}
+
+impl<'a> Candidates<'a> {
+    /// The set that the request's classes leave.
+    pub(super) fn of(policy: &'a Policy, facts: &Facts<'_>, reasons: &mut Vec<Reason>) -> Self {
+        let mut candidates = Self { policy, prompt_tokens: facts.prompt_tokens, in_cluster_only: false };
+        for class in facts.classes {
+            if policy.bound_classes.contains(class) {
+                reasons.push(Reason::BoundClass(class.clone()));
+                candidates.in_cluster_only = true;
+            } else if policy.fail_closed && !policy.named_classes.contains(class) {
+                reasons.push(Reason::UnknownClass(class.clone()));
+                candidates.in_cluster_only = true;
+            }
+        }
+        candidates
+    }
+
+    /// Keeps the request in the cluster from here on.
+    pub(super) fn keep_in_cluster(&mut self) {
+        self.in_cluster_only = true;
+    }
+
+    /// Whether the request is kept in the cluster.
+    pub(super) fn in_cluster_only(&self) -> bool {
+        self.in_cluster_only
+    }
+
+    /// Whether the boundary lets the request reach a backend.
+    pub(super) fn allows(&self, backend: BackendIndex) -> bool {
+        !self.in_cluster_only || self.get(backend).is_some_and(|b| b.side == Side::InCluster)
+    }
+
+    /// Whether an allowed backend can serve it now.
+    pub(super) fn usable(&self, backend: BackendIndex) -> Usable {
+        match self.get(backend) {
+            None => Usable::NoEndpoints,
+            Some(b) if b.unavailable.is_some() => Usable::Unavailable,
+            Some(b) if b.endpoints.is_empty() => Usable::NoEndpoints,
+            Some(b) => match b.context_window {
+                Some(window) if window < self.prompt_tokens => Usable::WindowTooSmall(window),
+                _ => Usable::Yes,
+            },
+        }
+    }
+
+    fn get(&self, backend: BackendIndex) -> Option<&'a Backend> {
+        self.policy.backends.get(backend).map(AsRef::as_ref)
+    }
+}

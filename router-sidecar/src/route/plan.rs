@@ -1,0 +1,171 @@
+//! The decision itself.
+
+use super::candidates::{Candidates, Usable};
+use super::{Facts, Reason, matching};
+use crate::snapshot::{BackendIndex, Policy, Route};
+use flotilla_crds::router_config::Boundary;
+
+/// A rule's place in its policy; `None` is the default route.
+pub type RuleIndex = Option<usize>;
+
+/// Where a request goes: the first target, then what to try when a target fails before its first byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The rule that gave the route.
+    pub rule: RuleIndex,
+    /// In order; never empty, none twice.
+    pub targets: Vec<BackendIndex>,
+    /// How it came about.
+    pub reasons: Vec<Reason>,
+}
+
+/// Why a request has no target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What to answer.
+    pub kind: RefusalKind,
+    /// How it came about.
+    pub reasons: Vec<Reason>,
+}
+
+/// The kinds of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The request must stay in the cluster, and no route of the policy has a target there.
+    DataBoundary,
+    /// There is a target, but none is ready.
+    NotReady {
+        /// Whether the boundary is why others could not stand in.
+        in_cluster_only: bool,
+    },
+    /// Every target's context window is smaller than the prompt.
+    TooLong {
+        /// The largest window there is, in tokens.
+        largest: u32,
+        /// The estimated prompt.
+        prompt_tokens: u32,
+    },
+}
+
+/// Plans one request. `draw` is in [0, 1).
+///
+/// The first rule that matches gives the route, unless all its targets are across the boundary: then the next
+/// that matches, and at last the default. Among a route's targets only the usable ones are drawn from, so a
+/// target without endpoints leaves its share to the others of the route.
+///
+/// # Errors
+/// Nothing is left to send to.
+pub fn plan(policy: &Policy, facts: &Facts<'_>, draw: f64) -> Result<Plan, Refusal> {
+    let mut reasons = Vec::with_capacity(4);
+    let mut candidates = Candidates::of(policy, facts, &mut reasons);
+    for (index, rule) in policy.rules.iter().enumerate() {
+        if !matching::holds(rule, facts) {
+            continue;
+        }
+        if rule.boundary == Boundary::InCluster && !candidates.in_cluster_only() {
+            reasons.push(Reason::BoundRule(index));
+            candidates.keep_in_cluster();
+        }
+        if has_allowed(&rule.route, &candidates) {
+            reasons.push(Reason::Matched(index));
+            return order(Some(index), &rule.route, &candidates, facts, draw, reasons);
+        }
+        reasons.push(Reason::RuleClosed(index));
+    }
+    reasons.push(Reason::Default);
+    if has_allowed(&policy.default, &candidates) {
+        return order(None, &policy.default, &candidates, facts, draw, reasons);
+    }
+    Err(Refusal { kind: RefusalKind::DataBoundary, reasons })
+}
+
+fn has_allowed(route: &Route, candidates: &Candidates<'_>) -> bool {
+    let mut all = route.weighted.iter().map(|(b, _)| b).chain(&route.fallback);
+    all.any(|backend| candidates.allows(*backend))
+}
+
+/// Draws from a route's usable targets and appends its usable fallbacks.
+fn order(
+    rule: RuleIndex,
+    route: &Route,
+    candidates: &Candidates<'_>,
+    facts: &Facts<'_>,
+    draw: f64,
+    mut reasons: Vec<Reason>,
+) -> Result<Plan, Refusal> {
+    let mut blocked = Blocked::default();
+    let mut usable = |backend: BackendIndex| {
+        let reason = if candidates.allows(backend) {
+            match candidates.usable(backend) {
+                Usable::Yes => return true,
+                Usable::Unavailable => {
+                    blocked.not_ready = true;
+                    Reason::Unavailable(backend)
+                }
+                Usable::NoEndpoints => {
+                    blocked.not_ready = true;
+                    Reason::NoEndpoints(backend)
+                }
+                Usable::WindowTooSmall(window) => {
+                    blocked.largest = blocked.largest.max(window);
+                    let prompt_tokens = facts.prompt_tokens;
+                    Reason::WindowTooSmall { backend, window, prompt_tokens }
+                }
+            }
+        } else {
+            Reason::Across(backend)
+        };
+        // A backend may be both drawn from and a fallback: say it once.
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+        false
+    };
+    let weighted: Vec<_> = route.weighted.iter().copied().filter(|(b, _)| usable(*b)).collect();
+    let fallback: Vec<_> = route.fallback.iter().copied().filter(|b| usable(*b)).collect();
+
+    let mut targets = Vec::with_capacity(1 + fallback.len());
+    if let Some((backend, weight, total)) = pick(&weighted, draw) {
+        reasons.push(Reason::Drawn { backend, weight, total });
+        targets.push(backend);
+    }
+    targets.extend(fallback.into_iter().filter(|b| targets.first() != Some(b)).collect::<Vec<_>>());
+    if targets.is_empty() {
+        let in_cluster_only = candidates.in_cluster_only();
+        let kind = blocked.kind(in_cluster_only, facts.prompt_tokens);
+        return Err(Refusal { kind, reasons });
+    }
+    Ok(Plan { rule, targets, reasons })
+}
+
+/// Why a route's allowed targets cannot be used.
+#[derive(Default)]
+struct Blocked {
+    not_ready: bool,
+    largest: u32,
+}
+
+impl Blocked {
+    /// Waiting helps if any target is only not ready; a prompt that is too long stays too long.
+    fn kind(&self, in_cluster_only: bool, prompt_tokens: u32) -> RefusalKind {
+        if self.not_ready {
+            RefusalKind::NotReady { in_cluster_only }
+        } else {
+            RefusalKind::TooLong { largest: self.largest, prompt_tokens }
+        }
+    }
+}
+
+/// The entry in whose share of the total the draw falls, with its weight and the total.
+fn pick(weighted: &[(BackendIndex, u32)], draw: f64) -> Option<(BackendIndex, u32, u64)> {
+    let total: u64 = weighted.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut point = draw * total as f64;
+    for (backend, weight) in weighted {
+        point -= f64::from(*weight);
+        if point < 0.0 {
+            return Some((*backend, *weight, total));
+        }
+    }
+    // Only rounding leads here, and then the draw was at the upper end.
+    weighted.last().map(|(backend, weight)| (*backend, *weight, total))
+}

@@ -1,0 +1,76 @@
+//! Why a plan is what it is, in words for people.
+
+use crate::snapshot::{BackendIndex, Policy};
+
+/// One step of a decision. Cheap to record; turned into words only when somebody asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// A rule keeps this class in the cluster.
+    BoundClass(String),
+    /// No rule names this class, and the policy fails closed.
+    UnknownClass(String),
+    /// The matching rule itself keeps the request in the cluster.
+    BoundRule(usize),
+    /// The rule matched, but all its targets are across the boundary.
+    RuleClosed(usize),
+    /// The rule gives the route.
+    Matched(usize),
+    /// No rule matched, or none that matched had an allowed target.
+    Default,
+    /// The target came out of the weighted draw.
+    Drawn {
+        /// The target.
+        backend: BackendIndex,
+        /// Its weight.
+        weight: u32,
+        /// The sum of the weights that could be drawn.
+        total: u64,
+    },
+    /// The target is across the boundary.
+    Across(BackendIndex),
+    /// The config says that the target must not be used now.
+    Unavailable(BackendIndex),
+    /// The target has no ready endpoint.
+    NoEndpoints(BackendIndex),
+    /// The prompt does not fit into the target's context window.
+    WindowTooSmall {
+        /// The target.
+        backend: BackendIndex,
+        /// Its window in tokens.
+        window: u32,
+        /// The estimated prompt.
+        prompt_tokens: u32,
+    },
+}
+
+impl Reason {
+    /// The reason in words, with the policy's names.
+    pub fn describe(&self, policy: &Policy) -> String {
+        let rule = |index: usize| policy.rules.get(index).map_or("?", |r| r.name.as_str());
+        let backend = |index: usize| policy.backends.get(index).map_or("?", |b| b.name.as_str());
+        match self {
+            Self::BoundClass(class) => format!("data class {class} stays in the cluster"),
+            Self::UnknownClass(class) => {
+                format!("data class {class} is named by no rule and stays in the cluster")
+            }
+            Self::BoundRule(index) => format!("rule {} keeps its requests in the cluster", rule(*index)),
+            Self::RuleClosed(index) => {
+                format!("rule {} matched but has no target in the cluster", rule(*index))
+            }
+            Self::Matched(index) => format!("rule {} matched", rule(*index)),
+            Self::Default => "default route".to_owned(),
+            Self::Drawn { backend: index, weight, total } => {
+                format!("{} drawn with weight {weight} of {total}", backend(*index))
+            }
+            Self::Across(index) => format!("{} is outside the cluster", backend(*index)),
+            Self::Unavailable(index) => {
+                let why = policy.backends.get(*index).and_then(|b| b.unavailable.as_deref());
+                format!("{} is unavailable: {}", backend(*index), why.unwrap_or("?"))
+            }
+            Self::NoEndpoints(index) => format!("{} has no ready endpoint", backend(*index)),
+            Self::WindowTooSmall { backend: index, window, prompt_tokens } => {
+                format!("{} holds {window} tokens, the prompt has about {prompt_tokens}", backend(*index))
+            }
+        }
+    }
+}

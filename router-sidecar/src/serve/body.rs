@@ -1,0 +1,189 @@
+//! The body of an answer: known whole, or relayed as it comes.
+
+use crate::account::{Outcome, Record};
+use crate::error::{Code, Rejection};
+use crate::upstream::Reading;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// What clients get.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// All there is.
+    Whole(Option<Bytes>),
+    /// Still coming.
+    Relayed(Box<Relayed>),
+}
+
+/// An answer that broke off where the client cannot be told in band; the connection is closed on it.
+#[derive(Debug, thiserror::Error)]
+#[error("the backend's answer broke off")]
+pub struct BrokenOff;
+
+impl AnswerBody {
+    /// A body that is there.
+    pub fn whole(body: Bytes) -> Self {
+        Self::Whole(Some(body))
+    }
+
+    /// A body whose first piece is there.
+    pub(super) fn relayed(
+        ready: VecDeque<Bytes>,
+        reading: Reading,
+        rest: Option<Incoming>,
+        mut record: Record,
+        idle: Duration,
+        total: Instant,
+    ) -> Self {
+        if rest.is_none() {
+            record.ended(Outcome::Complete);
+        }
+        let last = Instant::now();
+        Self::Relayed(Box::new(Relayed {
+            ready,
+            reading,
+            rest,
+            idle,
+            total,
+            last,
+            timer: Box::pin(tokio::time::sleep_until(total.min(last + idle))),
+            broken: false,
+            record,
+        }))
+    }
+}
+
+/// An answer on its way from a target to the client. Dropping it closes the target's connection and, with the
+/// record, settles the request: that is what happens when the client leaves.
+#[derive(Debug)]
+pub struct Relayed {
+    ready: VecDeque<Bytes>,
+    reading: Reading,
+    rest: Option<Incoming>,
+    idle: Duration,
+    total: Instant,
+    last: Instant,
+    /// One timer for both deadlines; moved only when it fires, since moving it for every piece costs more.
+    timer: Pin<Box<Sleep>>,
+    /// Fail once what is ready has gone out.
+    broken: bool,
+    record: Record,
+}
+
+impl Relayed {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            if self.broken {
+                self.broken = false;
+                return Poll::Ready(Some(Err(BrokenOff)));
+            }
+            let Some(rest) = &mut self.rest else {
+                return Poll::Ready(None);
+            };
+            match Pin::new(rest).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.last = Instant::now();
+                    if let Ok(piece) = frame.into_data() {
+                        self.reading.push(piece, &mut self.ready);
+                    }
+                }
+                Poll::Ready(None) => {
+                    self.reading.finish(&mut self.ready);
+                    self.end(Outcome::Complete);
+                }
+                Poll::Ready(Some(Err(_))) => self.end_early(Outcome::Cut, Code::UpstreamError),
+                Poll::Pending => {
+                    ready!(self.poll_deadline(cx));
+                    self.end_early(Outcome::TimedOut, Code::UpstreamTimeout);
+                }
+            }
+        }
+    }
+
+    /// Ready once a deadline has really passed.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let due = self.total.min(self.last + self.idle);
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(due);
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.rest = None;
+        self.record.ended(outcome);
+    }
+
+    /// The answer stops in the middle. A client that reads events is told by one; another sees the connection
+    /// break, which no parser takes for a complete answer.
+    fn end_early(&mut self, outcome: Outcome, code: Code) {
+        if self.reading.done() {
+            self.end(Outcome::Complete);
+            return;
+        }
+        self.end(outcome);
+        match &self.reading {
+            Reading::Events(_) => {
+                let message = "the backend's answer stopped before its end";
+                let body = Rejection::new(code, message).body();
+                let event = [&b"\n\ndata: "[..], &body[..], b"\n\n"].concat();
+                self.ready.push_back(event.into());
+            }
+            Reading::Whole { .. } => self.broken = true,
+        }
+    }
+}
+
+impl Drop for Relayed {
+    fn drop(&mut self) {
+        if self.rest.is_some() && self.reading.done() {
+            // Many clients hang up at `[DONE]`, before the end of the body.
+            self.record.ended(Outcome::Complete);
+        }
+        let (tokens, pieces) = self.reading.seen();
+        self.record.saw(tokens, pieces);
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Self::Relayed(relayed) => {
+                relayed.poll_piece(cx).map(|piece| piece.map(|result| result.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_none(),
+            Self::Relayed(relayed) => relayed.ready.is_empty() && relayed.rest.is_none() && !relayed.broken,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Relayed(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `POST /v1/chat/completions`, up to the point where targets are tried.
+
+use super::dispatch::dispatch;
+use super::{AnswerBody, Router};
+use crate::account::Record;
+use crate::error::{Code, RETRY_AFTER, Rejection};
+use crate::request::{self, PeekError, ReadError};
+use crate::route::{self, Facts, Refusal, RefusalKind};
+use crate::upstream::Outgoing;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Ask for the decision in the answer's headers by sending this with `1`.
+const EXPLAIN: &str = "x-flotilla-explain";
+
+/// Answers one chat completion.
+pub(super) async fn chat(
+    router: &Router,
+    request: Request<Incoming>,
+    started: Instant,
+) -> Response<AnswerBody> {
+    match prepare(router, request, started).await {
+        Ok((record, outgoing)) => decide(router, record, outgoing).await,
+        Err(rejection) => router.refuse(rejection),
+    }
+}
+
+/// Reads and peeks into the request and finds its policy.
+async fn prepare(
+    router: &Router,
+    request: Request<Incoming>,
+    started: Instant,
+) -> Result<(Record, Outgoing), Rejection> {
+    // One snapshot from here to the end: the record holds its policy.
+    let snapshot = router.store.current().ok_or_else(not_configured)?;
+    let (parts, body) = request.into_parts();
+    let limits = router.limits;
+    let body = request::read(body, limits.body, limits.body_deadline).await.map_err(unread)?;
+    let peek = request::peek(&body).map_err(unpeeked)?;
+    let policy = snapshot.policy_for(&peek.model).ok_or_else(|| model_not_found(&peek.model))?;
+    let metrics = Arc::clone(&router.metrics);
+    let record = Record::new(metrics, Arc::clone(policy), started, peek.stream, peek.prompt_tokens);
+    let headers = parts.headers;
+    Ok((record, Outgoing { headers, body, peek }))
+}
+
+/// Plans and dispatches.
+async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Response<AnswerBody> {
+    let policy = Arc::clone(record.policy());
+    let classes = request::data_classes(&outgoing.headers, &policy.class_header);
+    let facts = Facts { prompt_tokens: outgoing.peek.prompt_tokens, classes: &classes };
+    let explain = outgoing.headers.get(EXPLAIN).is_some_and(|value| value == "1");
+    match route::plan(&policy, &facts, policy.draws.next()) {
+        Ok(plan) => dispatch(router, record, plan, &outgoing, explain).await,
+        Err(refusal) => {
+            let rejection = refused(&refusal);
+            record.unplanned(refusal.reasons);
+            super::dispatch::reject(record, rejection, explain)
+        }
+    }
+}
+
+pub(super) fn not_configured() -> Rejection {
+    Rejection::new(Code::NotConfigured, "the router has no config yet").retry_after(RETRY_AFTER)
+}
+
+pub(super) fn model_not_found(model: &str) -> Rejection {
+    let message = format!("the model {model:?} does not exist: GET /v1/models lists those that do");
+    Rejection::new(Code::ModelNotFound, message).param("model")
+}
+
+fn unread(error: ReadError) -> Rejection {
+    let code = match error {
+        ReadError::TooLarge(_) => Code::RequestTooLarge,
+        ReadError::TooSlow(_) => Code::RequestTimeout,
+        ReadError::Broken => Code::InvalidRequest,
+    };
+    Rejection::new(code, error.to_string())
+}
+
+fn unpeeked(error: PeekError) -> Rejection {
+    let message = error.to_string();
+    match error {
+        PeekError::Json(_) => Rejection::new(Code::InvalidJson, message),
+        PeekError::Shape(_) => Rejection::new(Code::InvalidRequest, message),
+        PeekError::NoModel => Rejection::new(Code::MissingParameter, message).param("model"),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Rejection {
+    match refusal.kind {
+        RefusalKind::DataBoundary => Rejection::new(
+            Code::DataBoundary,
+            "the request's data must stay in the cluster, and no backend of this policy is there",
+        ),
+        RefusalKind::NotReady { in_cluster_only } => {
+            let message = if in_cluster_only {
+                "the request's data must stay in the cluster, and no backend there is ready"
+            } else {
+                "no backend is ready"
+            };
+            Rejection::new(Code::NoBackendReady, message).retry_after(RETRY_AFTER)
+        }
+        RefusalKind::TooLong { largest, prompt_tokens } => Rejection::new(
+            Code::ContextLengthExceeded,
+            format!(
+                "the prompt has about {prompt_tokens} tokens, and the largest context window is {largest}"
+            ),
+        )
+        .param("messages"),
+    }
+}

@@ -1,0 +1,126 @@
+//! Trying the targets of a plan in order, until one answers.
+
+use super::{AnswerBody, Router};
+use crate::account::Record;
+use crate::error::Rejection;
+use crate::route::Plan;
+use crate::snapshot::{Backend, BackendIndex, Policy};
+use crate::upstream::{Answer, Failure, Outgoing, answer_headers, attempt, choose};
+use http::{HeaderName, HeaderValue, Response};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Names the backend that answered.
+const BACKEND: HeaderName = HeaderName::from_static("x-flotilla-backend");
+/// Holds the decision, for requests that ask for it.
+const DECISION: HeaderName = HeaderName::from_static("x-flotilla-decision");
+/// Endpoints of one backend that are tried when connections to them fail.
+const ENDPOINTS_PER_TARGET: usize = 2;
+
+/// Sends a planned request and answers the client.
+pub(super) async fn dispatch(
+    router: &Router,
+    mut record: Record,
+    plan: Plan,
+    outgoing: &Outgoing,
+    explain: bool,
+) -> Response<AnswerBody> {
+    let policy = Arc::clone(record.policy());
+    let total = Instant::from_std(record.started()) + policy.timeouts.total;
+    let mut last = None;
+    for target in record.planned(plan) {
+        let Some(backend) = policy.backends.get(target) else {
+            continue;
+        };
+        match try_target(router, &mut record, target, backend, outgoing, total).await {
+            Ok(answer) => return respond(record, &policy, answer, outgoing, explain, total),
+            Err(failure) => {
+                let go_on = failure.may_try_next() && Instant::now() < total;
+                last = Some(failure.rejection(&backend.name));
+                if !go_on {
+                    break;
+                }
+            }
+        }
+    }
+    // A plan is never empty, so there was an attempt.
+    let rejection = last.unwrap_or_else(|| Failure::Connect.rejection("(none)"));
+    reject(record, rejection, explain)
+}
+
+/// One target: an endpoint of it, and another one if the first could not even be connected to.
+async fn try_target(
+    router: &Router,
+    record: &mut Record,
+    target: BackendIndex,
+    backend: &Backend,
+    outgoing: &Outgoing,
+    total: Instant,
+) -> Result<Answer, Failure> {
+    let timeouts = record.policy().timeouts;
+    let mut failed = None;
+    let mut result = Err(Failure::Connect);
+    for _ in 0..ENDPOINTS_PER_TARGET {
+        let Some(chosen) = choose(&backend.endpoints, failed, router.dice.roll()) else {
+            break;
+        };
+        let endpoint = &backend.endpoints[chosen];
+        // An answer that comes whole has no first token: only the total bounds it.
+        let deadline =
+            if outgoing.peek.stream { total.min(Instant::now() + timeouts.first_token) } else { total };
+        record.begin(target, endpoint.load.start());
+        result = attempt(&router.client, backend, endpoint, outgoing, deadline).await;
+        match &result {
+            Err(failure) => record.failed(failure.clone()),
+            Ok(answer) => record.answered(answer.status),
+        }
+        if !matches!(&result, Err(failure) if failure.nothing_sent()) {
+            break;
+        }
+        failed = Some(chosen);
+    }
+    result
+}
+
+/// The answer of a target, its body still under way.
+fn respond(
+    record: Record,
+    policy: &Policy,
+    answer: Answer,
+    outgoing: &Outgoing,
+    explain: bool,
+    total: Instant,
+) -> Response<AnswerBody> {
+    let backend = record.backend().map(|b| b.header.clone());
+    let decision = explain.then(|| decision_header(&record)).flatten();
+    let hides = outgoing.peek.usage_edit.is_some();
+    let headers = answer_headers(answer.headers, hides);
+    let body =
+        AnswerBody::relayed(answer.ready, answer.reading, answer.rest, record, policy.timeouts.idle, total);
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = headers;
+    set(&mut response, BACKEND, backend);
+    set(&mut response, DECISION, decision);
+    response
+}
+
+/// The router's own answer to a request that has a record.
+pub(super) fn reject(mut record: Record, rejection: Rejection, explain: bool) -> Response<AnswerBody> {
+    record.refuse(rejection.code);
+    let mut response = rejection.into_response().map(AnswerBody::whole);
+    let decision = explain.then(|| decision_header(&record)).flatten();
+    set(&mut response, DECISION, decision);
+    response
+}
+
+/// The decision as a header; names that a header cannot hold leave it out.
+fn decision_header(record: &Record) -> Option<HeaderValue> {
+    HeaderValue::try_from(record.decision()).ok()
+}
+
+fn set(response: &mut Response<AnswerBody>, name: HeaderName, value: Option<HeaderValue>) {
+    if let Some(value) = value {
+        response.headers_mut().insert(name, value);
+    }
+}

@@ -1,0 +1,131 @@
+//! Accepting connections, and letting them end in peace.
+
+use super::{AnswerBody, Router};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Bounds on connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections open at once; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Bytes of a request's line and headers.
+    pub header_bytes: usize,
+    /// Until a request's headers must have come; also how long an idle connection is kept.
+    pub header_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 8192, header_bytes: 64 * 1024, header_deadline: Duration::from_secs(120) }
+    }
+}
+
+/// How long to wait after `accept` fails, usually for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `stop`, then waits until every connection has answered what it was asked.
+///
+/// The caller bounds that wait: dropping the future ends the rest.
+pub async fn serve<F, S>(
+    router: Arc<Router>,
+    listener: TcpListener,
+    limits: Limits,
+    service: S,
+    stop: CancellationToken,
+) where
+    S: Fn(Arc<Router>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<AnswerBody>> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let tasks = TaskTracker::new();
+    // Ends connections that outlive the wait below.
+    let abandon = CancellationToken::new();
+    let _abandon = abandon.clone().drop_guard();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &slots) => accepted,
+        };
+        let Some((stream, slot)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // Without this, every small event of a stream waits for the delayed ACK of the one before: 40 ms.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
+        }
+        let (router, service, stop, abandon) =
+            (Arc::clone(&router), service.clone(), stop.clone(), abandon.clone());
+        tasks.spawn(async move {
+            router.metrics.connections.inc();
+            tokio::select! {
+                () = connection(&router, stream, limits, service, stop) => {}
+                () = abandon.cancelled() => {}
+            }
+            router.metrics.connections.dec();
+            drop(slot);
+        });
+    }
+    drop(listener);
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, slot)),
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            None
+        }
+    }
+}
+
+/// One connection, to its end; after `stop`, to the end of its current request.
+async fn connection<F, S>(
+    router: &Arc<Router>,
+    stream: TcpStream,
+    limits: Limits,
+    service: S,
+    stop: CancellationToken,
+) where
+    S: Fn(Arc<Router>, Request<Incoming>) -> F,
+    F: Future<Output = Response<AnswerBody>>,
+{
+    let answer = service_fn(|request| {
+        let answering = service(Arc::clone(router), request);
+        async move { Ok::<_, Infallible>(answering.await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_deadline)
+        .max_buf_size(limits.header_bytes)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

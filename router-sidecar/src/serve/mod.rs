@@ -1,0 +1,85 @@
+//! HTTP towards clients.
+
+mod admin;
+mod body;
+mod chat;
+mod dispatch;
+mod listener;
+mod paths;
+
+pub use admin::admin_service;
+pub use body::AnswerBody;
+pub use listener::{Limits as ListenerLimits, serve};
+pub use paths::data_service;
+
+use crate::account::Metrics;
+use crate::error::Rejection;
+use crate::snapshot::Store;
+use crate::upstream::{ClientError, Dice, UpstreamClient, client};
+use http::Response;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Bounds on what a client may send.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: usize,
+    /// Until a request's body must have come whole.
+    pub body_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: 32 * 1024 * 1024, body_deadline: Duration::from_secs(60) }
+    }
+}
+
+/// Everything that requests share.
+#[derive(Debug)]
+pub struct Router {
+    /// The config in force.
+    pub store: Arc<Store>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    client: UpstreamClient,
+    dice: Dice,
+    limits: Limits,
+    draining: AtomicBool,
+}
+
+impl Router {
+    /// A router over a store.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn new(store: Arc<Store>, metrics: Arc<Metrics>, limits: Limits) -> Result<Self, ClientError> {
+        Ok(Self {
+            store,
+            metrics,
+            client: client()?,
+            dice: Dice::starting_at(rand::random()),
+            limits,
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// From now on not ready: requests that still come are answered, but none should be sent.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests should be sent here: there is a config, and no drain.
+    pub fn is_ready(&self) -> bool {
+        !self.draining.load(Ordering::Relaxed) && self.store.current().is_some()
+    }
+
+    /// Answers an error that no record covers, and counts it.
+    fn refuse(&self, rejection: Rejection) -> Response<AnswerBody> {
+        self.metrics.response(rejection.code.status(), rejection.code.name());
+        // Without the message: what a parser says about a wrong body quotes it.
+        tracing::info!(error = rejection.code.name(), "refused");
+        rejection.into_response().map(AnswerBody::whole)
+    }
+}

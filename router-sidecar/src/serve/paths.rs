@@ -1,0 +1,62 @@
+//! Paths of the data port.
+
+use super::{AnswerBody, Router, admin, chat};
+use crate::error::{Code, Rejection};
+use crate::snapshot::Model;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
+use hyper::body::Incoming;
+use std::time::Instant;
+
+/// Answers one request of an application.
+pub async fn data_service(router: &Router, request: Request<Incoming>) -> Response<AnswerBody> {
+    const MODELS: &str = "/v1/models";
+    let method = request.method();
+    match request.uri().path() {
+        "/v1/chat/completions" if method == Method::POST => chat::chat(router, request, Instant::now()).await,
+        "/v1/chat/completions" => not_allowed(router, "POST"),
+        MODELS if method == Method::GET => models(router),
+        MODELS => not_allowed(router, "GET"),
+        path if method == Method::GET && path.starts_with("/v1/models/") => {
+            model(router, &path[MODELS.len() + 1..])
+        }
+        path => match admin::answer(router, method, path) {
+            Some(response) => response.map(AnswerBody::whole),
+            None => router.refuse(Rejection::new(
+                Code::UnknownUrl,
+                format!("there is no {method} {path}: use /v1/chat/completions or /v1/models"),
+            )),
+        },
+    }
+}
+
+fn models(router: &Router) -> Response<AnswerBody> {
+    match router.store.current() {
+        Some(snapshot) => json(snapshot.model_list()),
+        None => router.refuse(chat::not_configured()),
+    }
+}
+
+fn model(router: &Router, id: &str) -> Response<AnswerBody> {
+    let Some(snapshot) = router.store.current() else {
+        return router.refuse(chat::not_configured());
+    };
+    if snapshot.policy_for(id).is_none() {
+        return router.refuse(chat::model_not_found(id));
+    }
+    // Plain strings and a number: serialising them into memory cannot fail.
+    json(serde_json::to_vec(&Model::new(id, snapshot.created())).unwrap_or_default().into())
+}
+
+fn json(body: Bytes) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::whole(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn not_allowed(router: &Router, allowed: &'static str) -> Response<AnswerBody> {
+    let rejection = Rejection::new(Code::MethodNotAllowed, format!("use {allowed} on this path"));
+    let mut response = router.refuse(rejection);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}

@@ -1,0 +1,94 @@
+//! A target with everything prebuilt that sending to it needs.
+
+use crate::account::BackendCounters;
+use bytes::Bytes;
+use flotilla_crds::router_config::NanoUsd;
+use http::{HeaderValue, Uri};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// One backend of one policy.
+#[derive(Debug)]
+pub struct Backend {
+    /// The backend's name in its policy.
+    pub name: String,
+    /// The name as a header value, for `x-flotilla-backend`.
+    pub header: HeaderValue,
+    /// Which side of the boundary it is on.
+    pub side: Side,
+    /// Why it must not be used now, as the config says.
+    pub unavailable: Option<String>,
+    /// Where requests go: engine pods, or the one address of an external API. Empty: not to be chosen now.
+    pub endpoints: Vec<Endpoint>,
+    /// The `authorization` header, marked sensitive.
+    pub authorization: Option<HeaderValue>,
+    /// The model's name there, as a JSON string with its quotes.
+    pub model_json: Bytes,
+    /// Tokens of prompt and completion together, where known.
+    pub context_window: Option<u32>,
+    /// What tokens cost there.
+    pub prices: Prices,
+    /// What it served.
+    pub counters: BackendCounters,
+}
+
+/// The two sides of the boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Engine pods in this cluster.
+    InCluster,
+    /// An API outside it.
+    External,
+}
+
+/// One address of a backend.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The full address of its chat completions.
+    pub uri: Uri,
+    /// What it is doing now; the same object as long as any config names the address.
+    pub load: Arc<Load>,
+}
+
+/// Prices per million tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Prices {
+    /// Of prompt tokens.
+    pub input: NanoUsd,
+    /// Of completion tokens.
+    pub output: NanoUsd,
+}
+
+impl Prices {
+    /// The cost of one answer.
+    pub fn cost(self, prompt_tokens: u64, completion_tokens: u64) -> NanoUsd {
+        self.input.cost_of(prompt_tokens).saturating_add(self.output.cost_of(completion_tokens))
+    }
+}
+
+/// Requests in flight to one address.
+#[derive(Debug, Default)]
+pub struct Load(AtomicUsize);
+
+impl Load {
+    /// Requests in flight now.
+    pub fn in_flight(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request until the guard is dropped.
+    pub fn start(self: &Arc<Self>) -> InFlight {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+}
+
+/// One request in flight.
+#[derive(Debug)]
+pub struct InFlight(Arc<Load>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,97 @@
+//! One backend: addresses, key, prices.
+
+use super::Carried;
+use crate::account::BackendCounters;
+use crate::snapshot::error::BackendError;
+use crate::snapshot::{Backend, Endpoint, Prices, Side, credentials};
+use bytes::Bytes;
+use flotilla_crds::router_config as config;
+use flotilla_crds::router_config::{BackendTarget, ExternalTarget, FleetTarget, NanoUsd, Pricing};
+use http::{HeaderValue, Uri};
+use std::net::SocketAddr;
+
+/// What follows the base of an OpenAI-compatible API.
+const CHAT_COMPLETIONS: &str = "/chat/completions";
+
+pub(super) fn backend(
+    source: &config::Backend,
+    counters: BackendCounters,
+    carried: &mut Carried,
+) -> Result<Backend, BackendError> {
+    let header = HeaderValue::from_str(&source.name).map_err(|_| BackendError::Name)?;
+    let name = source.name.clone();
+    let unavailable = source.unavailable.clone();
+    // What is broken in a backend that is not used must not cost the rest of the config.
+    let used = unavailable.is_none();
+    Ok(match &source.target {
+        BackendTarget::Fleet(fleet) => Backend {
+            name,
+            header,
+            side: Side::InCluster,
+            unavailable,
+            endpoints: if used { fleet_endpoints(fleet, carried)? } else { Vec::new() },
+            authorization: None,
+            model_json: json_string(&fleet.model),
+            context_window: fleet.context_window,
+            prices: Prices::default(),
+            counters,
+        },
+        BackendTarget::External(external) => Backend {
+            name,
+            header,
+            side: Side::External,
+            unavailable,
+            endpoints: if used { vec![carried.endpoint(external_uri(external)?)] } else { Vec::new() },
+            authorization: external
+                .credentials
+                .as_ref()
+                .filter(|_| used)
+                .map(credentials::authorization)
+                .transpose()?,
+            model_json: json_string(&external.model),
+            context_window: external.context_window,
+            prices: external.pricing.as_ref().map(prices).transpose()?.unwrap_or_default(),
+            counters,
+        },
+    })
+}
+
+fn json_string(text: &str) -> Bytes {
+    // A string always has a JSON form.
+    Bytes::from(serde_json::to_vec(text).unwrap_or_default())
+}
+
+fn fleet_endpoints(fleet: &FleetTarget, carried: &mut Carried) -> Result<Vec<Endpoint>, BackendError> {
+    let mut endpoints = Vec::with_capacity(fleet.endpoints.len());
+    for endpoint in &fleet.endpoints {
+        let wrong = || BackendError::Endpoint(endpoint.address.clone());
+        let address: SocketAddr = endpoint.address.parse().map_err(|_| wrong())?;
+        let uri = format!("http://{address}/v1{CHAT_COMPLETIONS}");
+        endpoints.push(carried.endpoint(uri.parse().map_err(|_| wrong())?));
+    }
+    Ok(endpoints)
+}
+
+fn external_uri(external: &ExternalTarget) -> Result<Uri, BackendError> {
+    let url = &external.base_url;
+    let wrong = || BackendError::BaseUrl(url.clone());
+    let base: Uri = url.parse().map_err(|_| wrong())?;
+    let (Some(scheme), Some(authority)) = (base.scheme_str(), base.authority()) else {
+        return Err(wrong());
+    };
+    if !matches!(scheme, "https" | "http") {
+        return Err(BackendError::Scheme { url: url.clone(), scheme: scheme.to_owned() });
+    }
+    // The address may hold a password: say the rule, not the address.
+    if base.query().is_some() || authority.as_str().contains('@') {
+        return Err(BackendError::BaseUrlExtras);
+    }
+    let path = base.path().trim_end_matches('/');
+    format!("{scheme}://{authority}{path}{CHAT_COMPLETIONS}").parse().map_err(|_| wrong())
+}
+
+fn prices(pricing: &Pricing) -> Result<Prices, BackendError> {
+    let parse =
+        |field, text| NanoUsd::parse_usd(text).map_err(|source| BackendError::Price { field, source });
+    Ok(Prices { input: parse("input", &pricing.input)?, output: parse("output", &pricing.output)? })
+}

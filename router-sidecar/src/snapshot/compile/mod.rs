@@ -1,0 +1,134 @@
+//! `RouterConfig` to [`Snapshot`]: every check, and everything that can be built before a request comes.
+
+mod backend;
+mod route;
+
+use super::error::PolicyError;
+use super::{ConfigError, Endpoint, Load, Policy, Snapshot, Timeouts, models};
+use crate::account::Metrics;
+use crate::route::Draws;
+use flotilla_crds::router_config as config;
+use flotilla_crds::router_config::{Boundary, ROUTER_CONFIG_VERSION, RouterConfig};
+use http::{HeaderName, Uri};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a new snapshot takes over from the one before, so that a swap disturbs neither balance nor split.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    draws: HashMap<String, Arc<Draws>>,
+    loads: HashMap<String, Arc<Load>>,
+}
+
+impl Carried {
+    /// The long-lived parts of a snapshot.
+    pub(super) fn from(snapshot: &Snapshot) -> Self {
+        let mut carried = Self::default();
+        for policy in &snapshot.policies {
+            carried.draws.insert(policy.name.clone(), Arc::clone(&policy.draws));
+            for endpoint in policy.backends.iter().flat_map(|b| &b.endpoints) {
+                carried.loads.insert(endpoint.uri.to_string(), Arc::clone(&endpoint.load));
+            }
+        }
+        carried
+    }
+
+    fn draws(&self, policy: &str) -> Arc<Draws> {
+        self.draws.get(policy).map_or_else(
+            // A fixed start would send the first request after every start of a router to the same side.
+            || Arc::new(Draws::starting_at(rand::random())),
+            Arc::clone,
+        )
+    }
+
+    fn endpoint(&mut self, uri: Uri) -> Endpoint {
+        let load = Arc::clone(self.loads.entry(uri.to_string()).or_default());
+        Endpoint { uri, load }
+    }
+}
+
+/// Compiles and checks a whole config. `created` is now, in seconds since 1970.
+pub(super) fn snapshot(
+    config: &RouterConfig,
+    metrics: &Metrics,
+    mut carried: Carried,
+    created: i64,
+) -> Result<Snapshot, ConfigError> {
+    if config.version != ROUTER_CONFIG_VERSION {
+        return Err(ConfigError::Version(config.version.clone()));
+    }
+    let mut by_model: HashMap<Box<str>, Arc<Policy>> = HashMap::new();
+    let mut policies = Vec::with_capacity(config.policies.len());
+    let mut names = HashSet::new();
+    for source in &config.policies {
+        if !names.insert(source.name.as_str()) {
+            return Err(ConfigError::DuplicatePolicy(source.name.clone()));
+        }
+        if source.models.is_empty() {
+            return Err(ConfigError::NoModels(source.name.clone()));
+        }
+        let compiled = Arc::new(policy(source, metrics, &mut carried)?);
+        for model in &source.models {
+            if let Some(first) = by_model.insert(model.as_str().into(), Arc::clone(&compiled)) {
+                return Err(ConfigError::DuplicateModel {
+                    model: model.clone(),
+                    first: first.name.clone(),
+                    second: source.name.clone(),
+                });
+            }
+        }
+        policies.push(compiled);
+    }
+    let models = config.policies.iter().flat_map(|p| &p.models);
+    Ok(Snapshot {
+        revision: config.revision.clone(),
+        model_list: models::list(models.map(String::as_str), created),
+        policies,
+        by_model,
+        created,
+    })
+}
+
+fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> Result<Policy, ConfigError> {
+    let wrap = |error| ConfigError::Policy { policy: source.name.clone(), source: error };
+    let mut index = HashMap::new();
+    let mut backends = Vec::with_capacity(source.backends.len());
+    for (position, from) in source.backends.iter().enumerate() {
+        if index.insert(from.name.as_str(), position).is_some() {
+            return Err(wrap(PolicyError::DuplicateBackend(from.name.clone())));
+        }
+        let counters = metrics.backend(&source.name, &from.name)?;
+        let compiled = backend::backend(from, counters, carried)
+            .map_err(|error| wrap(PolicyError::Backend { backend: from.name.clone(), source: error }))?;
+        backends.push(Arc::new(compiled));
+    }
+    let rules = route::rules(&source.rules, &index).map_err(wrap)?;
+    let bound = rules.iter().filter(|rule| rule.boundary == Boundary::InCluster);
+    let class_header = HeaderName::from_bytes(source.sensitivity.header.as_bytes())
+        .map_err(|_| wrap(PolicyError::Header(source.sensitivity.header.clone())))?;
+    Ok(Policy {
+        name: source.name.clone(),
+        default: route::route("default", &source.default, &index).map_err(wrap)?,
+        class_header,
+        bound_classes: bound.flat_map(|rule| rule.classes.iter().cloned()).collect(),
+        named_classes: rules.iter().flat_map(|rule| rule.classes.iter().cloned()).collect(),
+        fail_closed: source.sensitivity.fail_closed,
+        timeouts: timeouts(source.timeouts).map_err(wrap)?,
+        draws: carried.draws(&source.name),
+        backends,
+        rules,
+    })
+}
+
+fn timeouts(source: config::Timeouts) -> Result<Timeouts, PolicyError> {
+    let positive = |name, ms| match ms {
+        0 => Err(PolicyError::ZeroTimeout(name)),
+        ms => Ok(Duration::from_millis(ms)),
+    };
+    Ok(Timeouts {
+        first_token: positive("firstTokenMs", source.first_token_ms)?,
+        idle: positive("idleMs", source.idle_ms)?,
+        total: positive("totalMs", source.total_ms)?,
+    })
+}

@@ -1,0 +1,141 @@
+//! What one event says: usage, an error, a piece of text.
+
+use crate::account::Tokens;
+use memchr::memmem;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// What an event turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// A comment, or an event without data.
+    Nothing,
+    /// A chunk of the answer; `text` if it carries any.
+    Chunk {
+        /// Whether it holds content or a tool call.
+        text: bool,
+    },
+    /// A chunk that reports usage besides other things.
+    ChunkWithUsage(Tokens),
+    /// The extra chunk that `include_usage` adds: no choices, only usage.
+    UsageOnly(Tokens),
+    /// An error in the place of a chunk.
+    Error,
+    /// `[DONE]`.
+    Done,
+}
+
+#[derive(Deserialize)]
+struct Chunk {
+    #[serde(default)]
+    choices: Option<Vec<IgnoredAny>>,
+    #[serde(default)]
+    usage: Option<Tokens>,
+}
+
+#[derive(Deserialize)]
+struct MaybeError {
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+}
+
+impl Seen {
+    /// Reads one event. `first` events are also checked for being an error.
+    pub(super) fn in_event(event: &[u8], first: bool) -> Self {
+        let Some(data) = data_of(event) else {
+            return Self::Nothing;
+        };
+        if data == b"[DONE]" {
+            return Self::Done;
+        }
+        if first && memmem::find(data, b"\"error\"").is_some() && is_error(data) {
+            return Self::Error;
+        }
+        if may_have_usage(data)
+            && let Ok(Chunk { choices, usage: Some(tokens) }) = serde_json::from_slice(data)
+        {
+            return if choices.is_none_or(|c| c.is_empty()) {
+                Self::UsageOnly(tokens)
+            } else {
+                Self::ChunkWithUsage(tokens)
+            };
+        }
+        Self::Chunk { text: has_text(data) }
+    }
+}
+
+/// The usage in an answer that came whole.
+pub fn usage_of(body: &[u8]) -> Option<Tokens> {
+    #[derive(Deserialize)]
+    struct Answer {
+        usage: Option<Tokens>,
+    }
+    serde_json::from_slice::<Answer>(body).ok()?.usage
+}
+
+/// The data of an event with one `data:` line, as every provider sends it. With more, the first one.
+fn data_of(event: &[u8]) -> Option<&[u8]> {
+    let mut lines = event.split(|byte| *byte == b'\n');
+    let data = lines.find_map(|line| line.strip_prefix(b"data:"))?;
+    Some(data.trim_ascii())
+}
+
+fn is_error(data: &[u8]) -> bool {
+    matches!(serde_json::from_slice(data), Ok(MaybeError { error: Some(_) }))
+}
+
+/// Whether `"usage":` is there with anything but `null`. Spares a parse per chunk: providers that are asked for
+/// usage put `"usage":null` into every one.
+fn may_have_usage(data: &[u8]) -> bool {
+    memmem::find_iter(data, b"\"usage\"").any(|at| {
+        let after = data[at + b"\"usage\"".len()..].trim_ascii_start();
+        after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"{"))
+    })
+}
+
+/// Whether a chunk carries text: what an estimate counts when no usage comes.
+fn has_text(data: &[u8]) -> bool {
+    [&b"\"content\":\""[..], b"\"content\": \"", b"\"reasoning_content\":\"", b"\"arguments\":\""].iter().any(
+        |field| {
+            memmem::find(data, field).is_some_and(|at| data.get(at + field.len()).is_some_and(|b| *b != b'"'))
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_told_apart() {
+        let tokens = Tokens { prompt: 3, completion: 5 };
+        for (event, seen) in [
+            (": keep-alive\n\n", Seen::Nothing),
+            ("data: [DONE]\n\n", Seen::Done),
+            (
+                "data:{\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}\n\n",
+                Seen::Chunk { text: true },
+            ),
+            ("data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\r\n\r\n", Seen::Chunk { text: false }),
+            (
+                "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5,\"x\":{}}}\n\n",
+                Seen::UsageOnly(tokens),
+            ),
+            (
+                "data: {\"choices\":[{}],\"usage\" : {\"prompt_tokens\":3,\"completion_tokens\":5}}\n\n",
+                Seen::ChunkWithUsage(tokens),
+            ),
+            ("event: error\ndata: {\"error\":{\"message\":\"busy\"}}\n\n", Seen::Error),
+            ("data: {\"error\":null,\"choices\":[]}\n\n", Seen::Chunk { text: false }),
+            ("data: not json with \"usage\":{\n\n", Seen::Chunk { text: false }),
+        ] {
+            assert_eq!(Seen::in_event(event.as_bytes(), true), seen, "{event}");
+        }
+    }
+
+    #[test]
+    fn text_about_usage_is_not_usage() {
+        let event = br#"data: {"choices":[{"delta":{"content":"\"usage\": {\"prompt_tokens\":9}"}}]}"#;
+        assert_eq!(Seen::in_event(event, false), Seen::Chunk { text: true });
+    }
+}

@@ -1,0 +1,186 @@
+//! Events on their way to the client: passed on as slices of what came, whole events only, minus the usage chunk
+//! that nobody asked for.
+
+use super::inspect::Seen;
+use super::scan::Scanner;
+use crate::account::Tokens;
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+
+/// What is held of an event that has not ended. A longer one passes as it comes: it cannot be a usage chunk.
+const HOLD_AT_MOST: usize = 64 * 1024;
+
+/// Splits, reads and passes on one stream.
+#[derive(Debug)]
+pub struct EventRelay {
+    scanner: Scanner,
+    /// The beginning of an event whose end has not come.
+    held: BytesMut,
+    /// Whether the current event outgrew the hold and passes unread.
+    overflow: bool,
+    /// Whether the usage chunk is kept from the client.
+    hide_usage: bool,
+    /// The last usage reported.
+    pub tokens: Option<Tokens>,
+    /// Chunks with text.
+    pub pieces: u64,
+    /// Events with data.
+    pub events: u64,
+    /// Whether the first event with data was an error.
+    pub failed: bool,
+    /// Whether `[DONE]` came.
+    pub done: bool,
+}
+
+impl EventRelay {
+    /// A relay for one answer.
+    pub fn new(hide_usage: bool) -> Self {
+        Self {
+            scanner: Scanner::default(),
+            held: BytesMut::new(),
+            overflow: false,
+            hide_usage,
+            tokens: None,
+            pieces: 0,
+            events: 0,
+            failed: false,
+            done: false,
+        }
+    }
+
+    /// Takes the next piece of the stream and appends what may go to the client.
+    pub fn push(&mut self, piece: &Bytes, out: &mut VecDeque<Bytes>) {
+        // Consecutive events of one piece that may pass go out as one slice.
+        let mut run_start = 0;
+        let mut at = 0;
+        while let Some(length) = self.scanner.next_end(&piece[at..]) {
+            let end = at + length;
+            if self.overflow {
+                self.overflow = false;
+            } else if self.held.is_empty() {
+                if !self.inspect(&piece[at..end]) {
+                    pass(piece, run_start..at, out);
+                    run_start = end;
+                }
+            } else {
+                self.held.extend_from_slice(&piece[at..end]);
+                let event = self.held.split().freeze();
+                if self.inspect(&event) {
+                    out.push_back(event);
+                }
+                run_start = end;
+            }
+            at = end;
+        }
+        if self.overflow {
+            pass(piece, run_start..piece.len(), out);
+            return;
+        }
+        pass(piece, run_start..at, out);
+        self.held.extend_from_slice(&piece[at..]);
+        if self.held.len() > HOLD_AT_MOST {
+            self.events += 1;
+            self.overflow = true;
+            out.push_back(std::mem::take(&mut self.held).freeze());
+        }
+    }
+
+    /// The stream ended well: what is held is a last event without its empty line.
+    pub fn finish(&mut self, out: &mut VecDeque<Bytes>) {
+        let event = self.held.split().freeze();
+        if !event.is_empty() && self.inspect(&event) {
+            out.push_back(event);
+        }
+    }
+
+    /// Reads an event; false if it must not go to the client.
+    fn inspect(&mut self, event: &[u8]) -> bool {
+        let seen = Seen::in_event(event, self.events == 0);
+        if seen != Seen::Nothing {
+            self.events += 1;
+        }
+        match seen {
+            Seen::Nothing | Seen::Chunk { text: false } => {}
+            Seen::Chunk { text: true } => self.pieces += 1,
+            Seen::ChunkWithUsage(tokens) => {
+                self.pieces += 1;
+                self.tokens = Some(tokens);
+            }
+            Seen::UsageOnly(tokens) => {
+                self.tokens = Some(tokens);
+                return !self.hide_usage;
+            }
+            Seen::Error => self.failed = true,
+            Seen::Done => self.done = true,
+        }
+        true
+    }
+}
+
+fn pass(piece: &Bytes, range: std::ops::Range<usize>, out: &mut VecDeque<Bytes>) {
+    if !range.is_empty() {
+        out.push_back(piece.slice(range));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHUNK: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"für 🚀\"}}]}\n\n";
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}\n\n";
+    const DONE: &str = "data: [DONE]\n\n";
+
+    fn relay(stream: &str, size: usize, hide: bool) -> (EventRelay, Vec<u8>) {
+        let (mut relay, mut out) = (EventRelay::new(hide), VecDeque::new());
+        for piece in stream.as_bytes().chunks(size) {
+            relay.push(&Bytes::copy_from_slice(piece), &mut out);
+        }
+        relay.finish(&mut out);
+        (relay, out.into_iter().flatten().collect())
+    }
+
+    #[test]
+    fn the_usage_chunk_is_counted_and_hidden_whatever_the_cuts() {
+        let stream = format!("{CHUNK}: ping\n\n{CHUNK}{USAGE}{DONE}");
+        let expected = format!("{CHUNK}: ping\n\n{CHUNK}{DONE}");
+        for size in 1..=stream.len() {
+            let (seen, out) = relay(&stream, size, true);
+            assert_eq!(std::str::from_utf8(&out).unwrap(), expected, "pieces of {size} bytes");
+            assert_eq!(seen.tokens, Some(Tokens { prompt: 7, completion: 2 }));
+            assert_eq!((seen.pieces, seen.events, seen.done, seen.failed), (2, 4, true, false));
+            let (_, out) = relay(&stream, size, false);
+            assert_eq!(out, stream.as_bytes(), "pieces of {size} bytes");
+        }
+    }
+
+    #[test]
+    fn whole_events_of_one_piece_go_out_as_one_slice() {
+        let (mut relay, mut out) = (EventRelay::new(true), VecDeque::new());
+        relay.push(&Bytes::from(format!("{CHUNK}{CHUNK}{CHUNK}")), &mut out);
+        assert_eq!(out.len(), 1);
+    }
+
+    #[test]
+    fn a_giant_event_passes_without_being_held() {
+        let giant = format!("data: {{\"choices\":[{{\"delta\":\"{}\"}}]}}\n\n", "x".repeat(1 << 20));
+        let stream = format!("{giant}{USAGE}{CHUNK}");
+        let (mut relay, mut out) = (EventRelay::new(true), VecDeque::new());
+        let mut largest = 0;
+        for piece in stream.as_bytes().chunks(4096) {
+            relay.push(&Bytes::copy_from_slice(piece), &mut out);
+            largest = largest.max(relay.held.len());
+        }
+        assert!(largest <= HOLD_AT_MOST + 4096);
+        let out: Vec<u8> = out.into_iter().flatten().collect();
+        assert_eq!(out, format!("{giant}{CHUNK}").as_bytes());
+        assert!(relay.tokens.is_some());
+    }
+
+    #[test]
+    fn a_last_event_without_its_empty_line_still_counts() {
+        let (seen, out) = relay(&format!("{CHUNK}{}", USAGE.trim_end()), 10, true);
+        assert!(seen.tokens.is_some());
+        assert_eq!(out, CHUNK.as_bytes());
+    }
+}

@@ -1,0 +1,110 @@
+//! One attempt at one endpoint: everything up to the point of no return, the first piece of the answer.
+
+use super::headers::request_headers;
+use super::{Failure, Reading, UpstreamClient};
+use crate::request::{Peek, splice};
+use crate::snapshot::{Backend, Endpoint};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::collections::VecDeque;
+use tokio::time::Instant;
+
+/// What the client sent, the same for every attempt.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The client's headers.
+    pub headers: HeaderMap,
+    /// The client's body.
+    pub body: Bytes,
+    /// What was seen in it.
+    pub peek: Peek,
+}
+
+/// An answer whose first piece is there.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, as they came.
+    pub headers: HeaderMap,
+    /// What may go to the client already.
+    pub ready: VecDeque<Bytes>,
+    /// How the rest is read.
+    pub reading: Reading,
+    /// The rest; absent if that was all.
+    pub rest: Option<Incoming>,
+}
+
+/// Sends the request and waits for the first piece, at most until the deadline.
+///
+/// # Errors
+/// The target failed; nothing of it has gone to the client.
+pub async fn attempt(
+    client: &UpstreamClient,
+    backend: &Backend,
+    endpoint: &Endpoint,
+    outgoing: &Outgoing,
+    deadline: Instant,
+) -> Result<Answer, Failure> {
+    match tokio::time::timeout_at(deadline, first_piece(client, backend, endpoint, outgoing)).await {
+        Ok(result) => result,
+        Err(_) => Err(Failure::Timeout),
+    }
+}
+
+async fn first_piece(
+    client: &UpstreamClient,
+    backend: &Backend,
+    endpoint: &Endpoint,
+    outgoing: &Outgoing,
+) -> Result<Answer, Failure> {
+    let request = build(backend, endpoint, outgoing);
+    let response = client.request(request).await.map_err(|error| {
+        tracing::debug!(backend = backend.name, %error, "attempt failed");
+        if error.is_connect() { Failure::Connect } else { Failure::Broken }
+    })?;
+    let (parts, mut body) = response.into_parts();
+    let with_key = backend.authorization.is_some();
+    if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
+        return Err(failure);
+    }
+    let mut reading = Reading::new(&parts.headers, outgoing.peek.usage_edit.is_some());
+    let mut ready = VecDeque::new();
+    let rest = loop {
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                if let Ok(piece) = frame.into_data() {
+                    reading.push(piece, &mut ready);
+                }
+            }
+            Some(Err(_)) => return Err(Failure::Broken),
+            None => {
+                reading.finish(&mut ready);
+                if reading.is_empty_stream() {
+                    return Err(Failure::Broken);
+                }
+                break None;
+            }
+        }
+        if reading.begun() {
+            break Some(body);
+        }
+    };
+    if reading.failed() {
+        return Err(Failure::ErrorEvent);
+    }
+    Ok(Answer { status: parts.status, headers: parts.headers, ready, reading, rest })
+}
+
+fn build(backend: &Backend, endpoint: &Endpoint, outgoing: &Outgoing) -> Request<crate::request::Spliced> {
+    let peek = &outgoing.peek;
+    let body =
+        splice(&outgoing.body, peek.model_at.clone(), backend.model_json.clone(), peek.usage_edit.as_ref());
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = endpoint.uri.clone();
+    *request.headers_mut() = request_headers(&outgoing.headers, backend);
+    request
+}

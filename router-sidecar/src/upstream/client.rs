@@ -1,0 +1,81 @@
+//! The pooled HTTP client for all targets.
+
+use crate::request::Spliced;
+use futures::future::BoxFuture;
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tower::Service;
+
+/// Name lookup, TCP and TLS together.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// Engines and providers close idle connections after 5 s (uvicorn) to several minutes; a stale one costs a retry
+/// that the client does by itself, since nothing was sent.
+const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+/// Idle connections kept per target.
+const IDLE_PER_HOST: usize = 64;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The client type.
+pub type UpstreamClient = Client<Deadline<HttpsConnector<HttpConnector>>, Spliced>;
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS cannot be set up: {0}")]
+pub struct ClientError(#[from] rustls::Error);
+
+/// Builds the client: HTTP/1.1, since a stream that stalls must not hold up others on its connection.
+///
+/// # Errors
+/// The TLS library refuses its own defaults.
+pub fn client() -> Result<UpstreamClient, ClientError> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(CONNECT_DEADLINE));
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let https =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(IDLE_PER_HOST)
+        .build(Deadline { inner: https }))
+}
+
+/// A connector with a deadline on all of its steps.
+#[derive(Debug, Clone)]
+pub struct Deadline<C> {
+    inner: C,
+}
+
+impl<C> Service<Uri> for Deadline<C>
+where
+    C: Service<Uri, Error = BoxError>,
+    C::Response: Send + 'static,
+    C::Future: Send + 'static,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<C::Response, BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let connecting = self.inner.call(target);
+        Box::pin(async move { tokio::time::timeout(CONNECT_DEADLINE, connecting).await? })
+    }
+}

@@ -1,0 +1,58 @@
+//! Which headers cross the router.
+//!
+//! Towards a target only what is listed here: a client's `authorization`, cookies, data classes and whatever else
+//! its application adds stay with it. Back to the client everything but what belongs to the connection.
+
+use crate::snapshot::{Backend, Side};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// What every target gets from the client.
+static TO_ANY: [HeaderName; 2] = [header::ACCEPT, header::USER_AGENT];
+/// What targets in the cluster get besides: names of requests and traces that mean nothing outside.
+static TO_CLUSTER: [HeaderName; 3] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+/// What belongs to one connection, not to the message (RFC 9110, 7.6.1).
+static HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// The headers of a request to a target.
+pub(super) fn request_headers(client: &HeaderMap, backend: &Backend) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let in_cluster = match backend.side {
+        Side::InCluster => &TO_CLUSTER[..],
+        Side::External => &[],
+    };
+    for name in TO_ANY.iter().chain(in_cluster) {
+        if let Some(value) = client.get(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if let Some(authorization) = &backend.authorization {
+        headers.insert(header::AUTHORIZATION, authorization.clone());
+    }
+    headers
+}
+
+/// The headers of an answer to the client.
+pub fn answer_headers(mut headers: HeaderMap, length_may_change: bool) -> HeaderMap {
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+    // Cookies of a provider belong to the router's connection with it.
+    headers.remove(header::SET_COOKIE);
+    if length_may_change {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    headers
+}

@@ -1,0 +1,15 @@
+//! Sending a request to one target, up to the first piece of its answer.
+
+mod attempt;
+mod balance;
+mod client;
+mod failure;
+mod headers;
+mod reading;
+
+pub use attempt::{Answer, Outgoing, attempt};
+pub use balance::{Dice, choose};
+pub use client::{ClientError, UpstreamClient, client};
+pub use failure::Failure;
+pub use headers::answer_headers;
+pub use reading::Reading;
