@@ -3,7 +3,9 @@
 
 pub mod bed;
 pub mod command;
+pub mod demo;
 pub mod error;
+pub mod harness;
 mod hex;
 pub mod images;
 pub mod oci;

@@ -59,6 +59,14 @@ pub enum NeedError {
     /// The declared memory is no quantity.
     #[error("spec.placement.gpuMemory: {0}")]
     Quantity(#[from] QuantityError),
+    /// More context than the model was trained for.
+    #[error("spec.context.maxTokens {asked} is more than the model's context window of {window} tokens: lower it")]
+    BeyondWindow {
+        /// As the spec says.
+        asked: u32,
+        /// As the preset says.
+        window: u32,
+    },
     /// Nothing to compute from.
     #[error(
         "the GPU memory cannot be computed: set spec.model.quantization and spec.model.preset, or declare spec.placement.gpuMemory"
@@ -124,6 +132,10 @@ fn context(spec: &ModelDeploymentSpec) -> (u32, u32, KvCacheType) {
 }
 
 fn request<'a>(spec: &ModelDeploymentSpec, architecture: &'a Architecture) -> Result<Request<'a>, NeedError> {
+    let (asked, window) = (context(spec).0, architecture.context_window);
+    if asked > window {
+        return Err(NeedError::BeyondWindow { asked, window });
+    }
     let quantization = spec.model.quantization.ok_or(NeedError::Undescribed)?.as_str().parse()?;
     let (max_tokens, parallel_sequences, kv_cache_type) = context(spec);
     Ok(Request {
@@ -223,6 +235,13 @@ mod tests {
     fn an_unknown_preset_names_its_neighbours() {
         let message = need(&llama("llama-3.2-3")).unwrap_err().to_string();
         assert!(message.contains("llama-3.2-3b"), "{message}");
+    }
+
+    #[test]
+    fn more_context_than_the_model_has_is_refused_with_its_window() {
+        let mut spec = llama("phi-3-mini-4k");
+        spec.context = Some(ContextSpec { max_tokens: Some(8192), parallel_sequences: None, kv_cache_type: None });
+        assert!(need(&spec).unwrap_err().to_string().contains("4096"));
     }
 
     #[test]
