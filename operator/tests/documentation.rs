@@ -20,6 +20,7 @@ fn every_preset_is_documented_and_no_other() {
     let page = include_str!("../../docs/presets.md");
     let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let listed: Vec<_> = cells.map(|(name, _)| name).collect();
-    let known: Vec<_> = flotilla_operator::decide::sizing::presets().iter().map(|preset| preset.name).collect();
+    let known: Vec<_> =
+        flotilla_operator::decide::sizing::presets().iter().map(|preset| preset.name).collect();
     assert_eq!(listed, known);
 }

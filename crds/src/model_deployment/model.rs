@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
         .message("spec.model.preset and spec.model.architecture both describe the model: set one"),
     validation = Rule::new("!has(self.source) || self.source.matches('^(oci://[a-z0-9.:-]+/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[a-f0-9]{64})(#[^#]+)?|pvc://[a-z0-9.-]+/[^#]+)$')")
         .message("spec.model.source must be oci://REGISTRY/REPOSITORY:TAG#FILE (an OCI image that holds the file; FILE defaults to model.gguf) or pvc://CLAIM/PATH"),
-    validation = Rule::new("!has(self.source) || !self.source.contains('/../') && !self.source.endsWith('/..')")
+    validation = Rule::new("!has(self.source) || !self.source.contains('/../') && !self.source.contains('#../') && !self.source.endsWith('/..') && !self.source.endsWith('#..')")
         .message("spec.model.source must not contain '..'")
 )]
 pub struct ModelSpec {

@@ -103,7 +103,8 @@ impl Default for Sensitivity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// To the first byte of an answer's body, per target tried.
+    /// To the first event of a streamed answer, per target tried. An answer that is not streamed comes whole, so
+    /// only `totalMs` bounds it.
     pub first_token_ms: u64,
     /// Between two pieces of a stream.
     pub idle_ms: u64,

@@ -56,9 +56,10 @@ pub struct BackendUsage {
     pub backend: String,
     /// Whether it is an external API.
     pub external: bool,
-    /// Requests answered by it, whatever the status.
+    /// Requests sent to it, whatever came back. One that fails before its first byte and goes on to another backend
+    /// counts for both.
     pub requests: u64,
-    /// Of these, answered with an error status or cut off.
+    /// Of these, without an answer, with an error status, or cut off.
     pub failed: u64,
     /// Prompt tokens, as its usage reports say.
     pub prompt_tokens: u64,

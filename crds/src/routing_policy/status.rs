@@ -12,6 +12,12 @@ pub struct RoutingPolicyStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// The model names of the spec, joined, for the printed column.
+    #[serde(default)]
+    pub models: String,
+    /// `healthy/all` backends, for the printed column.
+    #[serde(default)]
+    pub backend_summary: String,
     /// Ready, Reconciling, Stalled and the parts they are made of. See docs/conditions.md.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

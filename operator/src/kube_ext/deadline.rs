@@ -10,7 +10,7 @@ pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The API server answered with an error, or could not be reached.
-    #[error("{action}: {source}")]
+    #[error("{action}: {}", said(source))]
     Failed {
         /// What was tried.
         action: String,
@@ -23,6 +23,14 @@ pub enum CallError {
         /// What was tried.
         action: String,
     },
+}
+
+/// What a person needs of an error: the API server's own sentence, where it sent one.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl CallError {

@@ -60,7 +60,9 @@ pub enum NeedError {
     #[error("spec.placement.gpuMemory: {0}")]
     Quantity(#[from] QuantityError),
     /// More context than the model was trained for.
-    #[error("spec.context.maxTokens {asked} is more than the model's context window of {window} tokens: lower it")]
+    #[error(
+        "spec.context.maxTokens {asked} is more than the model's context window of {window} tokens: lower it"
+    )]
     BeyondWindow {
         /// As the spec says.
         asked: u32,
@@ -240,7 +242,8 @@ mod tests {
     #[test]
     fn more_context_than_the_model_has_is_refused_with_its_window() {
         let mut spec = llama("phi-3-mini-4k");
-        spec.context = Some(ContextSpec { max_tokens: Some(8192), parallel_sequences: None, kv_cache_type: None });
+        spec.context =
+            Some(ContextSpec { max_tokens: Some(8192), parallel_sequences: None, kv_cache_type: None });
         assert!(need(&spec).unwrap_err().to_string().contains("4096"));
     }
 

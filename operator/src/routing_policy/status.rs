@@ -35,12 +35,18 @@ pub fn status(object: &RoutingPolicy, outcome: &Outcome<'_>, now: Timestamp) -> 
             (types::PROGRAMMED, &programmed),
         ]);
     let none = Totals::default();
-    let (backends, totals) = match outcome {
+    let (backends, totals): (Vec<BackendStatus>, _) = match outcome {
         Outcome::Conflicted(_) => (Vec::new(), &none),
         Outcome::Published(compiled, totals, _) => (compiled.backends.iter().map(backend).collect(), *totals),
     };
     RoutingPolicyStatus {
         observed_generation: object.metadata.generation,
+        models: object.spec.models.join(","),
+        backend_summary: format!(
+            "{}/{}",
+            backends.iter().filter(|b| b.healthy).count(),
+            object.spec.backends.len()
+        ),
         conditions,
         endpoint: object.spec.gateway.as_ref().map(|_| gateway::endpoint(&ObjectKey::of(object))),
         routers: RouterCounts {

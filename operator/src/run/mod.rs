@@ -75,9 +75,9 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         pod_name: options.pod_name.clone(),
         concurrency: options.concurrency,
     };
-    let stores = watched.stores.clone();
+    let first_lists = watched.first_lists.clone();
     tasks.spawn(async move {
-        watches::complete(&stores).await;
+        first_lists.complete().await;
         index.run().await;
         Ok(())
     });

@@ -10,17 +10,21 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt as _, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 type Guarded<K> = DeserializeGuard<K>;
+type EventOf<K> = Result<watcher::Event<K>, watcher::Error>;
 type Objects<K> = Pin<Box<dyn Stream<Item = Result<Guarded<K>, watcher::Error>> + Send>>;
 
 /// The caches, and the streams that drive the controllers.
 pub(super) struct Watched {
     pub(super) stores: Arc<Stores>,
+    pub(super) first_lists: FirstLists,
     pub(super) model_deployments: Objects<ModelDeployment>,
     pub(super) routing_policies: Objects<RoutingPolicy>,
 }
@@ -38,6 +42,7 @@ pub(super) fn start(
     let (pod_store, pod_writer) = reflector::store();
     let (node_store, node_writer) = reflector::store();
     let (slice_store, slice_writer) = reflector::store();
+    let first_lists = FirstLists::new();
     let stores = Arc::new(Stores {
         model_deployments: model_store,
         routing_policies: policy_store,
@@ -47,11 +52,8 @@ pub(super) fn start(
     });
 
     let ours = watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGER));
-    let pods = watcher(Api::<Pod>::all(client.clone()), ours.clone())
-        .modify(trim_pod)
-        .default_backoff()
-        .reflect(pod_writer)
-        .touched_objects();
+    let pods = watcher(Api::<Pod>::all(client.clone()), ours.clone()).modify(trim_pod).default_backoff();
+    let pods = first_lists.watch(pods.reflect(pod_writer)).touched_objects();
     let trigger = models.clone();
     tasks.spawn(each(pods, move |pod: Pod| {
         let trigger = trigger.clone();
@@ -76,58 +78,74 @@ pub(super) fn start(
 
     let fleet = watcher::Config::default().labels(labels::MODEL_DEPLOYMENT);
     let notify = dirty.clone();
-    let slices =
-        watcher(Api::<EndpointSlice>::all(client.clone()), fleet).default_backoff().reflect(slice_writer);
-    tasks.spawn(each(slices, move |_| {
+    let slices = watcher(Api::<EndpointSlice>::all(client.clone()), fleet).default_backoff();
+    tasks.spawn(each(first_lists.watch(slices.reflect(slice_writer)), move |_| {
         notify.notify_one();
         std::future::ready(())
     }));
 
-    let nodes = watcher(Api::<Node>::all(client.clone()), watcher::Config::default())
-        .modify(trim_node)
-        .default_backoff()
-        .reflect(node_writer);
-    tasks.spawn(nodes_changed(nodes, stores.clone(), models.clone()));
+    let nodes = watcher(Api::<Node>::all(client.clone()), watcher::Config::default());
+    let nodes = nodes.modify(trim_node).default_backoff().reflect(node_writer);
+    tasks.spawn(nodes_changed(first_lists.watch(nodes), stores.clone(), models.clone()));
 
-    let guarded = |stream: Objects<ModelDeployment>| stream;
     Watched {
-        model_deployments: guarded(primary(Api::all(client.clone()), model_writer, dirty.clone())),
-        routing_policies: primary(Api::all(client.clone()), policy_writer, dirty.clone()),
+        model_deployments: primary(client, model_writer, dirty, &first_lists),
+        routing_policies: primary(client, policy_writer, dirty, &first_lists),
         stores,
+        first_lists,
     }
 }
 
-/// Resolves once every cache has had its first list.
-pub(super) async fn complete(stores: &Stores) {
-    // An error means that the writer is gone, which ends the operator anyway.
-    let _ = stores.model_deployments.wait_until_ready().await;
-    let _ = stores.routing_policies.wait_until_ready().await;
-    let _ = stores.endpoint_slices.wait_until_ready().await;
-    let _ = stores.pods.wait_until_ready().await;
-    let _ = stores.nodes.wait_until_ready().await;
+/// Counts the caches that have had their first list.
+///
+/// Not `Store::wait_until_ready`: it wakes only the last of those who wait, and the controllers wait, too.
+#[derive(Clone)]
+pub(super) struct FirstLists(Arc<Semaphore>);
+
+/// The caches of [`Stores`].
+const CACHES: u32 = 5;
+
+impl FirstLists {
+    fn new() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Resolves once every cache is complete.
+    pub(super) async fn complete(&self) {
+        // Never closed, so it cannot fail.
+        let _ = self.0.acquire_many(CACHES).await;
+    }
+
+    /// Passes a reflected stream through and counts its first list.
+    fn watch<K, S>(&self, events: S) -> impl Stream<Item = EventOf<K>> + Send + use<K, S>
+    where
+        S: Stream<Item = EventOf<K>> + Send,
+    {
+        let mut pending = Some(self.0.clone());
+        events.inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone)
+                && let Some(lists) = pending.take()
+            {
+                lists.add_permits(1);
+            }
+        })
+    }
 }
 
 /// The stream of a kind that has a controller; the index hears of every event, deletions included.
 fn primary<K>(
-    api: Api<Guarded<K>>,
+    client: &Client,
     writer: reflector::store::Writer<Guarded<K>>,
-    dirty: Arc<Notify>,
+    dirty: &Arc<Notify>,
+    first_lists: &FirstLists,
 ) -> Objects<K>
 where
-    K: Resource<DynamicType = ()>
-        + Clone
-        + std::fmt::Debug
-        + Send
-        + Sync
-        + serde::de::DeserializeOwned
-        + 'static,
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + DeserializeOwned + 'static,
 {
-    watcher(api, watcher::Config::default())
-        .default_backoff()
-        .reflect(writer)
-        .inspect(move |_| dirty.notify_one())
-        .touched_objects()
-        .boxed()
+    let dirty = dirty.clone();
+    let events =
+        watcher(Api::all(client.clone()), watcher::Config::default()).default_backoff().reflect(writer);
+    first_lists.watch(events).inspect(move |_| dirty.notify_one()).touched_objects().boxed()
 }
 
 async fn each<T, F>(
