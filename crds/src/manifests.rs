@@ -14,8 +14,9 @@ pub fn manifests() -> Vec<(&'static str, CustomResourceDefinition)> {
     ]
 }
 
-/// Drops `nullable`, which the derive sets on every optional field: without it the API server drops a `null`,
-/// so that "not set" has one form and CEL's `has()` means what it says.
+/// Drops `nullable`, which the derive sets on every optional field, and the `null` that it adds to enums: without
+/// them the API server drops a `null`, so that "not set" has one form and CEL's `has()` means what it says. kubectl's
+/// own validation does not even take a definition with `null` in an enum.
 fn installed(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
@@ -27,6 +28,9 @@ fn installed(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
 
 fn drop_nullable(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    if let Some(values) = &mut schema.enum_ {
+        values.retain(|value| !value.0.is_null());
+    }
     schema.properties.iter_mut().flat_map(|p| p.values_mut()).for_each(drop_nullable);
     match &mut schema.items {
         Some(JSONSchemaPropsOrArray::Schema(items)) => drop_nullable(items),
