@@ -41,5 +41,5 @@ pub use node::{Gpu, NODES, Node};
 pub use paths::{Paths, repository};
 pub use registry::ADDRESS as REGISTRY;
 pub use status::{Health, health};
-pub use tools::build_all as build_tools;
+pub use tools::{build_all as build_tools, program as tool};
 pub use up::{Outcome, up};

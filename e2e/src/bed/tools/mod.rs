@@ -21,7 +21,7 @@ use table::{MODULES, Module};
 ///
 /// # Errors
 /// If the module's files cannot be read.
-pub(super) fn program(paths: &Paths, name: &str) -> Result<PathBuf> {
+pub fn program(paths: &Paths, name: &str) -> Result<PathBuf> {
     let module = MODULES
         .iter()
         .find(|module| module.programs().any(|program| program == name));

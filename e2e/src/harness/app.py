@@ -1,0 +1,100 @@
+"""An application that uses the official `openai` client, told by HTTP what to ask.
+
+POST /ask asks a number of times and answers what came back; POST /loop asks again and again until
+DELETE /loop, which answers what came back in between.
+"""
+
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import openai
+
+client = openai.OpenAI(api_key="unused", max_retries=0, timeout=60)
+LONGEST_LOOP = 2000
+
+
+def ask(wish):
+    reply = {"at": time.time(), "status": 200, "text": "", "pieces": 0}
+    arguments = {
+        "model": wish["model"],
+        "messages": [{"role": "user", "content": wish["prompt"]}],
+        "max_tokens": wish["maxTokens"],
+        "extra_headers": wish["headers"],
+    }
+    if wish["stream"]:
+        arguments |= {"stream": True, "stream_options": {"include_usage": True}}
+    try:
+        raw = client.chat.completions.with_raw_response.create(**arguments)
+        reply["backend"] = raw.headers.get("x-flotilla-backend")
+        answer = raw.parse()
+        for part in answer if wish["stream"] else [answer]:
+            for choice in part.choices:
+                message = choice.delta if wish["stream"] else choice.message
+                reply["text"] += message.content or ""
+                reply["pieces"] += 1
+            if part.usage:
+                reply["promptTokens"] = part.usage.prompt_tokens
+                reply["completionTokens"] = part.usage.completion_tokens
+    except openai.APIStatusError as error:
+        reply |= {"status": error.status_code, "error": str(error), "code": error.code}
+    except openai.APIError as error:
+        reply |= {"status": 0, "error": f"{type(error).__name__}: {error}", "code": error.code}
+    reply["seconds"] = time.time() - reply["at"]
+    return reply
+
+
+class Loop:
+    """Asks in the background, bounded in number."""
+
+    def __init__(self, wish, pause):
+        self.stopped = threading.Event()
+        self.replies = []
+        self.thread = threading.Thread(target=self.run, args=(wish, pause), daemon=True)
+        self.thread.start()
+
+    def run(self, wish, pause):
+        while len(self.replies) < LONGEST_LOOP and not self.stopped.wait(pause):
+            self.replies.append(ask(wish))
+
+    def stop(self):
+        self.stopped.set()
+        self.thread.join()
+        return self.replies
+
+
+class Handler(BaseHTTPRequestHandler):
+    loop = None
+
+    def do_GET(self):
+        self.answer({})
+
+    def do_POST(self):
+        wish = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path == "/loop":
+            Handler.loop = Loop(wish, wish["pauseMs"] / 1000)
+            return self.answer({})
+        with ThreadPoolExecutor(wish["concurrency"]) as pool:
+            self.answer(list(pool.map(ask, [wish] * wish["count"])))
+
+    def do_DELETE(self):
+        self.answer(Handler.loop.stop())
+
+    def answer(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+if __name__ == "__main__":
+    print(f"asks {os.environ['OPENAI_BASE_URL']}", flush=True)
+    ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()

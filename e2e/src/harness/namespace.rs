@@ -1,0 +1,90 @@
+//! A namespace for one test.
+
+use super::error::{HarnessError, Result};
+use super::{apply, try_create};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, DynamicObject, PostParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Marks namespaces of tests, so that a person can find those that a killed run left.
+const LABEL: &str = "flotilla.dev/e2e";
+
+/// A fresh namespace. [`TestNamespace::delete`] removes it and does not wait.
+#[derive(Clone)]
+pub struct TestNamespace {
+    /// Its name: `e2e-TEST-SUFFIX`.
+    pub name: String,
+    /// Talks to the API server as its administrator.
+    pub client: Client,
+}
+
+impl TestNamespace {
+    /// Makes one for the test of that name.
+    ///
+    /// # Errors
+    /// If the API server refuses.
+    pub async fn create(client: Client, test: &str) -> Result<Self> {
+        let test: String = test.replace('_', "-").chars().take(40).collect();
+        let name = format!("e2e-{}-{:05x}", test.trim_end_matches('-'), suffix());
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                labels: Some(BTreeMap::from([(LABEL.to_owned(), "true".to_owned())])),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        let api: Api<Namespace> = Api::all(client.clone());
+        api.create(&PostParams::default(), &namespace)
+            .await
+            .map_err(HarnessError::api(format!("create namespace {name}")))?;
+        Ok(Self { name, client })
+    }
+
+    /// The objects of a kind in it.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Server-side applies every document of a YAML text in it.
+    ///
+    /// # Errors
+    /// If the API server refuses one.
+    pub async fn apply(&self, yaml: &str) -> Result<Vec<DynamicObject>> {
+        apply(&self.client, &self.name, yaml).await
+    }
+
+    /// Asks whether the API server would take an object; `Err` is its sentence.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub async fn would_take(&self, object: &DynamicObject) -> Result<Result<(), String>> {
+        let asked = try_create(&self.client, &self.name, object, true).await?;
+        Ok(asked.map(drop))
+    }
+
+    /// Deletes it in the background; its pods are given no time, since nobody uses them any more.
+    ///
+    /// # Errors
+    /// If the API server refuses.
+    pub async fn delete(&self) -> Result<()> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        api.delete(&self.name, &DeleteParams::background())
+            .await
+            .map(drop)
+            .map_err(HarnessError::api(format!("delete namespace {}", self.name)))
+    }
+}
+
+/// Five hexadecimal digits that differ between runs and between tests of a run.
+fn suffix() -> u32 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_secs().wrapping_mul(31).wrapping_add(u64::from(now.subsec_nanos() / 1000)) as u32 & 0xf_ffff
+}
