@@ -206,6 +206,9 @@ fn stream_of(
     let taken = Taken { state: Arc::clone(state), whole: false };
     let body =
         stream::unfold((pieces.into_iter(), 0, taken), move |(mut pieces, sent, mut taken)| async move {
+            if sent > 0 && !gap.is_zero() {
+                tokio::time::sleep(gap).await;
+            }
             match fault {
                 Fault::CutAfter(after) if sent == after => {
                     taken.whole = true;
@@ -214,12 +217,7 @@ fn stream_of(
                 Fault::StallAfter(after) if sent == after => std::future::pending().await,
                 _ => {}
             }
-            if sent > 0 && !gap.is_zero() {
-                tokio::time::sleep(gap).await;
-            }
-            let Some((piece, tokens)) = pieces.next() else {
-                return None;
-            };
+            let (piece, tokens) = pieces.next()?;
             taken.whole = pieces.len() == 0;
             taken.state.seen.lock().completion_tokens += tokens;
             Some((Ok(Frame::data(piece)), (pieces, sent + 1, taken)))

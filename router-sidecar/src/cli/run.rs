@@ -121,7 +121,9 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
     let admin = listen(args.admin_listen).await?;
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Process)?;
-    tracing::info!(listen = %args.listen, admin = %args.admin_listen, "serving");
+    let address = |listener: &TcpListener| listener.local_addr().map_err(RunError::Process);
+    // The real ones: a port of 0 lets the kernel choose.
+    tracing::info!(listen = %address(&data)?, admin = %address(&admin)?, "serving");
 
     let (stop_data, stop_rest) = (CancellationToken::new(), CancellationToken::new());
     let bounds = ListenerLimits::default();

@@ -80,7 +80,7 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_are_joined_and_the_limit_holds_for_known_and_unknown_lengths() {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         assert_eq!(read(chunks(&["ab", "", "cd", "e"]), 5, minute).await.unwrap(), "abcde");
         assert_eq!(read(chunks(&["ab", "cd", "e"]), 4, minute).await, Err(ReadError::TooLarge(4)));
         assert_eq!(read(Full::from("abcde"), 4, minute).await, Err(ReadError::TooLarge(4)));

@@ -37,8 +37,9 @@ async fn prepare(
     let snapshot = router.store.current().ok_or_else(not_configured)?;
     let (parts, body) = request.into_parts();
     let limits = router.limits;
-    let body = request::read(body, limits.body, limits.body_deadline).await.map_err(unread)?;
-    let peek = request::peek(&body).map_err(unpeeked)?;
+    let body =
+        request::read(body, limits.body, limits.body_deadline).await.map_err(|error| unread(&error))?;
+    let peek = request::peek(&body).map_err(|error| unpeeked(&error))?;
     let policy = snapshot.policy_for(&peek.model).ok_or_else(|| model_not_found(&peek.model))?;
     let metrics = Arc::clone(&router.metrics);
     let record = Record::new(metrics, Arc::clone(policy), started, peek.stream, peek.prompt_tokens);
@@ -71,7 +72,7 @@ pub(super) fn model_not_found(model: &str) -> Rejection {
     Rejection::new(Code::ModelNotFound, message).param("model")
 }
 
-fn unread(error: ReadError) -> Rejection {
+fn unread(error: &ReadError) -> Rejection {
     let code = match error {
         ReadError::TooLarge(_) => Code::RequestTooLarge,
         ReadError::TooSlow(_) => Code::RequestTimeout,
@@ -80,7 +81,7 @@ fn unread(error: ReadError) -> Rejection {
     Rejection::new(code, error.to_string())
 }
 
-fn unpeeked(error: PeekError) -> Rejection {
+fn unpeeked(error: &PeekError) -> Rejection {
     let message = error.to_string();
     match error {
         PeekError::Json(_) => Rejection::new(Code::InvalidJson, message),

@@ -28,7 +28,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 8192, header_bytes: 64 * 1024, header_deadline: Duration::from_secs(120) }
+        Self { connections: 8192, header_bytes: 64 * 1024, header_deadline: Duration::from_mins(2) }
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 32 * 1024 * 1024, body_deadline: Duration::from_secs(60) }
+        Self { body: 32 * 1024 * 1024, body_deadline: Duration::from_mins(1) }
     }
 }
 

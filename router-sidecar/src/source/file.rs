@@ -31,7 +31,7 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: ConfigError,
+        source: Box<ConfigError>,
     },
 }
 
@@ -89,7 +89,7 @@ impl ConfigFile {
         let path = self.path.clone();
         let result = parsed.and_then(|config| store.apply(&config));
         self.in_force = result.is_ok();
-        result.map(Some).map_err(|source| FileError::Config { path, source })
+        result.map(Some).map_err(|source| FileError::Config { path, source: Box::new(source) })
     }
 
     fn look(&self) -> Vec<Option<Stamp>> {

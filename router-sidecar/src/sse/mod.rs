@@ -5,4 +5,4 @@ mod relay;
 mod scan;
 
 pub use inspect::{Seen, usage_of};
-pub use relay::EventRelay;
+pub use relay::{EventRelay, Progress};

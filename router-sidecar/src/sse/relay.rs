@@ -26,10 +26,19 @@ pub struct EventRelay {
     pub pieces: u64,
     /// Events with data.
     pub events: u64,
-    /// Whether the first event with data was an error.
-    pub failed: bool,
-    /// Whether `[DONE]` came.
-    pub done: bool,
+    /// How far the stream is.
+    pub progress: Progress,
+}
+
+/// How far a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Under way, or not begun.
+    Open,
+    /// Its first event with data was an error.
+    Failed,
+    /// `[DONE]` came.
+    Done,
 }
 
 impl EventRelay {
@@ -43,8 +52,7 @@ impl EventRelay {
             tokens: None,
             pieces: 0,
             events: 0,
-            failed: false,
-            done: false,
+            progress: Progress::Open,
         }
     }
 
@@ -110,8 +118,8 @@ impl EventRelay {
                 self.tokens = Some(tokens);
                 return !self.hide_usage;
             }
-            Seen::Error => self.failed = true,
-            Seen::Done => self.done = true,
+            Seen::Error => self.progress = Progress::Failed,
+            Seen::Done => self.progress = Progress::Done,
         }
         true
     }
@@ -148,7 +156,7 @@ mod tests {
             let (seen, out) = relay(&stream, size, true);
             assert_eq!(std::str::from_utf8(&out).unwrap(), expected, "pieces of {size} bytes");
             assert_eq!(seen.tokens, Some(Tokens { prompt: 7, completion: 2 }));
-            assert_eq!((seen.pieces, seen.events, seen.done, seen.failed), (2, 4, true, false));
+            assert_eq!((seen.pieces, seen.events, seen.progress), (2, 4, Progress::Done));
             let (_, out) = relay(&stream, size, false);
             assert_eq!(out, stream.as_bytes(), "pieces of {size} bytes");
         }

@@ -16,7 +16,7 @@ use tower::Service;
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// Engines and providers close idle connections after 5 s (uvicorn) to several minutes; a stale one costs a retry
 /// that the client does by itself, since nothing was sent.
-const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+const IDLE_CONNECTION: Duration = Duration::from_mins(1);
 /// Idle connections kept per target.
 const IDLE_PER_HOST: usize = 64;
 

@@ -1,7 +1,7 @@
 //! An answer's body as it passes by: events are split, everything else is kept on the side to read its usage.
 
 use crate::account::Tokens;
-use crate::sse::{EventRelay, usage_of};
+use crate::sse::{EventRelay, Progress, usage_of};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use std::collections::VecDeque;
@@ -78,7 +78,7 @@ impl Reading {
 
     /// Whether the stream began with an error.
     pub(super) fn failed(&self) -> bool {
-        matches!(self, Self::Events(relay) if relay.failed)
+        matches!(self, Self::Events(relay) if relay.progress == Progress::Failed)
     }
 
     /// Whether a stream has no event at all: after its end, that is no answer.
@@ -88,7 +88,7 @@ impl Reading {
 
     /// Whether the stream said that it is complete.
     pub fn done(&self) -> bool {
-        matches!(self, Self::Events(relay) if relay.done)
+        matches!(self, Self::Events(relay) if relay.progress == Progress::Done)
     }
 
     /// The usage reported, and the chunks of text seen.

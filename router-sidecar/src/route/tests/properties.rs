@@ -98,7 +98,7 @@ fn must_stay(policy: &config::Policy, classes: &[String]) -> bool {
     })
 }
 
-fn source_route<'a>(source: &'a config::Policy, rule: Option<usize>) -> &'a Route {
+fn source_route(source: &config::Policy, rule: Option<usize>) -> &Route {
     rule.map_or(&source.default, |index| &source.rules[index].route)
 }
 

@@ -1,0 +1,171 @@
+//! What happens when a target breaks, before and after its first byte.
+
+use crate::rig::{Rig, ask, client, external, nobody, provider};
+use flotilla_e2e::provider::{Fault, Provider, Script};
+use http_body_util::BodyExt;
+
+fn fail(provider: &Provider, faults: impl IntoIterator<Item = Fault>, script: Script) {
+    provider.script(Script { faults: faults.into_iter().collect(), ..script });
+}
+
+/// Two providers: all to the first, the second as fallback.
+async fn pair() -> (Provider, Provider, Rig) {
+    let (first, second) = (provider().await, provider().await);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]}}\ntimeouts: {{firstTokenMs: 300, idleMs: 300, totalMs: 20000}}",
+        external("first", &first),
+        external("second", &second)
+    ))
+    .await;
+    (first, second, rig)
+}
+
+#[tokio::test]
+async fn before_the_first_byte_the_next_target_is_tried() {
+    let (first, second, rig) = pair().await;
+    let cases = [
+        (Fault::Status(500), false),
+        (Fault::Status(503), true),
+        (Fault::Status(429), false),
+        (Fault::Reset, false),
+        (Fault::Reset, true),
+        (Fault::Stall, true),
+        (Fault::StallAfter(0), true),
+        (Fault::CutAfter(0), false),
+        (Fault::CutAfter(0), true),
+        (Fault::ErrorEvent, true),
+    ];
+    for (fault, stream) in cases {
+        fail(&first, [fault], Script::default());
+        let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", stream)).await;
+        assert_eq!((reply.status.as_u16(), reply.backend()), (200, "second"), "{fault:?}, streamed {stream}");
+        assert!(reply.header("x-flotilla-decision").contains("first failed"), "{fault:?}");
+    }
+    let tried = cases.len() as u64;
+    assert_eq!((rig.usage("first").requests, rig.usage("first").failed), (tried, tried));
+    assert_eq!((rig.usage("second").requests, rig.usage("second").failed), (tried, 0));
+    assert_eq!(second.seen().requests, tried);
+    // Nothing of a failed attempt is charged.
+    assert_eq!(rig.usage("first").cost.0, 0);
+}
+
+#[tokio::test]
+async fn a_target_that_nobody_listens_at_is_passed_over() {
+    let second = provider().await;
+    let dead = nobody().await;
+    let rig = Rig::start(&format!(
+        "backends:\n- {{name: dead, external: {{baseUrl: 'http://{dead}/v1', model: m}}}}\n{}\ndefault: {{backends: [{{name: dead}}], fallback: [second]}}",
+        external("second", &second)
+    ))
+    .await;
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "second");
+    assert_eq!(rig.usage("dead").failed, 1);
+}
+
+#[tokio::test]
+async fn after_the_first_byte_nothing_is_tried_again() {
+    for fault in [Fault::CutAfter(3), Fault::StallAfter(3)] {
+        let (first, second, rig) = pair().await;
+        // The pause lets the pieces out before the cut.
+        fail(&first, [fault], Script { gap_ms: 20, ..Script::default() });
+        let reply = rig.chat(ask("hi", true)).await;
+        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert_eq!(reply.backend(), "first");
+        assert!(text.contains("Hello ") && !text.contains("[DONE]"), "{text}");
+        // The client is told in the stream, in OpenAI's form.
+        let last = text.trim_end().rsplit("data: ").next().unwrap();
+        let error: serde_json::Value = serde_json::from_str(last).unwrap();
+        let code = error["error"]["code"].as_str().unwrap();
+        assert!(["upstream_error", "upstream_timeout"].contains(&code), "{fault:?}: {code}");
+        assert_eq!(second.seen().requests, 0, "{fault:?}");
+        assert_eq!(rig.usage("first").failed, 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer_that_breaks_off_never_looks_complete() {
+    let (first, second, rig) = pair().await;
+    fail(&first, [Fault::CutAfter(2)], Script { piece_bytes: 20, gap_ms: 5, ..Script::default() });
+    let body = rig.open(&[], ask("hi", false)).await.into_body();
+    assert!(body.collect().await.is_err());
+    assert_eq!(second.seen().requests, 0);
+}
+
+#[tokio::test]
+async fn when_all_targets_fail_the_answer_names_the_last_reason() {
+    for (fault, stream, status, code) in [
+        (Fault::Status(500), false, 502, "upstream_error"),
+        (Fault::Status(429), false, 429, "upstream_rate_limited"),
+        (Fault::Reset, true, 502, "upstream_error"),
+        (Fault::Stall, true, 504, "upstream_timeout"),
+    ] {
+        let (first, second, rig) = pair().await;
+        fail(&first, [fault], Script { repeat: true, ..Script::default() });
+        fail(&second, [fault], Script { repeat: true, ..Script::default() });
+        let reply = rig.chat(ask("hi", stream)).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{fault:?}");
+        assert_eq!((first.seen().requests, second.seen().requests), (1, 1), "{fault:?}");
+        if status == 429 {
+            assert_eq!(reply.header("retry-after"), "7");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_total_deadline_bounds_an_answer_that_is_not_streamed() {
+    let first = provider().await;
+    let rig = Rig::start(&format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: first}}]}}\ntimeouts: {{totalMs: 200}}",
+        external("first", &first)
+    ))
+    .await;
+    fail(&first, [Fault::Stall], Script::default());
+    assert_eq!(rig.chat(ask("hi", false)).await.code(), "upstream_timeout");
+}
+
+#[tokio::test]
+async fn the_clients_own_mistakes_come_back_as_the_target_says_them() {
+    let (first, second, rig) = pair().await;
+    fail(&first, [Fault::Status(400)], Script::default());
+    let reply = rig.chat(ask("hi", false)).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str(), reply.backend()), (400, "scripted", "first"));
+    assert_eq!(second.seen().requests, 0);
+    assert_eq!(rig.usage("first").prompt_tokens, 0);
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_accepted_shows_as_the_policys_fault_without_the_key() {
+    let (first, second) = (provider().await, provider().await);
+    let policy = format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]}}",
+        external("first", &first),
+        external("second", &second)
+    );
+    let rig = Rig::start(&policy.replacen("sk-provider-key-4711", "sk-wrong-key-0815", 1)).await;
+    let reply = rig.chat(ask("hi", false)).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_auth"));
+    assert!(!format!("{reply:?}").contains("0815"));
+    assert_eq!((first.seen().unauthorized, second.seen().requests), (1, 0));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_the_upstream_with_it_and_is_still_accounted() {
+    let (first, _second, rig) = pair().await;
+    let words = "word ".repeat(2000);
+    first.script(Script { reply: words, gap_ms: 20, ..Script::default() });
+    {
+        let client = client();
+        let request = http::Request::post(format!("http://{}/v1/chat/completions", rig.address))
+            .body(http_body_util::Full::from(ask("three little words", true)))
+            .unwrap();
+        let mut body = client.request(request).await.unwrap().into_body();
+        for _ in 0..3 {
+            body.frame().await.unwrap().unwrap();
+        }
+    }
+    crate::rig::eventually("the provider loses its client", || first.seen().abandoned == 1).await;
+    crate::rig::eventually("the request is settled", || rig.usage("first").requests == 1).await;
+    let usage = rig.usage("first");
+    assert_eq!(usage.failed, 0);
+    assert!(usage.prompt_tokens > 0 && usage.completion_tokens > 0 && usage.cost.0 > 0, "{usage:?}");
+}

@@ -1,0 +1,20 @@
+//! The router over real sockets, between a client and stand-in providers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
+)]
+
+mod bodies;
+mod boundary;
+mod contract;
+mod failover;
+mod operator_stream;
+mod process;
+mod reload;
+mod rig;
+mod scripted_operator;
+mod split;
+mod streaming;

@@ -1,0 +1,118 @@
+//! Configs that change under load.
+
+use crate::rig::{Rig, ask, config, engine, external, fleet, provider};
+use flotilla_router::source::file::ConfigFile;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+#[tokio::test]
+async fn a_file_that_changes_under_load_loses_no_request() {
+    let (one, two) = (engine().await, engine().await);
+    let to = |name: &str| {
+        config(&format!(
+            "backends:\n{}\n{}\ndefault: {{backends: [{{name: {name}}}]}}",
+            fleet("one", &[one.address]),
+            fleet("two", &[two.address])
+        ))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("router.yaml");
+    std::fs::write(&path, to("one")).unwrap();
+    let rig = Arc::new(Rig::bare(flotilla_router::serve::Limits::default()).await);
+    let mut file = ConfigFile::new(path.clone());
+    file.refresh(&rig.router.store).unwrap().unwrap();
+
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients: Vec<_> = (0..4)
+        .map(|n| {
+            let (rig, stop, answered) = (Arc::clone(&rig), Arc::clone(&stop), Arc::clone(&answered));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    assert_eq!(rig.chat(ask("hi", n % 2 == 0)).await.status, 200);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for round in 0..100 {
+        // Lengths differ, so that a clock of coarse file times does not hide a change.
+        let text = format!("{}{}", to(if round % 2 == 0 { "two" } else { "one" }), "#".repeat(round));
+        std::fs::write(&path, text).unwrap();
+        let before = answered.load(Ordering::Relaxed);
+        file.refresh(&rig.router.store).unwrap().unwrap();
+        crate::rig::eventually("requests go on", || answered.load(Ordering::Relaxed) > before).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    let (sent, one, two) = (answered.load(Ordering::Relaxed), one.seen(), two.seen());
+    assert_eq!(one.requests + two.requests, sent);
+    assert!(one.requests > 0 && two.requests > 0);
+    assert_eq!(rig.usage("one").requests + rig.usage("two").requests, sent);
+}
+
+#[tokio::test]
+async fn a_file_that_turns_bad_keeps_the_last_good_config_and_says_why_once() {
+    let api = provider().await;
+    let good =
+        config(&format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api)));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("router.yaml");
+    std::fs::write(&path, &good).unwrap();
+    let rig = Rig::bare(flotilla_router::serve::Limits::default()).await;
+    let mut file = ConfigFile::new(path.clone());
+    file.refresh(&rig.router.store).unwrap().unwrap();
+
+    for (bad, why) in [
+        (good.replace("name: api}", "name: other}"), "there is no backend named \"other\""),
+        ("not: [a config".to_owned(), "cannot be read"),
+        (good.replace("v1alpha1", "v9"), "this router reads only"),
+    ] {
+        std::fs::write(&path, bad).unwrap();
+        let error = file.refresh(&rig.router.store).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        assert!(!error.contains(crate::rig::KEY), "{error}");
+        assert!(file.refresh(&rig.router.store).unwrap().is_none(), "the same mistake twice");
+        assert_eq!(rig.chat(ask("hi", false)).await.status, 200);
+    }
+    std::fs::write(&path, format!("{good}# mended\n")).unwrap();
+    assert!(file.refresh(&rig.router.store).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_key_file_that_changes_is_read_again() {
+    let api = provider().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, key) = (folder.path().join("router.yaml"), folder.path().join("key"));
+    let credentials = format!("{{file: '{}'}}", key.display());
+    let inline = format!("{{apiKey: {}}}", crate::rig::KEY);
+    let backend = external("api", &api).replace(&inline, &credentials);
+    std::fs::write(&path, config(&format!("backends:\n{backend}\ndefault: {{backends: [{{name: api}}]}}")))
+        .unwrap();
+    std::fs::write(&key, "sk-old").unwrap();
+    let rig = Rig::bare(flotilla_router::serve::Limits::default()).await;
+    let mut file = ConfigFile::new(path);
+    file.refresh(&rig.router.store).unwrap().unwrap();
+    assert_eq!(rig.chat(ask("hi", false)).await.code(), "upstream_auth");
+    std::fs::write(&key, format!("{}\n", crate::rig::KEY)).unwrap();
+    file.refresh(&rig.router.store).unwrap().unwrap();
+    assert_eq!(rig.chat(ask("hi", false)).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_a_swap_removes_leaves_the_metrics_and_what_stays_keeps_counting() {
+    let api = provider().await;
+    let rig =
+        Rig::start(&format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api)))
+            .await;
+    rig.chat(ask("hi", false)).await;
+    let backends = format!("{}\n{}", external("api", &api), external("more", &api));
+    rig.apply(&format!("backends:\n{backends}\ndefault: {{backends: [{{name: api}}]}}"));
+    assert_eq!(rig.usage("api").requests, 1);
+    let metrics = || async { String::from_utf8(rig.get("/metrics").await.body.to_vec()).unwrap() };
+    assert!(metrics().await.contains("backend=\"more\""));
+    rig.apply(&format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api)));
+    assert!(!metrics().await.contains("backend=\"more\""));
+    assert_eq!(rig.usage("api").requests, 1);
+}

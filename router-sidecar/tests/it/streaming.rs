@@ -1,0 +1,60 @@
+//! Streams as clients see them.
+
+use crate::rig::{Rig, ask, external, provider};
+use flotilla_e2e::provider::Script;
+
+/// The text that a client puts together, and the events it saw.
+fn read(body: &[u8]) -> (String, Vec<String>) {
+    let text = std::str::from_utf8(body).unwrap();
+    let events: Vec<_> = text.split("\n\n").filter(|e| !e.is_empty()).map(str::to_owned).collect();
+    let content = events
+        .iter()
+        .filter_map(|event| serde_json::from_str::<serde_json::Value>(event.strip_prefix("data: ")?).ok())
+        .filter_map(|chunk| Some(chunk["choices"][0]["delta"]["content"].as_str()?.to_owned()))
+        .collect();
+    (content, events)
+}
+
+#[tokio::test]
+async fn a_stream_arrives_unchanged_whatever_its_cuts_and_without_the_usage_nobody_asked_for() {
+    let api = provider().await;
+    let rig =
+        Rig::start(&format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api)))
+            .await;
+    let reply = "Grüße 🚀 aus 東京 naïve ".repeat(3);
+    let asked_usage = ask("hi", true).replacen('{', r#"{"stream_options":{"include_usage":true},"#, 1);
+    for piece_bytes in [0, 1, 2, 3, 7, 64, 10_000] {
+        api.script(Script { reply: reply.clone(), piece_bytes, ..Script::default() });
+        let plain = rig.chat(ask("hi", true)).await;
+        assert_eq!(plain.header("content-type"), "text/event-stream");
+        let (content, events) = read(&plain.body);
+        assert_eq!(content, reply, "pieces of {piece_bytes}");
+        assert_eq!(events.last().unwrap(), "data: [DONE]");
+        assert!(!events.iter().any(|e| e.contains("\"choices\":[]")), "pieces of {piece_bytes}");
+
+        let (content, events) = read(&rig.chat(asked_usage.clone()).await.body);
+        assert_eq!(content, reply);
+        assert!(events[events.len() - 2].contains("\"prompt_tokens\":1"), "pieces of {piece_bytes}");
+    }
+    let (counted, billed) = (rig.usage("api"), api.seen());
+    assert_eq!(
+        (counted.prompt_tokens, counted.completion_tokens),
+        (billed.prompt_tokens, billed.completion_tokens)
+    );
+}
+
+#[tokio::test]
+async fn what_is_ready_does_not_wait_for_what_is_not() {
+    use http_body_util::BodyExt;
+    let api = provider().await;
+    let rig =
+        Rig::start(&format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api)))
+            .await;
+    // The provider stops after two events and stays silent: they must be here all the same.
+    api.script(Script { faults: [flotilla_e2e::provider::Fault::StallAfter(2)].into(), ..Script::default() });
+    let mut body = rig.open(&[], ask("hi", true)).await.into_body();
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("Hello ") {
+        seen.extend_from_slice(&body.frame().await.unwrap().unwrap().into_data().unwrap());
+    }
+}
