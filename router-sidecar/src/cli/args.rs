@@ -96,8 +96,8 @@ pub struct ServeArgs {
     /// How log lines look.
     #[arg(long, env = "FLOTILLA_LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
-    /// How long answers under way may go on after SIGTERM, in seconds.
-    #[arg(long, value_name = "SECONDS", env = "FLOTILLA_DRAIN_TIMEOUT", default_value = "30", value_parser = seconds)]
+    /// How long answers under way may go on after SIGTERM, in seconds; less than the pod's grace period, 30.
+    #[arg(long, value_name = "SECONDS", env = "FLOTILLA_DRAIN_TIMEOUT", default_value = "25", value_parser = seconds)]
     pub drain_timeout: Duration,
     /// The largest request body, in bytes.
     #[arg(long, value_name = "BYTES", env = "FLOTILLA_MAX_BODY_BYTES", default_value_t = 32 * 1024 * 1024)]

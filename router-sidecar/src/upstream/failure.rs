@@ -16,7 +16,7 @@ pub enum Failure {
     /// No first byte in time.
     #[error("no first byte in time")]
     Timeout,
-    /// The answer is a server error.
+    /// The answer is a server error, or leads elsewhere.
     #[error("status {0}")]
     Status(StatusCode),
     /// The target is out of quota.
@@ -37,7 +37,8 @@ impl Failure {
             StatusCode::TOO_MANY_REQUESTS => Some(Self::RateLimited(retry_after(headers))),
             // Providers quote part of the key in these answers: the client must not see them.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if with_key => Some(Self::Auth(status)),
-            _ if status.is_server_error() => Some(Self::Status(status)),
+            // A redirect is no answer either, and clients must not be led past the router.
+            _ if status.is_server_error() || status.is_redirection() => Some(Self::Status(status)),
             _ => None,
         }
     }

@@ -27,6 +27,7 @@ async fn before_the_first_byte_the_next_target_is_tried() {
         (Fault::Status(500), false),
         (Fault::Status(503), true),
         (Fault::Status(429), false),
+        (Fault::Status(307), false),
         (Fault::Reset, false),
         (Fault::Reset, true),
         (Fault::Stall, true),

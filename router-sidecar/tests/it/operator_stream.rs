@@ -18,6 +18,7 @@ struct Following {
     operator: Operator,
     api: Provider,
     token: PathBuf,
+    stop: CancellationToken,
     _folder: tempfile::TempDir,
     _task: AbortOnDropHandle<()>,
 }
@@ -30,10 +31,12 @@ async fn following() -> Following {
     std::fs::write(&token, "token-1\n").unwrap();
     let endpoint = Endpoint::new(&operator.url, &operator.authority, token.clone()).unwrap();
     let router = Arc::clone(&rig.router);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
     let task = tokio::spawn(async move {
-        follow(endpoint, &router.store, &router.metrics, CancellationToken::new()).await;
+        follow(endpoint, &router.store, &router.metrics, stopped).await;
     });
-    Following { rig, operator, api, token, _folder: folder, _task: AbortOnDropHandle::new(task) }
+    Following { rig, operator, api, token, stop, _folder: folder, _task: AbortOnDropHandle::new(task) }
 }
 
 impl Following {
@@ -109,6 +112,24 @@ async fn usage_goes_up_as_it_is_billed_and_only_when_it_changed() {
         (billed.prompt_tokens, billed.completion_tokens)
     );
     assert_eq!(last[0].cost.0, billed.prompt_tokens * 2_500 + billed.completion_tokens * 10_000);
+}
+
+#[tokio::test]
+async fn a_router_that_stops_reports_what_it_served_last() {
+    let mut f = following().await;
+    let mut stream = f.operator.stream().await;
+    hello(stream.next().await);
+    stream.send(&OperatorMessage::Config { config: f.config(1) });
+    stream.next_answer().await;
+    f.rig.chat(ask("hi", false)).await;
+    f.stop.cancel();
+    let mut last = 0;
+    while let Some(message) = stream.next_or_end().await {
+        if let RouterMessage::Usage { backends } = message {
+            last = backends[0].requests;
+        }
+    }
+    assert_eq!(last, 1);
 }
 
 #[tokio::test]

@@ -79,6 +79,11 @@ impl Stream {
         }
     }
 
+    /// The next message, or `None` once the router ended its side.
+    pub(crate) async fn next_or_end(&mut self) -> Option<RouterMessage> {
+        self.up.recv().await
+    }
+
     pub(crate) async fn next(&mut self) -> RouterMessage {
         self.up.recv().await.unwrap()
     }

@@ -38,6 +38,9 @@ pub enum StreamError {
     /// Neither config nor ping for too long.
     #[error("nothing came for {} s", .0.as_secs())]
     Silent(Duration),
+    /// The router stops.
+    #[error("the router stops")]
+    Stopped,
     /// The operator ended the stream.
     #[error("the operator ended the stream")]
     Ended,

@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 pub async fn follow(endpoint: Endpoint, store: &Store, metrics: &Metrics, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     loop {
-        let ended = tokio::select! {
-            () = stop.cancelled() => return,
-            ended = session::run(&endpoint, store, metrics, &mut backoff) => ended,
-        };
+        let ended = session::run(&endpoint, store, metrics, &mut backoff, &stop).await;
         metrics.stream_connected.set(0);
+        if stop.is_cancelled() {
+            return;
+        }
         let pause = backoff.next(rand::random());
         tracing::warn!(error = %ended, retryInMs = pause.as_millis(), "no stream to the operator");
         tokio::select! {

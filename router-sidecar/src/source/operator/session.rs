@@ -13,6 +13,7 @@ use hyper::body::Frame;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 /// The operator pings every 10 s: three missed pings are a dead stream.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -20,6 +21,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Until a message must be on its way.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the last report may take to arrive when the router stops.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Opens a stream and serves it until it ends; returns why.
 pub(super) async fn run(
@@ -27,15 +30,20 @@ pub(super) async fn run(
     store: &Store,
     metrics: &Metrics,
     backoff: &mut Backoff,
+    stop: &CancellationToken,
 ) -> StreamError {
-    let stream = match endpoint.open().await {
+    let opened = tokio::select! {
+        () = stop.cancelled() => Err(StreamError::Stopped),
+        opened = endpoint.open() => opened,
+    };
+    let Stream { up, down, connection: _connection } = match opened {
         Ok(stream) => stream,
         Err(error) => return error,
     };
     metrics.stream_connected.set(1);
     tracing::info!("stream to the operator is up");
-    let mut session = Session { up: stream.up.clone(), store, metrics, reported: Vec::new() };
-    match session.serve(stream, backoff).await {
+    let mut session = Session { up, store, metrics, in_force: false, reported: Vec::new() };
+    match session.serve(Lines::new(down), backoff, stop).await {
         Ok(never) => match never {},
         Err(error) => error,
     }
@@ -45,19 +53,23 @@ struct Session<'a> {
     up: mpsc::Sender<Result<Frame<Bytes>, Infallible>>,
     store: &'a Store,
     metrics: &'a Metrics,
+    /// Whether the last config that this stream brought is the one in force.
+    in_force: bool,
     reported: Vec<BackendUsage>,
 }
 
 impl Session<'_> {
-    async fn serve(&mut self, stream: Stream, backoff: &mut Backoff) -> Result<Infallible, StreamError> {
-        // The connection lives as long as this binding.
-        let Stream { down, up: _up, connection: _connection } = stream;
+    async fn serve(
+        &mut self,
+        mut lines: Lines,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> Result<Infallible, StreamError> {
         self.send(&RouterMessage::Hello {
             router_version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: self.store.current().map(|s| s.revision.clone()).unwrap_or_default(),
         })
         .await?;
-        let mut lines = Lines::new(down);
         let mut reports = interval(REPORT_EVERY);
         reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silent_at = Instant::now() + SILENCE;
@@ -71,17 +83,27 @@ impl Session<'_> {
                     self.take(&line).await?;
                 }
                 _ = reports.tick() => self.report().await?,
+                () = stop.cancelled() => break,
             }
         }
+        // What was settled since the last report, then the end of our side; the operator answers it with its own.
+        self.report().await?;
+        self.up.close_channel();
+        let ended = timeout(LAST_WORDS, async { while lines.next().await.is_ok() {} }).await;
+        tracing::debug!(confirmed = ended.is_ok(), "the stream to the operator was closed");
+        Err(StreamError::Stopped)
     }
 
     async fn take(&mut self, line: &[u8]) -> Result<(), StreamError> {
         let message = serde_json::from_slice(line).map_err(|error| StreamError::Message(error.column()))?;
         match message {
-            OperatorMessage::Ping => self.metrics.config_confirmed(),
+            OperatorMessage::Ping if self.in_force => self.metrics.config_confirmed(),
+            OperatorMessage::Ping => {}
             OperatorMessage::Config { config } => {
                 let revision = config.revision.clone();
-                let answer = match self.store.apply(&config) {
+                let result = self.store.apply(&config);
+                self.in_force = result.is_ok();
+                let answer = match result {
                     Ok(applied) => {
                         tracing::info!(
                             revision,
