@@ -10,6 +10,8 @@ pub const MODEL_DEPLOYMENT: &str = "flotilla.dev/model-deployment";
 pub const GATEWAY: &str = "flotilla.dev/gateway";
 /// On a pod template: the hash of what was rendered, and the version of the hash.
 pub const TEMPLATE_HASH: &str = "flotilla.dev/template-hash";
+/// On a Deployment: the pod template that was last applied, as JSON, so that an edit of it can be undone by any version.
+pub const TEMPLATE: &str = "flotilla.dev/template";
 /// On every child: who made it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`].

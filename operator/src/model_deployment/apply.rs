@@ -1,6 +1,6 @@
 //! Applies the children in a fixed order, the workload last.
 
-use super::build::{Applied, Children, Prepared, keep_template_if_unchanged};
+use super::build::{Applied, Children, Prepared, settle_template};
 use crate::kube_ext::{ApplyError, apply, within};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client, ResourceExt as _};
@@ -14,7 +14,7 @@ pub async fn apply_children(
     let api: Api<Deployment> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
     let name = deployment.name_any();
     let live = within(|| format!("could not read Deployment {name}"), api.get_opt(&name)).await?;
-    keep_template_if_unchanged(&mut deployment, live.as_ref());
+    settle_template(&mut deployment, live.as_ref());
     let service = apply(client, &service).await?;
     let deployment = apply(client, &deployment).await?;
     Ok(Children { service, deployment, state: Applied })

@@ -5,7 +5,7 @@ use crate::fleet::{Stores, Trigger};
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt as _, reflector, watcher};
@@ -60,21 +60,8 @@ pub(super) fn start(
         async move { touch(&trigger, &pod).await }
     }));
 
-    let (model_trigger, policy_trigger) = (models.clone(), policies.clone());
-    let deployments =
-        watcher(Api::<Deployment>::all(client.clone()), ours).default_backoff().touched_objects();
-    tasks.spawn(each(deployments, move |deployment: Deployment| {
-        let (models, policies) = (model_trigger.clone(), policy_trigger.clone());
-        async move {
-            touch(&models, &deployment).await;
-            let namespace = deployment.namespace().unwrap_or_default();
-            if let Some(policy) =
-                deployment.metadata.owner_references.iter().flatten().find(|o| o.kind == "RoutingPolicy")
-            {
-                policies.send(&namespace, &policy.name).await;
-            }
-        }
-    }));
+    tasks.spawn(children::<Deployment>(client, &ours, models, policies));
+    tasks.spawn(children::<Service>(client, &ours, models, policies));
 
     let fleet = watcher::Config::default().labels(labels::MODEL_DEPLOYMENT);
     let notify = dirty.clone();
@@ -163,6 +150,36 @@ where
         }
     }
     Ok(())
+}
+
+/// Has the owner reconciled whenever one of its children changes or goes, whoever did that.
+fn children<K>(
+    client: &Client,
+    ours: &watcher::Config,
+    models: &Trigger<Guarded<ModelDeployment>>,
+    policies: &Trigger<Guarded<RoutingPolicy>>,
+) -> impl Future<Output = anyhow::Result<()>> + Send + use<K>
+where
+    K: Resource<DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + serde::de::DeserializeOwned
+        + 'static,
+{
+    let stream = watcher(Api::<K>::all(client.clone()), ours.clone()).default_backoff();
+    let (models, policies) = (models.clone(), policies.clone());
+    each(stream.touched_objects(), move |child: K| {
+        let (models, policies) = (models.clone(), policies.clone());
+        async move {
+            touch(&models, &child).await;
+            let owners = child.owner_references().iter();
+            for policy in owners.filter(|owner| owner.kind == RoutingPolicy::kind(&())) {
+                policies.send(&child.namespace().unwrap_or_default(), &policy.name).await;
+            }
+        }
+    })
 }
 
 async fn touch(trigger: &Trigger<Guarded<ModelDeployment>>, child: &(impl Resource + Sync)) {

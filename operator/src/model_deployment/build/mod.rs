@@ -6,7 +6,7 @@ mod engine;
 mod service;
 mod template;
 
-pub use template::keep_template_if_unchanged;
+pub use template::settle_template;
 
 use super::validate::Valid;
 use flotilla_crds::labels;

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// Raise it to have every GPU pod restarted with what this version renders, and say so in the release notes.
 const HASH_VERSION: u32 = 1;
 
+/// Annotations share 256 KiB; a template larger than this is not written down, and edits to it are not undone.
+const LARGEST_RECORD: usize = 64 * 1024;
+
 /// The annotation that says what a Deployment's template was made from.
 pub(super) fn annotations(valid: &Valid<'_>) -> BTreeMap<String, String> {
     let spec = &valid.object.spec;
@@ -27,15 +30,34 @@ pub(super) fn annotations(valid: &Valid<'_>) -> BTreeMap<String, String> {
     BTreeMap::from([(labels::TEMPLATE_HASH.to_owned(), format!("v{HASH_VERSION}-{prefix:016x}"))])
 }
 
-/// Takes over the live template when it was made from the same inputs, whatever this version would render.
-pub fn keep_template_if_unchanged(prepared: &mut Deployment, live: Option<&Deployment>) {
-    let hash = |deployment: &Deployment| {
-        deployment.metadata.annotations.as_ref().and_then(|a| a.get(labels::TEMPLATE_HASH)).cloned()
-    };
-    let Some(live) = live.filter(|live| hash(live).is_some() && hash(live) == hash(prepared)) else {
+/// Goes on with the template that was last applied when it was made from the same inputs, whatever this version
+/// would render, and writes down what is applied.
+///
+/// The live template would not do: somebody may have edited it.
+pub fn settle_template(prepared: &mut Deployment, live: Option<&Deployment>) {
+    let unchanged = live.filter(|live| {
+        let hash = annotation(live, labels::TEMPLATE_HASH);
+        hash.is_some() && hash == annotation(prepared, labels::TEMPLATE_HASH)
+    });
+    let kept = unchanged.and_then(|live| {
+        let recorded = annotation(live, labels::TEMPLATE);
+        recorded
+            .and_then(|text| serde_json::from_str(text).ok())
+            .or_else(|| Some(live.spec.as_ref()?.template.clone()))
+    });
+    let Some(spec) = &mut prepared.spec else {
         return;
     };
-    if let (Some(spec), Some(live)) = (&mut prepared.spec, &live.spec) {
-        spec.template = live.template.clone();
+    if let Some(kept) = kept {
+        spec.template = kept;
     }
+    let record = serde_json::to_string(&spec.template).unwrap_or_default();
+    if record.len() <= LARGEST_RECORD {
+        let annotations = prepared.metadata.annotations.get_or_insert_default();
+        annotations.insert(labels::TEMPLATE.to_owned(), record);
+    }
+}
+
+fn annotation<'a>(deployment: &'a Deployment, key: &str) -> Option<&'a str> {
+    deployment.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }

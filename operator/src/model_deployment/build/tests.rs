@@ -48,19 +48,36 @@ fn a_custom_engine_is_rendered() {
     insta::assert_yaml_snapshot!("custom-deployment", children(CUSTOM).deployment);
 }
 
-#[test]
-fn an_upgrade_keeps_the_live_template_and_an_edit_replaces_it() {
-    let mut live = children(LLAMA).deployment;
-    live.spec.as_mut().unwrap().template.spec.as_mut().unwrap().hostname =
-        Some("rendered-by-an-older-version".to_owned());
-    let mut same = children(LLAMA).deployment;
-    keep_template_if_unchanged(&mut same, Some(&live));
-    assert_eq!(same.spec.unwrap().template, live.spec.clone().unwrap().template);
+fn hostname(deployment: &mut Deployment) -> &mut Option<String> {
+    &mut deployment.spec.as_mut().unwrap().template.spec.as_mut().unwrap().hostname
+}
 
-    let mut edited = children(&LLAMA.replace("8192", "4096")).deployment;
-    let rendered = edited.clone();
-    keep_template_if_unchanged(&mut edited, Some(&live));
-    assert_eq!(edited, rendered);
+#[test]
+fn an_upgrade_keeps_the_applied_template_and_a_new_spec_replaces_it() {
+    let mut live = children(LLAMA).deployment;
+    *hostname(&mut live) = Some("rendered-by-an-older-version".to_owned());
+    settle_template(&mut live, None);
+    let applied = live.clone();
+    *hostname(&mut live) = Some("edited-by-somebody".to_owned());
+
+    let mut same = children(LLAMA).deployment;
+    settle_template(&mut same, Some(&live));
+    assert_eq!(same, applied, "neither this version's rendering nor the edit");
+
+    let mut changed = children(&LLAMA.replace("8192", "4096")).deployment;
+    settle_template(&mut changed, Some(&live));
+    assert_eq!(changed.spec, children(&LLAMA.replace("8192", "4096")).deployment.spec);
+}
+
+#[test]
+fn a_template_too_large_to_be_written_down_is_taken_from_the_live_object() {
+    let large = LLAMA.replace("replicas: 2", &format!("engine: {{args: ['{}']}}", "x".repeat(70_000)));
+    let mut live = children(&large).deployment;
+    *hostname(&mut live) = Some("rendered-by-an-older-version".to_owned());
+    settle_template(&mut live, None);
+    let mut same = children(&large).deployment;
+    settle_template(&mut same, Some(&live));
+    assert_eq!(same.spec, live.spec);
 }
 
 #[test]
