@@ -7,7 +7,7 @@ mod lines;
 mod session;
 
 pub use connect::{Endpoint, EndpointError};
-pub use error::StreamError;
+use error::StreamError;
 
 use crate::account::Metrics;
 use crate::snapshot::Store;
