@@ -2,10 +2,15 @@
 //! and what routers are told. No client, no IO.
 
 pub mod labels;
+#[cfg(feature = "api")]
 pub mod manifests;
+#[cfg(feature = "api")]
 pub mod model_deployment;
 pub mod router_config;
+#[cfg(feature = "api")]
 pub mod routing_policy;
 
+#[cfg(feature = "api")]
 pub use model_deployment::{ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus};
+#[cfg(feature = "api")]
 pub use routing_policy::{RoutingPolicy, RoutingPolicySpec, RoutingPolicyStatus};

@@ -31,19 +31,12 @@ pub fn output(command: &mut Command) -> Result<String> {
     let done = command
         .stdin(Stdio::null())
         .output()
-        .map_err(|source| Error::Start {
-            command: shown.clone(),
-            source,
-        })?;
+        .map_err(|source| Error::Start { command: shown.clone(), source })?;
     if done.status.success() {
         return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
     }
     let text = [done.stdout, done.stderr].concat();
-    Err(Error::Command {
-        command: shown,
-        status: done.status,
-        output: tail(&String::from_utf8_lossy(&text)),
-    })
+    Err(Error::Command { command: shown, status: done.status, output: tail(&String::from_utf8_lossy(&text)) })
 }
 
 /// Runs to the end with `input` on standard input and returns standard output.
@@ -52,16 +45,9 @@ pub fn output(command: &mut Command) -> Result<String> {
 /// As [`output`].
 pub fn output_with_input(command: &mut Command, input: &str) -> Result<String> {
     let shown = show(command);
-    let start = |source| Error::Start {
-        command: shown.clone(),
-        source,
-    };
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(start)?;
+    let start = |source| Error::Start { command: shown.clone(), source };
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(start)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A program that does not read its input says so by its exit status.
         let _ = stdin.write_all(input.as_bytes());
@@ -71,11 +57,7 @@ pub fn output_with_input(command: &mut Command, input: &str) -> Result<String> {
         return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
     }
     let text = [done.stdout, done.stderr].concat();
-    Err(Error::Command {
-        command: shown,
-        status: done.status,
-        output: tail(&String::from_utf8_lossy(&text)),
-    })
+    Err(Error::Command { command: shown, status: done.status, output: tail(&String::from_utf8_lossy(&text)) })
 }
 
 /// Whether the program ends well; its output is dropped.
@@ -91,10 +73,7 @@ pub fn succeeds(command: &mut Command) -> bool {
 /// The command line as a person would type it.
 pub fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 /// The last [`SHOWN`] bytes, cut at a character.
@@ -113,13 +92,9 @@ mod tests {
 
     #[test]
     fn a_failed_program_is_shown_with_what_it_printed() {
-        let error = output(&mut command("sh", ["-c", "echo out; echo why >&2; exit 3"]))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("exit status: 3") && error.contains("out\nwhy"),
-            "{error}"
-        );
+        let error =
+            output(&mut command("sh", ["-c", "echo out; echo why >&2; exit 3"])).unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && error.contains("out\nwhy"), "{error}");
     }
 
     #[test]

@@ -80,8 +80,7 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn hint(log: Option<&Path>) -> String {
-    log.map(|log| format!("; it logs to {}", log.display()))
-        .unwrap_or_default()
+    log.map(|log| format!("; it logs to {}", log.display())).unwrap_or_default()
 }
 
 /// Adds the verb and the path to an [`io::Result`].
@@ -92,10 +91,6 @@ pub trait FileContext<T> {
 
 impl<T> FileContext<T> for io::Result<T> {
     fn context(self, action: &'static str, path: impl AsRef<Path>) -> Result<T> {
-        self.map_err(|source| Error::File {
-            action,
-            path: path.as_ref().to_owned(),
-            source,
-        })
+        self.map_err(|source| Error::File { action, path: path.as_ref().to_owned(), source })
     }
 }

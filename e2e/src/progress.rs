@@ -39,11 +39,7 @@ impl Step {
             self.draw(&format!(" {done}/{total}"));
         } else if tenths > self.told {
             self.told = tenths;
-            eprintln!(
-                "  ... {} {done}/{total}, {:.0} s",
-                self.label,
-                self.start.elapsed().as_secs_f32()
-            );
+            eprintln!("  ... {} {done}/{total}, {:.0} s", self.label, self.start.elapsed().as_secs_f32());
         }
     }
 
@@ -59,11 +55,7 @@ impl Step {
 
     fn close(self, remark: &str) {
         let clear = if self.terminal { "\r\x1b[K" } else { "" };
-        eprintln!(
-            "{clear}  [ok] {}{remark} {:.1} s",
-            self.label,
-            self.start.elapsed().as_secs_f32()
-        );
+        eprintln!("{clear}  [ok] {}{remark} {:.1} s", self.label, self.start.elapsed().as_secs_f32());
     }
 
     fn draw(&self, counter: &str) {

@@ -128,7 +128,9 @@ async fn short_names_and_the_category_list_both_kinds() {
         install_definitions(&cluster)?;
         namespace.apply(model_deployment::CUSTOM).await?;
         namespace.apply(routing_policy::POLICY).await?;
-        for (name, expected) in [("mdep", "tiny"), ("rpol", "split"), ("flotilla", "tiny"), ("flotilla", "split")] {
+        for (name, expected) in
+            [("mdep", "tiny"), ("rpol", "split"), ("flotilla", "tiny"), ("flotilla", "split")]
+        {
             let said = output(&mut cluster.kubectl(["get", name, "-n", &namespace.name])?)?;
             assert!(said.contains(expected), "kubectl get {name}:\n{said}");
         }

@@ -22,11 +22,7 @@ pub(super) const BED: &[&str] = &[
 /// # Errors
 /// If `apt-get` fails.
 pub fn install(packages: &[&'static str]) -> Result<()> {
-    let missing: Vec<_> = packages
-        .iter()
-        .filter(|package| !is_installed(package))
-        .copied()
-        .collect();
+    let missing: Vec<_> = packages.iter().filter(|package| !is_installed(package)).copied().collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -47,9 +43,7 @@ fn is_installed(package: &str) -> bool {
 
 fn install_command(packages: &[&str]) -> Command {
     let mut install = apt_get();
-    install
-        .args(["install", "--yes", "--no-install-recommends"])
-        .args(packages);
+    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
     install
 }
 

@@ -52,10 +52,8 @@ pub(super) fn create<'a>(nodes: impl Iterator<Item = &'a str>) -> Result<()> {
 /// Kills every process in the bed's groups and removes the groups.
 pub(super) fn destroy() {
     wait::until(Duration::from_secs(20), || {
-        let left: Vec<(PathBuf, i32)> = hierarchies()
-            .iter()
-            .flat_map(|hierarchy| members(&hierarchy.join(NAME)))
-            .collect();
+        let left: Vec<(PathBuf, i32)> =
+            hierarchies().iter().flat_map(|hierarchy| members(&hierarchy.join(NAME))).collect();
         for (group, pid) in &left {
             process::kill_if(*pid, || pids(group).contains(pid));
         }
@@ -68,9 +66,7 @@ pub(super) fn destroy() {
 
 /// Whether any group of the bed is left.
 pub(super) fn exists() -> bool {
-    hierarchies()
-        .iter()
-        .any(|hierarchy| hierarchy.join(NAME).exists())
+    hierarchies().iter().any(|hierarchy| hierarchy.join(NAME).exists())
 }
 
 fn is_v2(hierarchy: &Path) -> bool {
@@ -117,10 +113,7 @@ fn inherit_cpuset(bed: &Path, group: &Path) {
 }
 
 fn members(group: &Path) -> Vec<(PathBuf, i32)> {
-    let mut all: Vec<_> = pids(group)
-        .into_iter()
-        .map(|pid| (group.to_owned(), pid))
-        .collect();
+    let mut all: Vec<_> = pids(group).into_iter().map(|pid| (group.to_owned(), pid)).collect();
     all.extend(children(group).iter().flat_map(|child| members(child)));
     all
 }

@@ -55,10 +55,7 @@ pub(super) fn start(paths: &Paths, node: &Node) -> Result<Daemon> {
     containerd.arg("--config").arg(&config);
     // containerd finds its shim and runc by PATH.
     let shims = program.parent().unwrap_or(Path::new("/")).display().to_string();
-    containerd.env(
-        "PATH",
-        format!("{shims}:{}", env::var("PATH").unwrap_or_default()),
-    );
+    containerd.env("PATH", format!("{shims}:{}", env::var("PATH").unwrap_or_default()));
     Daemon::start(paths, &format!("{}-containerd", node.name), &containerd)
 }
 
@@ -68,14 +65,9 @@ pub(super) fn start(paths: &Paths, node: &Node) -> Result<Daemon> {
 /// If it ends or does not answer.
 pub(super) fn wait_ready(paths: &Paths, node: &Node, daemon: &Daemon) -> Result<()> {
     let mut probe = Command::new(tools::program(paths, "ctr")?);
-    probe
-        .arg("--address")
-        .arg(socket(paths, node))
-        .args(["--connect-timeout=1s", "version"]);
+    probe.arg("--address").arg(socket(paths, node)).args(["--connect-timeout=1s", "version"]);
     let socket = socket(paths, node);
-    wait::until_ready(daemon, Duration::from_secs(20), || {
-        socket.exists() && command::succeeds(&mut probe)
-    })
+    wait::until_ready(daemon, Duration::from_secs(20), || socket.exists() && command::succeeds(&mut probe))
 }
 
 /// Makes every node pull the image again when it is next used. Running containers keep theirs.
@@ -163,11 +155,7 @@ fn cni(folder: &Path, node: &Node) -> String {
 pub(super) fn remove_notes() {
     let notes = Path::new("/var/lib/cni/results");
     for entry in fs::read_dir(notes).into_iter().flatten().flatten() {
-        if entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(&format!("{CNI_NETWORK}-"))
-        {
+        if entry.file_name().to_string_lossy().starts_with(&format!("{CNI_NETWORK}-")) {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -23,9 +23,7 @@ use crate::{command, error::Result};
 /// # Errors
 /// If one cannot be started, or the API server does not become ready.
 pub(super) fn start(paths: &Paths, pki: &Pki) -> Result<()> {
-    let administrator = pki
-        .cluster
-        .client(&paths.pki(), "admin", "admin", Some("system:masters"))?;
+    let administrator = pki.cluster.client(&paths.pki(), "admin", "admin", Some("system:masters"))?;
     kubeconfig::write(&paths.admin_kubeconfig(), &pki.cluster, &administrator)?;
     let api_server = Daemon::start(paths, "kube-apiserver", &api_server(paths, pki)?)?;
     let mut probe = kubectl(paths)?;
@@ -122,9 +120,7 @@ fn scheduler(paths: &Paths, pki: &Pki) -> Result<Command> {
 
 /// The built-in RBAC rules know the components by the user `system:NAME`.
 fn kubeconfig_of(paths: &Paths, pki: &Pki, component: &str) -> Result<PathBuf> {
-    let identity = pki
-        .cluster
-        .client(&paths.pki(), component, &format!("system:{component}"), None)?;
+    let identity = pki.cluster.client(&paths.pki(), component, &format!("system:{component}"), None)?;
     let path = paths.pki().join(format!("{component}.kubeconfig"));
     kubeconfig::write(&path, &pki.cluster, &identity)?;
     Ok(path)

@@ -51,7 +51,5 @@ pub(super) fn start(paths: &Paths, pki: &Pki) -> Result<()> {
     let mut coredns = Command::new(tools::program(paths, "coredns")?);
     coredns.arg("-conf").arg(&corefile);
     let daemon = Daemon::start(paths, "coredns", &coredns)?;
-    wait::until_ready(&daemon, Duration::from_secs(20), || {
-        ports::accepts(ports::on_bridge(ports::DNS))
-    })
+    wait::until_ready(&daemon, Duration::from_secs(20), || ports::accepts(ports::on_bridge(ports::DNS)))
 }

@@ -58,13 +58,9 @@ fn unmount(folder: &Path) {
 /// Mount points below a folder in the order of `/proc/self/mountinfo`.
 fn mounts_below(table: &str, folder: &Path) -> Vec<String> {
     // Field 5 is the mount point, with blanks as \040.
-    let points = table
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(|point| point.replace("\\040", " "));
-    points
-        .filter(|point| Path::new(point).starts_with(folder))
-        .collect()
+    let points =
+        table.lines().filter_map(|line| line.split(' ').nth(4)).map(|point| point.replace("\\040", " "));
+    points.filter(|point| Path::new(point).starts_with(folder)).collect()
 }
 
 /// `ip netns add` mounts /run/netns on itself and leaves that behind.

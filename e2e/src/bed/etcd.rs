@@ -26,7 +26,5 @@ pub(super) fn start(paths: &Paths) -> Result<()> {
         "--log-level=warn",
     ]);
     let daemon = Daemon::start(paths, "etcd", &etcd)?;
-    wait::until_ready(&daemon, Duration::from_secs(15), || {
-        ports::accepts(ports::on_loopback(ports::ETCD))
-    })
+    wait::until_ready(&daemon, Duration::from_secs(15), || ports::accepts(ports::on_loopback(ports::ETCD)))
 }

@@ -11,14 +11,6 @@ pub fn advertise(paths: &Paths, node: &str, count: u32) -> Result<()> {
     let resources = format!(r#"{{"nvidia.com/gpu":"{count}"}}"#);
     let patch = format!(r#"{{"status":{{"capacity":{resources},"allocatable":{resources}}}}}"#);
     let mut kubectl = kubectl(paths)?;
-    kubectl.args([
-        "patch",
-        "node",
-        node,
-        "--subresource=status",
-        "--type=merge",
-        "--patch",
-        &patch,
-    ]);
+    kubectl.args(["patch", "node", node, "--subresource=status", "--type=merge", "--patch", &patch]);
     command::output(&mut kubectl).map(drop)
 }

@@ -16,11 +16,7 @@ use crate::error::{FileContext, Result};
 /// If a certificate cannot be read or the file not written.
 pub(super) fn write(path: &Path, authority: &Authority, user: &Identity) -> Result<()> {
     use std::io::Write;
-    let embed = |path: &Path| {
-        fs::read(path)
-            .context("read", path)
-            .map(|text| STANDARD.encode(text))
-    };
+    let embed = |path: &Path| fs::read(path).context("read", path).map(|text| STANDARD.encode(text));
     let text = format!(
         "apiVersion: v1\n\
          kind: Config\n\
@@ -43,12 +39,6 @@ pub(super) fn write(path: &Path, authority: &Authority, user: &Identity) -> Resu
         embed(&user.certificate)?,
         embed(&user.key)?,
     );
-    let file = fs::OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .context("write", path)
+    let file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).context("write", path)
 }

@@ -11,9 +11,6 @@ use crate::error::Result;
 /// If the tools' sources cannot be read.
 pub fn kubectl(paths: &Paths) -> Result<Command> {
     let mut kubectl = Command::new(tools::program(paths, "kubectl")?);
-    kubectl
-        .arg("--kubeconfig")
-        .arg(paths.admin_kubeconfig())
-        .arg("--request-timeout=10s");
+    kubectl.arg("--kubeconfig").arg(paths.admin_kubeconfig()).arg("--request-timeout=10s");
     Ok(kubectl)
 }

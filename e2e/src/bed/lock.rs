@@ -12,12 +12,7 @@ const FILE: &str = "/run/lock/flotilla-bed.lock";
 /// If another command holds it.
 pub(super) fn acquire() -> Result<File> {
     let _ = fs::create_dir_all("/run/lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(FILE)
-        .context("open", FILE)?;
+    let file = File::options().create(true).truncate(false).write(true).open(FILE).context("open", FILE)?;
     file.try_lock().map_err(|_| {
         Error::Machine(format!(
             "another `flotilla-bed` command is at work (it holds {FILE}); wait until it ends"

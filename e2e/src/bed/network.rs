@@ -53,10 +53,7 @@ pub(super) fn check_free() -> Result<()> {
 
 fn clash(addresses: &str) -> Option<&str> {
     let ours = ["10.89.0.", "10.244.", "10.96."];
-    let mut lines = addresses
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.contains(BRIDGE));
+    let mut lines = addresses.lines().map(str::trim).filter(|line| !line.contains(BRIDGE));
     lines.find(|line| ours.iter().any(|prefix| line.contains(&format!("inet {prefix}"))))
 }
 
@@ -101,10 +98,7 @@ pub(super) fn create(paths: &Paths, nodes: &[Node]) -> Result<()> {
 /// Removes what [`create`] made, whatever of it is there.
 pub(super) fn destroy(nodes: &[Node]) {
     for node in nodes {
-        command::succeeds(&mut command::command(
-            "ip",
-            ["netns", "delete", &node.namespace()],
-        ));
+        command::succeeds(&mut command::command("ip", ["netns", "delete", &node.namespace()]));
         command::succeeds(&mut command::command("ip", ["link", "delete", &veth(node)]));
     }
     // The routes to the pods go with the bridge.
@@ -113,20 +107,14 @@ pub(super) fn destroy(nodes: &[Node]) {
 
 /// Whether anything of it is left.
 pub(super) fn exists(nodes: &[Node]) -> bool {
-    owner().is_some()
-        || nodes
-            .iter()
-            .any(|node| Path::new("/run/netns").join(node.namespace()).exists())
+    owner().is_some() || nodes.iter().any(|node| Path::new("/run/netns").join(node.namespace()).exists())
 }
 
 /// A program that starts in the node's network namespace and sees the host's files. (`ip netns exec` would
 /// remount /sys, which hides the cgroups.)
 pub(super) fn inside_of(node: &Node, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut nsenter = Command::new("nsenter");
-    nsenter
-        .arg(format!("--net=/run/netns/{}", node.namespace()))
-        .arg("--")
-        .arg(program);
+    nsenter.arg(format!("--net=/run/netns/{}", node.namespace())).arg("--").arg(program);
     nsenter
 }
 
@@ -137,11 +125,8 @@ fn veth(node: &Node) -> String {
 
 /// Runs lines of `ip`, all in one go.
 fn ip(options: &[&str], lines: &[String]) -> Result<()> {
-    command::output_with_input(
-        command::command("ip", options).args(["-batch", "-"]),
-        &lines.join("\n"),
-    )
-    .map(drop)
+    command::output_with_input(command::command("ip", options).args(["-batch", "-"]), &lines.join("\n"))
+        .map(drop)
 }
 
 #[cfg(test)]

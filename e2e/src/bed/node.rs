@@ -105,13 +105,7 @@ mod tests {
     #[test]
     fn labels_are_those_of_gpu_feature_discovery() {
         let labels = NODES[2].labels();
-        assert!(
-            labels.contains("nvidia.com/gpu.memory=24564,nvidia.com/gpu.count=2"),
-            "{labels}"
-        );
-        assert!(
-            labels.contains("nvidia.com/gpu.product=NVIDIA-GeForce-RTX-4090"),
-            "{labels}"
-        );
+        assert!(labels.contains("nvidia.com/gpu.memory=24564,nvidia.com/gpu.count=2"), "{labels}");
+        assert!(labels.contains("nvidia.com/gpu.product=NVIDIA-GeForce-RTX-4090"), "{labels}");
     }
 }

@@ -84,9 +84,7 @@ fn cache_from_env() -> Result<PathBuf> {
 }
 
 fn folder(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// The root of the repository that this program was built from.

@@ -67,12 +67,8 @@ impl Pki {
             &names,
             ExtendedKeyUsagePurpose::ServerAuth,
         )?;
-        let kubelet_client = cluster.client(
-            &folder,
-            "apiserver-kubelet-client",
-            "kube-apiserver",
-            Some("system:masters"),
-        )?;
+        let kubelet_client =
+            cluster.client(&folder, "apiserver-kubelet-client", "kube-apiserver", Some("system:masters"))?;
         let front_proxy_client =
             front_proxy.client(&folder, "front-proxy-client", "front-proxy-client", None)?;
         let service_accounts = Identity {
@@ -83,14 +79,7 @@ impl Pki {
         write_key(&service_accounts.key, &key)?;
         fs::write(&service_accounts.certificate, key.public_key_pem())
             .context("write", &service_accounts.certificate)?;
-        Ok(Self {
-            cluster,
-            front_proxy,
-            api_server,
-            kubelet_client,
-            front_proxy_client,
-            service_accounts,
-        })
+        Ok(Self { cluster, front_proxy, api_server, kubelet_client, front_proxy_client, service_accounts })
     }
 }
 
@@ -99,23 +88,13 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name = subject(&format!("flotilla-bed {name}"), None);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::CrlSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
+        params.key_usages =
+            vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let (certificate, key) = (
-            folder.join(format!("{name}.crt")),
-            folder.join(format!("{name}.key")),
-        );
+        let (certificate, key) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
         fs::write(&certificate, issuer.pem()).context("write", &certificate)?;
         write_key(&key, issuer.key())?;
-        Ok(Self {
-            issuer,
-            certificate,
-            key,
-        })
+        Ok(Self { issuer, certificate, key })
     }
 
     /// Signs a client certificate: to Kubernetes, `user` is the common name and `group` the organisation.
@@ -129,13 +108,7 @@ impl Authority {
         user: &str,
         group: Option<&str>,
     ) -> Result<Identity> {
-        self.sign(
-            folder,
-            file,
-            (user, group),
-            &[],
-            ExtendedKeyUsagePurpose::ClientAuth,
-        )
+        self.sign(folder, file, (user, group), &[], ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     fn sign(
@@ -152,10 +125,7 @@ impl Authority {
         params.extended_key_usages = vec![usage];
         let key_pair = KeyPair::generate()?;
         let signed = params.signed_by(&key_pair, &self.issuer)?;
-        let (certificate, key) = (
-            folder.join(format!("{file}.crt")),
-            folder.join(format!("{file}.key")),
-        );
+        let (certificate, key) = (folder.join(format!("{file}.crt")), folder.join(format!("{file}.key")));
         fs::write(&certificate, signed.pem()).context("write", &certificate)?;
         write_key(&key, &key_pair)?;
         Ok(Identity { certificate, key })
@@ -170,11 +140,7 @@ fn api_server_names() -> Vec<String> {
         "kubernetes.default.svc.cluster.local",
     ];
     let mut names: Vec<String> = service.map(str::to_owned).to_vec();
-    names.extend([
-        network::HOST.to_string(),
-        network::API_SERVICE.to_owned(),
-        "127.0.0.1".to_owned(),
-    ]);
+    names.extend([network::HOST.to_string(), network::API_SERVICE.to_owned(), "127.0.0.1".to_owned()]);
     names
 }
 
@@ -189,13 +155,6 @@ fn subject(user: &str, group: Option<&str>) -> DistinguishedName {
 
 fn write_key(path: &Path, key: &KeyPair) -> Result<()> {
     use std::io::Write;
-    let options = fs::OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(path);
-    options
-        .and_then(|mut file| file.write_all(key.serialize_pem().as_bytes()))
-        .context("write", path)
+    let options = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path);
+    options.and_then(|mut file| file.write_all(key.serialize_pem().as_bytes())).context("write", path)
 }

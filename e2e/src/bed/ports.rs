@@ -43,10 +43,7 @@ pub(super) fn on_loopback(port: u16) -> SocketAddr {
 pub(super) fn check_free() -> Result<()> {
     let bridge = [API, REGISTRY, DNS, DNS_HEALTH, CONTROLLER_MANAGER, SCHEDULER].map(on_bridge);
     let loopback = [ETCD, ETCD_PEER].map(on_loopback);
-    bridge
-        .iter()
-        .chain(&loopback)
-        .try_for_each(|address| check(*address))
+    bridge.iter().chain(&loopback).try_for_each(|address| check(*address))
 }
 
 fn check(address: SocketAddr) -> Result<()> {
@@ -56,9 +53,7 @@ fn check(address: SocketAddr) -> Result<()> {
             address.port(),
             address.port()
         ))),
-        Err(error) => Err(Error::Machine(format!(
-            "the bed cannot listen on {address}: {error}"
-        ))),
+        Err(error) => Err(Error::Machine(format!("the bed cannot listen on {address}: {error}"))),
         Ok(_) => Ok(()),
     }
 }
@@ -77,10 +72,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let error = check(address).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("port {} is taken", address.port())),
-            "{error}"
-        );
+        assert!(error.contains(&format!("port {} is taken", address.port())), "{error}");
         drop(listener);
         check(address).unwrap();
     }

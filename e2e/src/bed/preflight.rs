@@ -35,10 +35,7 @@ fn root() -> Result<()> {
 fn programs() -> Result<()> {
     let os = fs::read_to_string("/etc/os-release").unwrap_or_default();
     if !command::succeeds(Command::new("apt-get").arg("--version")) {
-        let name = os
-            .lines()
-            .find_map(|line| line.strip_prefix("PRETTY_NAME="))
-            .unwrap_or("this system");
+        let name = os.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or("this system");
         return machine(&format!(
             "the bed takes its parts from Debian packages, but {name} has no apt-get; use a Debian 12 machine, or \
              a cluster of your own (`make demo KUBECONFIG=…`)"

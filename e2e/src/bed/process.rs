@@ -39,22 +39,15 @@ impl Daemon {
         let file = fs::File::create(&log).context("create", &log)?;
         // The shell moves itself into the cgroup and becomes the program: children cannot escape the move.
         let mut shell = Command::new("/bin/sh");
-        shell
-            .args(["-c", r#"echo $$ > "$0" && exec "$@""#])
-            .arg(cgroup::daemons_file());
+        shell.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(cgroup::daemons_file());
         shell.arg(program.get_program()).args(program.get_args());
         shell.envs(program.get_envs().filter_map(|(key, value)| Some((key, value?))));
         shell.current_dir(&paths.state);
-        shell
-            .stdin(Stdio::null())
-            .stderr(file.try_clone().context("open", &log)?)
-            .stdout(file);
+        shell.stdin(Stdio::null()).stderr(file.try_clone().context("open", &log)?).stdout(file);
         // Its own process group: Ctrl-C in the terminal that started the bed is not meant for it.
         std::os::unix::process::CommandExt::process_group(&mut shell, 0);
-        let child = shell.spawn().map_err(|source| Error::Start {
-            command: command::show(program),
-            source,
-        })?;
+        let child =
+            shell.spawn().map_err(|source| Error::Start { command: command::show(program), source })?;
         let pid = i32::try_from(child.id()).unwrap_or_default();
         let daemon = Self {
             name: name.to_owned(),
@@ -64,10 +57,8 @@ impl Daemon {
             log,
         };
         let record = paths.daemons().join(format!("{name}.json"));
-        let text = serde_json::to_vec(&daemon).map_err(|source| Error::Json {
-            what: record.display().to_string(),
-            source,
-        })?;
+        let text = serde_json::to_vec(&daemon)
+            .map_err(|source| Error::Json { what: record.display().to_string(), source })?;
         fs::write(&record, text).context("write", &record)?;
         Ok(daemon)
     }
@@ -76,9 +67,7 @@ impl Daemon {
     pub(super) fn recorded(paths: &Paths) -> Vec<Self> {
         let entries = fs::read_dir(paths.daemons()).into_iter().flatten().flatten();
         let texts = entries.filter_map(|entry| fs::read(entry.path()).ok());
-        texts
-            .filter_map(|text| serde_json::from_slice(&text).ok())
-            .collect()
+        texts.filter_map(|text| serde_json::from_slice(&text).ok()).collect()
     }
 
     /// Its name, which is also its log's.
@@ -98,14 +87,8 @@ impl Daemon {
 
     /// The error for a daemon that is gone although it should run.
     pub(super) fn ended(&self) -> Error {
-        let tail = fs::read_to_string(&self.log)
-            .map(|log| command::tail(&log))
-            .unwrap_or_default();
-        Error::Ended {
-            name: self.name.clone(),
-            log: self.log.clone(),
-            tail,
-        }
+        let tail = fs::read_to_string(&self.log).map(|log| command::tail(&log)).unwrap_or_default();
+        Error::Ended { name: self.name.clone(), log: self.log.clone(), tail }
     }
 
     /// Ends the daemons together: SIGTERM, and SIGKILL to those that are still there after `patience`.
@@ -160,10 +143,7 @@ fn is_zombie(pid: i32) -> bool {
 }
 
 fn boot() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -171,13 +151,7 @@ mod tests {
     use super::*;
 
     fn record(pid: i32, start_ticks: u64) -> Daemon {
-        Daemon {
-            name: "sleep".into(),
-            pid,
-            start_ticks,
-            boot: boot(),
-            log: "/dev/null".into(),
-        }
+        Daemon { name: "sleep".into(), pid, start_ticks, boot: boot(), log: "/dev/null".into() }
     }
 
     #[test]
@@ -189,10 +163,7 @@ mod tests {
         let stranger = record(pid, ticks + 1);
         assert!(!stranger.is_alive());
         stranger.signal(Signal::KILL);
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "a process with another start time was killed"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "a process with another start time was killed");
 
         let ours = record(pid, ticks);
         assert!(ours.is_alive());

@@ -17,10 +17,7 @@ pub(super) fn start(paths: &Paths) -> Result<()> {
     fs::create_dir_all(&blobs).context("create", &blobs)?;
     let address = ports::on_bridge(ports::REGISTRY);
     let mut crane = Command::new(tools::program(paths, "crane")?);
-    crane
-        .args(["registry", "serve", "--address", &address.to_string()])
-        .arg("--disk")
-        .arg(&blobs);
+    crane.args(["registry", "serve", "--address", &address.to_string()]).arg("--disk").arg(&blobs);
     let daemon = Daemon::start(paths, "registry", &crane)?;
     wait::until_ready(&daemon, Duration::from_secs(10), || ports::accepts(address))
 }

@@ -21,25 +21,17 @@ pub enum Health {
 pub fn health(paths: &Paths) -> Result<Health> {
     if !finished(paths).exists() {
         let left = paths.state.exists() || cgroup::exists() || network::exists(NODES);
-        return Ok(if left {
-            Health::Broken("it was not finished".into())
-        } else {
-            Health::Down
-        });
+        return Ok(if left { Health::Broken("it was not finished".into()) } else { Health::Down });
     }
     if let Some(dead) = Daemon::recorded(paths).iter().find(|daemon| !daemon.is_alive()) {
         return Ok(Health::Broken(format!("{} ended", dead.name())));
     }
     let ready = r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
-    Ok(
-        match command::output(kubectl(paths)?.args(["get", "nodes", "-o", ready])) {
-            Ok(states) if states.lines().filter(|state| *state == "True").count() == NODES.len() => {
-                Health::Up
-            }
-            Ok(_) => Health::Broken("a node is not Ready".into()),
-            Err(_) => Health::Broken("the API server does not answer".into()),
-        },
-    )
+    Ok(match command::output(kubectl(paths)?.args(["get", "nodes", "-o", ready])) {
+        Ok(states) if states.lines().filter(|state| *state == "True").count() == NODES.len() => Health::Up,
+        Ok(_) => Health::Broken("a node is not Ready".into()),
+        Err(_) => Health::Broken("the API server does not answer".into()),
+    })
 }
 
 /// Written last by `up`.

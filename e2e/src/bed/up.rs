@@ -66,10 +66,7 @@ fn start(paths: &Paths) -> Result<()> {
     let pki = Pki::create(paths)?;
     etcd::start(paths)?;
     registry::start(paths)?;
-    let runtimes = NODES
-        .iter()
-        .map(|node| containerd::start(paths, node))
-        .collect::<Result<Vec<_>>>()?;
+    let runtimes = NODES.iter().map(|node| containerd::start(paths, node)).collect::<Result<Vec<_>>>()?;
     images::push_pause(paths, &tools::program(paths, "pause")?, containerd::PAUSE_IMAGE)?;
     step.done();
 
@@ -107,10 +104,8 @@ fn wait_for_nodes(paths: &Paths) -> Result<()> {
     match dead {
         Some(daemon) => Err(daemon.ended()),
         None if ready => Ok(()),
-        None => Err(Error::NotReady {
-            what: "a node".into(),
-            seconds: LIMIT.as_secs(),
-            log: Some(paths.logs()),
-        }),
+        None => {
+            Err(Error::NotReady { what: "a node".into(), seconds: LIMIT.as_secs(), log: Some(paths.logs()) })
+        }
     }
 }

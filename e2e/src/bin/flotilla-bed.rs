@@ -69,11 +69,7 @@ fn run(action: &Action) -> Result<ExitCode> {
         Action::Up => up(&paths)?,
         Action::Down => bed::down(&paths)?,
         Action::Status => return status(&paths),
-        Action::Images {
-            registry,
-            only,
-            insecure,
-        } => {
+        Action::Images { registry, only, insecure } => {
             images::build_and_push(&paths, registry, only, *insecure || registry == bed::REGISTRY)?;
         }
         Action::Env => print!("{}", bed::environment(&paths)?),
@@ -95,12 +91,7 @@ fn status(paths: &Paths) -> Result<ExitCode> {
     match bed::health(paths)? {
         Health::Up => {
             let mut kubectl = bed::kubectl(paths)?;
-            kubectl.args([
-                "get",
-                "nodes",
-                "-L",
-                "nvidia.com/gpu.product,nvidia.com/gpu.memory",
-            ]);
+            kubectl.args(["get", "nodes", "-L", "nvidia.com/gpu.product,nvidia.com/gpu.memory"]);
             print!("{}", command::output(&mut kubectl)?);
             Ok(ExitCode::SUCCESS)
         }

@@ -72,8 +72,8 @@ impl Cluster {
     ///
     /// # Errors
     /// If there is no such path.
-    pub fn raw(&self, path: &str) -> Result<Value> {
-        parse(&command::output(&mut self.kubectl(["get", "--raw", path]))?)
+    pub fn raw(&self, path: &str) -> Result<String> {
+        command::output(&mut self.kubectl(["get", "--raw", path]))
     }
 
     /// Waits for a condition or a path of objects.

@@ -58,7 +58,7 @@ pub struct Observation {
     pub(super) nodes: Vec<Value>,
     pub(super) models: Vec<Value>,
     pub(super) policy: Value,
-    /// Container name and resident bytes, of operator and routers.
+    /// Pod and working set in bytes, of operator and routers.
     pub(super) memory: Vec<(String, u64)>,
 }
 
@@ -110,7 +110,9 @@ fn placement(pod: &Value, nodes: &[Value], models: &[Value]) -> PodPlacement {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let model = text(&pod["metadata"]["labels"]["flotilla.dev/model-deployment"]);
     let node = text(&pod["spec"]["nodeName"]);
-    let named = |all: &[Value], name: &str| all.iter().find(|o| o["metadata"]["name"] == name).cloned().unwrap_or_default();
+    let named = |all: &[Value], name: &str| {
+        all.iter().find(|o| o["metadata"]["name"] == name).cloned().unwrap_or_default()
+    };
     let label = text(&named(nodes, &node)["metadata"]["labels"]["nvidia.com/gpu.memory"]);
     let total = text(&named(models, &model)["status"]["memory"]["total"]);
     PodPlacement {
@@ -141,20 +143,50 @@ fn pause() {
     std::thread::sleep(Duration::from_secs(1));
 }
 
+/// The kubelets' own figures.
 fn memory(cluster: &Cluster, nodes: &[Value]) -> Result<Vec<(String, u64)>> {
     let mut found = Vec::new();
     for node in nodes.iter().filter_map(|node| node["metadata"]["name"].as_str()) {
-        let summary = cluster.raw(&format!("/api/v1/nodes/{node}/proxy/stats/summary"))?;
-        for pod in summary["pods"].as_array().into_iter().flatten() {
-            let name = pod["podRef"]["name"].as_str().unwrap_or_default();
-            for container in pod["containers"].as_array().into_iter().flatten() {
-                let kind = container["name"].as_str().unwrap_or_default();
-                let bytes = container["memory"]["rssBytes"].as_u64();
-                if let ("operator" | "flotilla-router", Some(bytes)) = (kind, bytes) {
-                    found.push((format!("{name} ({kind})"), bytes));
-                }
-            }
-        }
+        let metrics = cluster.raw(&format!("/api/v1/nodes/{node}/proxy/metrics/resource"))?;
+        found.extend(metrics.lines().filter_map(working_set));
     }
     Ok(found)
+}
+
+/// Reads `container_memory_working_set_bytes{container="…",namespace="…",pod="…"} BYTES TIME` of our containers.
+fn working_set(line: &str) -> Option<(String, u64)> {
+    let (labels, values) = line.strip_prefix("container_memory_working_set_bytes{")?.split_once("} ")?;
+    let label = |name: &str| {
+        let (_, rest) = labels.split_once(&format!("{name}=\""))?;
+        rest.split('"').next()
+    };
+    let container =
+        label("container").filter(|container| ["operator", "flotilla-router"].contains(container))?;
+    let bytes: f64 = values.split(' ').next()?.parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a figure for people")]
+    let bytes = bytes as u64;
+    Some((format!("{} ({container})", label("pod")?), bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn working_sets_of_our_containers_are_read() {
+        let line = |container: &str| {
+            format!(
+                "container_memory_working_set_bytes{{container=\"{container}\",namespace=\"n\",pod=\"p\"}} 1.5e+06 1"
+            )
+        };
+        assert_eq!(working_set(&line("operator")), Some(("p (operator)".to_owned(), 1_500_000)));
+        assert_eq!(working_set(&line("engine")), None);
+        assert_eq!(working_set("# TYPE container_memory_working_set_bytes gauge"), None);
+    }
+
+    #[test]
+    fn percentages_have_one_decimal_and_nothing_is_no_percent() {
+        assert!((percent(189, 200) - 94.5).abs() < 1e-9);
+        assert!(percent(0, 0).abs() < 1e-9);
+    }
 }

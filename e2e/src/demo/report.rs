@@ -27,7 +27,11 @@ fn nodes(seen: &Observation) -> String {
         let (name, labels) = (text(&node["metadata"]["name"]), &node["metadata"]["labels"]);
         let product = text(&labels["nvidia.com/gpu.product"]).trim_start_matches("NVIDIA-GeForce-");
         let gpus = text(&node["status"]["allocatable"]["nvidia.com/gpu"]);
-        let _ = writeln!(out, "  {name:<12} {product:<12} {gpus} x {:>6} MiB", text(&labels["nvidia.com/gpu.memory"]));
+        let _ = writeln!(
+            out,
+            "  {name:<12} {product:<12} {gpus} x {:>6} MiB",
+            text(&labels["nvidia.com/gpu.memory"])
+        );
         for pod in seen.summary.pods.iter().filter(|pod| pod.node == name) {
             let _ = writeln!(out, "    {:<40} needs {:>6} MiB", pod.name, pod.estimate_mib);
         }
@@ -84,7 +88,12 @@ fn split(seen: &Observation) -> String {
         "  {} requests with health data: {} left the cluster (the external API looked for them in every byte)",
         summary.bound_requests, summary.bound_requests_that_left
     );
-    let _ = writeln!(out, "  {} long prompts: {} went out", of("long").count(), of("long").filter(outside).count());
+    let _ = writeln!(
+        out,
+        "  {} long prompts: {} went out",
+        of("long").count(),
+        of("long").filter(outside).count()
+    );
     let _ = writeln!(out, "  {} requests in all, {} failed", summary.requests, summary.failed);
     for error in seen.requests.iter().filter_map(|request| request.error.as_deref()).take(3) {
         let _ = writeln!(out, "    {error}");
@@ -92,7 +101,11 @@ fn split(seen: &Observation) -> String {
     let mut seconds: Vec<f64> = seen.requests.iter().map(|request| request.seconds).collect();
     seconds.sort_by(f64::total_cmp);
     if let Some(median) = seconds.get(seconds.len() / 2) {
-        let _ = writeln!(out, "  median {:.0} ms a request, engines and clients on the same two cores", median * 1000.0);
+        let _ = writeln!(
+            out,
+            "  median {:.0} ms a request, engines and clients on the same two cores",
+            median * 1000.0
+        );
     }
     if let Some(answer) = seen.requests.iter().find_map(|request| request.text.as_deref()) {
         let _ = writeln!(out, "  one answer: {:?}", answer.chars().take(80).collect::<String>());
@@ -120,7 +133,7 @@ fn money(seen: &Observation) -> String {
 }
 
 fn memory(seen: &Observation) -> String {
-    let mut out = String::from("RESIDENT MEMORY\n");
+    let mut out = String::from("MEMORY (working set, as the kubelets report it)\n");
     for (name, bytes) in &seen.memory {
         let _ = writeln!(out, "  {name:<56} {:>5.1} MiB", *bytes as f64 / 1_048_576.0);
     }

@@ -32,7 +32,8 @@ pub(super) fn apply(cluster: &Cluster) -> Result<()> {
     command::output(&mut cluster.kubectl(delete))?;
     step.done();
 
-    let step = Step::start("kubectl apply: 7 ModelDeployments, 1 RoutingPolicy, a stand-in for the external API");
+    let step =
+        Step::start("kubectl apply: 7 ModelDeployments, 1 RoutingPolicy, a stand-in for the external API");
     cluster.apply(include_str!("objects.yaml"))?;
     step.done();
 

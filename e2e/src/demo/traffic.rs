@@ -38,7 +38,8 @@ pub(super) fn send(cluster: &Cluster) -> Result<Vec<Request>> {
     python(cluster, &format!("{}\ncall('POST', '/_script', {{'markers': ['{MARKER}']}})", CALL))?;
     let lines = python(cluster, include_str!("traffic.py"))?;
     let read = |line: &str| {
-        serde_json::from_str(line).map_err(|source| Error::Json { what: format!("the line {line:?}"), source })
+        serde_json::from_str(line)
+            .map_err(|source| Error::Json { what: format!("the line {line:?}"), source })
     };
     let requests: Vec<Request> = lines.lines().map(read).collect::<Result<_>>()?;
     step.done_with(&format!("{} answered", requests.iter().filter(|request| request.ok).count()));

@@ -113,11 +113,7 @@ impl Ask {
     /// Asked so often, four at a time.
     #[must_use]
     pub fn times(self, count: usize) -> Round {
-        Round {
-            ask: self,
-            count,
-            concurrency: 4,
-        }
+        Round { ask: self, count, concurrency: 4 }
     }
 }
 
@@ -220,9 +216,7 @@ impl App {
         body: &serde_json::Value,
     ) -> Result<Vec<Reply>> {
         let text = call(namespace, &self.target(), method, path, Some(body)).await?;
-        serde_json::from_str(&text).map_err(|_| HarnessError::Answer {
-            what: format!("the answer of {}", self.name),
-            text,
-        })
+        serde_json::from_str(&text)
+            .map_err(|_| HarnessError::Answer { what: format!("the answer of {}", self.name), text })
     }
 }

@@ -13,7 +13,8 @@ use std::{env, fs};
 
 /// Lines of a log that are kept.
 const TAIL: i64 = 2000;
-const KINDS: &str = "modeldeployments,routingpolicies,deployments,replicasets,services,endpointslices,configmaps,pods";
+const KINDS: &str =
+    "modeldeployments,routingpolicies,deployments,replicasets,services,endpointslices,configmaps,pods";
 
 /// Writes pods' logs, events and objects of the namespace and the operator's log to
 /// `TARGET/e2e-failures/TEST/`, and returns the folder.

@@ -57,10 +57,7 @@ impl HarnessError {
     /// Wraps an error of the client; `what` completes "could not …".
     pub fn api(what: impl std::fmt::Display) -> impl FnOnce(kube::Error) -> Self {
         let what = format!("could not {what}");
-        move |source| Self::Api {
-            what,
-            source: Box::new(source),
-        }
+        move |source| Self::Api { what, source: Box::new(source) }
     }
 
     /// Wraps an error of the file system.

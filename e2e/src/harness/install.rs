@@ -42,11 +42,7 @@ pub struct Release {
 impl Default for Release {
     /// What `flotilla-bed images` pushes.
     fn default() -> Self {
-        Self {
-            registry: bed::REGISTRY.to_owned(),
-            tag: "dev".to_owned(),
-            replicas: 2,
-        }
+        Self { registry: bed::REGISTRY.to_owned(), tag: "dev".to_owned(), replicas: 2 }
     }
 }
 
@@ -132,7 +128,9 @@ impl Release {
         let pods = api.list(&ListParams::default().labels(PODS)).await;
         let pods = pods.map_err(HarnessError::api("list the operator's pods"))?;
         let statuses = pods.into_iter().filter_map(|pod| pod.status?.container_statuses).flatten();
-        Ok(statuses.filter(|status| !status.image_id.is_empty()).any(|status| !status.image_id.ends_with(digest.trim())))
+        Ok(statuses
+            .filter(|status| !status.image_id.is_empty())
+            .any(|status| !status.image_id.ends_with(digest.trim())))
     }
 
     /// Waits until every replica runs the present template and is ready.

@@ -18,7 +18,9 @@ pub use case::{CASES_AT_ONCE, case};
 pub use cluster::Cluster;
 pub use conditions::{Conditions, condition};
 pub use error::{HarnessError, Result};
-pub use install::{ENGINE_IMAGE, NAMESPACE as INSTALL_NAMESPACE, OPERATOR, Release, image, install, install_definitions};
+pub use install::{
+    ENGINE_IMAGE, NAMESPACE as INSTALL_NAMESPACE, OPERATOR, Release, image, install, install_definitions,
+};
 pub use namespace::TestNamespace;
 pub use proxy::{Target, call, post_json};
 pub use wait::{POLL, wait_for, wait_until};

@@ -43,10 +43,7 @@ pub async fn call(
         .uri(uri)
         .header("content-type", "application/json")
         .body(bytes)
-        .map_err(|error| HarnessError::Answer {
-            what: what.clone(),
-            text: error.to_string(),
-        })?;
+        .map_err(|error| HarnessError::Answer { what: what.clone(), text: error.to_string() })?;
     let answer = namespace.client.request_text(request).await;
     answer.map_err(HarnessError::api(what))
 }
@@ -55,10 +52,13 @@ pub async fn call(
 ///
 /// # Errors
 /// As [`call`], or if the answer is not JSON.
-pub async fn post_json(namespace: &TestNamespace, target: &Target, path: &str, body: &Value) -> Result<Value> {
+pub async fn post_json(
+    namespace: &TestNamespace,
+    target: &Target,
+    path: &str,
+    body: &Value,
+) -> Result<Value> {
     let text = call(namespace, target, Method::POST, path, Some(body)).await?;
-    serde_json::from_str(&text).map_err(|_| HarnessError::Answer {
-        what: format!("the answer of {target:?} to {path}"),
-        text,
-    })
+    serde_json::from_str(&text)
+        .map_err(|_| HarnessError::Answer { what: format!("the answer of {target:?} to {path}"), text })
 }

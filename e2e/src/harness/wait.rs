@@ -26,11 +26,7 @@ where
             Err(_) => "no answer".to_owned(),
         };
         if start.elapsed() >= deadline {
-            return Err(HarnessError::Deadline {
-                what: what.to_owned(),
-                waited: deadline,
-                state,
-            });
+            return Err(HarnessError::Deadline { what: what.to_owned(), waited: deadline, state });
         }
         tokio::time::sleep(POLL).await;
     }
@@ -50,12 +46,10 @@ pub async fn wait_for<K, T>(
 where
     K: Resource + Clone + DeserializeOwned + Debug,
 {
-    wait_until(&format!("{name} to {what}"), deadline, async || {
-        match api.get_opt(name).await {
-            Ok(Some(object)) => check(&object),
-            Ok(None) => Err("it does not exist".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
+    wait_until(&format!("{name} to {what}"), deadline, async || match api.get_opt(name).await {
+        Ok(Some(object)) => check(&object),
+        Ok(None) => Err("it does not exist".to_owned()),
+        Err(error) => Err(error.to_string()),
     })
     .await
 }

@@ -42,10 +42,7 @@ pub async fn try_create(
     dry_run: bool,
 ) -> Result<Result<DynamicObject, String>> {
     let (api, name) = api_of(client, namespace, object).await?;
-    let params = PostParams {
-        dry_run,
-        field_manager: Some(MANAGER.to_owned()),
-    };
+    let params = PostParams { dry_run, field_manager: Some(MANAGER.to_owned()) };
     match api.create(&params, object).await {
         Ok(created) => Ok(Ok(created)),
         Err(kube::Error::Api(status)) => Ok(Err(status.message)),

@@ -30,15 +30,9 @@ struct Entry {
 /// What an image is made of.
 enum Recipe {
     /// A program of the workspace.
-    Program {
-        package: &'static str,
-        program: &'static str,
-    },
+    Program { package: &'static str, program: &'static str },
     /// A script and wheels; both lie in `e2e/images/NAME`.
-    Python {
-        entrypoint: &'static [&'static str],
-        files: &'static [&'static str],
-    },
+    Python { entrypoint: &'static [&'static str], files: &'static [&'static str] },
     /// A model file.
     Model(Model),
 }
@@ -47,53 +41,34 @@ const CATALOGUE: &[Entry] = &[
     Entry {
         name: "operator",
         reference: "flotilla/operator:dev",
-        recipe: Recipe::Program {
-            package: "flotilla-operator",
-            program: "flotilla-operator",
-        },
+        recipe: Recipe::Program { package: "flotilla-operator", program: "flotilla-operator" },
     },
     Entry {
         name: "router",
         reference: "flotilla/router:dev",
-        recipe: Recipe::Program {
-            package: "flotilla-router",
-            program: "flotilla-router",
-        },
+        recipe: Recipe::Program { package: "flotilla-router", program: "flotilla-router" },
     },
     Entry {
         name: "fake-provider",
         reference: "flotilla/fake-provider:dev",
-        recipe: Recipe::Program {
-            package: "flotilla-e2e",
-            program: "flotilla-fake-provider",
-        },
+        recipe: Recipe::Program { package: "flotilla-e2e", program: "flotilla-fake-provider" },
     },
     Entry {
         name: "engine-llamacpp",
         reference: "flotilla/engine-llamacpp:dev",
-        recipe: Recipe::Python {
-            entrypoint: &["/usr/local/bin/llama-server"],
-            files: &["llama-server"],
-        },
+        recipe: Recipe::Python { entrypoint: &["/usr/local/bin/llama-server"], files: &["llama-server"] },
     },
     Entry {
         name: "openai-client",
         reference: "flotilla/openai-client:dev",
-        recipe: Recipe::Python {
-            entrypoint: &["/usr/bin/python3.11"],
-            files: &[],
-        },
+        recipe: Recipe::Python { entrypoint: &["/usr/bin/python3.11"], files: &[] },
     },
     Entry {
         name: "model-smollm2",
         reference: "models/smollm2-135m:q4_1",
         recipe: Recipe::Model(Model::SmolLm2),
     },
-    Entry {
-        name: "model-tiny",
-        reference: "models/tiny:f16",
-        recipe: Recipe::Model(Model::Tiny),
-    },
+    Entry { name: "model-tiny", reference: "models/tiny:f16", recipe: Recipe::Model(Model::Tiny) },
     Entry {
         name: "model-truncated",
         reference: "models/truncated:q4_1",
@@ -118,10 +93,7 @@ pub const NAMES: [&str; CATALOGUE.len()] = {
 /// If a name is unknown, a part cannot be made, or the registry refuses.
 pub fn build_and_push(paths: &Paths, registry: &str, only: &[String], insecure: bool) -> Result<()> {
     if let Some(unknown) = only.iter().find(|name| !NAMES.contains(&name.as_str())) {
-        return Err(Error::Content(format!(
-            "there is no image {unknown}; there are {}",
-            NAMES.join(", ")
-        )));
+        return Err(Error::Content(format!("there is no image {unknown}; there are {}", NAMES.join(", "))));
     }
     bed::install_packages(&["skopeo"])?;
     let store = Store::open(paths)?;
@@ -158,10 +130,7 @@ impl Entry {
             bed::forget_image(paths, &reference)?;
         }
         let size = layers.iter().map(|layer| layer.size).sum::<u64>() / 1_000_000;
-        step.done_with(&format!(
-            " {size} MB, {}",
-            if pushed { "pushed" } else { "unchanged" }
-        ));
+        step.done_with(&format!(" {size} MB, {}", if pushed { "pushed" } else { "unchanged" }));
         Ok(())
     }
 }
@@ -179,11 +148,7 @@ fn program_image(
     let layer = store.layer(&["program", name, &fingerprint], Compression::Gzip, |layer| {
         layer.copy(&target, 0o755, program).map(drop)
     })?;
-    let config = Config {
-        entrypoint: vec![format!("/{target}")],
-        user: USER.into(),
-        ..Config::default()
-    };
+    let config = Config { entrypoint: vec![format!("/{target}")], user: USER.into(), ..Config::default() };
     Ok((config, vec![base, layer]))
 }
 
@@ -203,11 +168,7 @@ fn python_image(
         layers.push(store.layer(
             &["script", file, &store::fingerprint(&path)?],
             Compression::Gzip,
-            |layer| {
-                layer
-                    .copy(Path::new("usr/local/bin").join(file), 0o755, &path)
-                    .map(drop)
-            },
+            |layer| layer.copy(Path::new("usr/local/bin").join(file), 0o755, &path).map(drop),
         )?);
     }
     let config = Config {

@@ -89,9 +89,7 @@ pub(super) fn base(paths: &Paths, store: &Store, names: &[&str]) -> Result<Blob>
         }
         trusted.sort();
         let bundle: String = trusted.into_iter().map(|(_, text)| text).collect();
-        layer
-            .file("etc/ssl/certs/ca-certificates.crt", 0o644, bundle.as_bytes())
-            .map(drop)
+        layer.file("etc/ssl/certs/ca-certificates.crt", 0o644, bundle.as_bytes()).map(drop)
     })
 }
 
@@ -130,8 +128,7 @@ fn list(names: &[&str]) -> Result<String> {
 fn apt_get(folder: &Path) -> Command {
     let mut apt = Command::new("apt-get");
     // The cache belongs to root alone; apt's own download user could not write there.
-    apt.current_dir(folder)
-        .args(["-qq", "-o", "APT::Sandbox::User=root"]);
+    apt.current_dir(folder).args(["-qq", "-o", "APT::Sandbox::User=root"]);
     apt
 }
 
@@ -140,14 +137,9 @@ fn parse(list: &str, folder: &Path) -> Result<Vec<Package>> {
     let mut packages = Vec::new();
     for line in list.lines().filter(|line| line.starts_with('\'')) {
         let mut words = line.split_whitespace().skip(1);
-        let name = words
-            .next()
-            .ok_or_else(|| Error::Content(format!("apt-get printed {line:?}")))?;
+        let name = words.next().ok_or_else(|| Error::Content(format!("apt-get printed {line:?}")))?;
         let identity = words.nth(1).unwrap_or(name).to_owned();
-        packages.push(Package {
-            file: folder.join(name),
-            identity,
-        });
+        packages.push(Package { file: folder.join(name), identity });
     }
     packages.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(packages)
@@ -166,10 +158,7 @@ fn is_unused(path: &Path) -> bool {
 
 /// The certificate authorities in a package, by path. Its install script would write the bundle.
 fn certificates(deb: &Path) -> Result<Vec<(PathBuf, String)>> {
-    if !deb
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with("ca-certificates_"))
-    {
+    if !deb.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ca-certificates_")) {
         return Ok(Vec::new());
     }
     with_files(deb, |stream| {
@@ -194,10 +183,7 @@ fn certificates(deb: &Path) -> Result<Vec<(PathBuf, String)>> {
 fn with_files<T>(deb: &Path, read: impl FnOnce(&mut dyn Read) -> Result<T>) -> Result<T> {
     let mut unpack = Command::new("dpkg-deb");
     unpack.arg("--fsys-tarfile").arg(deb);
-    let start = |source| Error::Start {
-        command: command::show(&unpack),
-        source,
-    };
+    let start = |source| Error::Start { command: command::show(&unpack), source };
     let mut child: Child = Command::new("dpkg-deb")
         .arg("--fsys-tarfile")
         .arg(deb)
@@ -205,10 +191,7 @@ fn with_files<T>(deb: &Path, read: impl FnOnce(&mut dyn Read) -> Result<T>) -> R
         .spawn()
         .map_err(start)?;
     let Some(mut stdout) = child.stdout.take() else {
-        return Err(Error::Content(format!(
-            "dpkg-deb gave no output for {}",
-            deb.display()
-        )));
+        return Err(Error::Content(format!("dpkg-deb gave no output for {}", deb.display())));
     };
     let result = read(&mut stdout)?;
     // tar readers stop at the end mark; dpkg-deb still wants to write the padding.

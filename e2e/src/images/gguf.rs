@@ -169,8 +169,7 @@ impl Writer {
     /// Adds a tensor. The first dimension is the length of a row.
     pub(super) fn tensor(&mut self, name: &str, dimensions: &[u64], element: Element, data: &[u8]) {
         string(&mut self.infos, name.as_bytes());
-        self.infos
-            .extend((u32::try_from(dimensions.len()).unwrap_or(u32::MAX)).to_le_bytes());
+        self.infos.extend((u32::try_from(dimensions.len()).unwrap_or(u32::MAX)).to_le_bytes());
         for dimension in dimensions {
             self.infos.extend(dimension.to_le_bytes());
         }
@@ -224,12 +223,8 @@ mod tests {
         string(&mut tokens, b"a");
         string(&mut tokens, b"<end>");
         writer.pair(b"tokenizer.ggml.tokens", kind::ARRAY, &tokens);
-        let types = [
-            &kind::I32.to_le_bytes()[..],
-            &2_u64.to_le_bytes(),
-            &1_i32.to_le_bytes(),
-            &3_i32.to_le_bytes(),
-        ];
+        let types =
+            [&kind::I32.to_le_bytes()[..], &2_u64.to_le_bytes(), &1_i32.to_le_bytes(), &3_i32.to_le_bytes()];
         writer.pair(b"tokenizer.ggml.token_type", kind::ARRAY, &types.concat());
         writer.finish()
     }
@@ -251,11 +246,7 @@ mod tests {
         let model = model();
         let end_of_pairs = model.len() - model.iter().rev().take_while(|byte| **byte == 0).count();
         for length in 0..end_of_pairs {
-            assert!(
-                Tokenizer::read(&model[..length]).is_err(),
-                "accepted {length} of {} bytes",
-                model.len()
-            );
+            assert!(Tokenizer::read(&model[..length]).is_err(), "accepted {length} of {} bytes", model.len());
         }
     }
 

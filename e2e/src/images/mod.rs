@@ -21,16 +21,11 @@ pub use models::{SMOLLM2_SHA256, tiny};
 /// If it cannot be written or pushed.
 pub(crate) fn push_pause(paths: &Paths, program: &Path, reference: &str) -> Result<()> {
     let store = store::Store::open(paths)?;
-    let layer = store.layer(
-        &["pause", &store::fingerprint(program)?],
-        oci::Compression::Gzip,
-        |layer| layer.copy("pause", 0o755, program).map(drop),
-    )?;
-    let config = oci::Config {
-        entrypoint: vec!["/pause".into()],
-        user: "65532:65532".into(),
-        ..Default::default()
-    };
+    let layer = store.layer(&["pause", &store::fingerprint(program)?], oci::Compression::Gzip, |layer| {
+        layer.copy("pause", 0o755, program).map(drop)
+    })?;
+    let config =
+        oci::Config { entrypoint: vec!["/pause".into()], user: "65532:65532".into(), ..Default::default() };
     let image = oci::Image::write(&store.layout("flotilla/pause"), &config, &[layer])?;
     oci::push(&image, reference, true).map(drop)
 }

@@ -41,23 +41,19 @@ impl Model {
     /// If the wheel cannot be had or holds another file.
     pub(super) fn layer(self, paths: &Paths, store: &Store) -> Result<Blob> {
         let name = format!("{self:?}");
-        store.layer(
-            &["model", &name, SMOLLM2_SHA256, tiny_version()],
-            Compression::None,
-            |layer| {
-                let file = smollm2(paths)?;
-                let read = || fs::read(&file).context("read", &file);
-                match self {
-                    Self::SmolLm2 => layer.copy("model.gguf", 0o644, &file),
-                    Self::Tiny => layer.file("model.gguf", 0o644, &tiny(&read()?)?),
-                    Self::Truncated => {
-                        let bytes = read()?;
-                        layer.file("model.gguf", 0o644, &bytes[..TRUNCATED_BYTES.min(bytes.len())])
-                    }
+        store.layer(&["model", &name, SMOLLM2_SHA256, tiny_version()], Compression::None, |layer| {
+            let file = smollm2(paths)?;
+            let read = || fs::read(&file).context("read", &file);
+            match self {
+                Self::SmolLm2 => layer.copy("model.gguf", 0o644, &file),
+                Self::Tiny => layer.file("model.gguf", 0o644, &tiny(&read()?)?),
+                Self::Truncated => {
+                    let bytes = read()?;
+                    layer.file("model.gguf", 0o644, &bytes[..TRUNCATED_BYTES.min(bytes.len())])
                 }
-                .map(drop)
-            },
-        )
+            }
+            .map(drop)
+        })
     }
 }
 
@@ -68,10 +64,7 @@ fn smollm2(paths: &Paths) -> Result<PathBuf> {
         return Ok(file);
     }
     let folder = python::temporary()?;
-    python::download(
-        &repository().join("e2e/images/models/requirements.txt"),
-        folder.path(),
-    )?;
+    python::download(&repository().join("e2e/images/models/requirements.txt"), folder.path())?;
     let wheels = fs::read_dir(folder.path()).context("read", folder.path())?;
     for wheel in wheels.flatten() {
         let unpack = command::command("python3", ["-m", "zipfile", "-e"].map(Path::new));
@@ -166,16 +159,11 @@ pub fn tiny(donor: &[u8]) -> Result<Vec<u8>> {
 fn is_sayable(text: &[u8], kind: i32) -> bool {
     const NORMAL: i32 = 1;
     let text = String::from_utf8_lossy(text);
-    kind == NORMAL
-        && text
-            .chars()
-            .all(|c| c.is_ascii_graphic() || c == '\u{120}' || c == '\u{10a}')
+    kind == NORMAL && text.chars().all(|c| c.is_ascii_graphic() || c == '\u{120}' || c == '\u{10a}')
 }
 
 fn norm(model: &mut Writer, name: &str) {
-    let ones: Vec<u8> = std::iter::repeat_n(1_f32.to_le_bytes(), WIDTH as usize)
-        .flatten()
-        .collect();
+    let ones: Vec<u8> = std::iter::repeat_n(1_f32.to_le_bytes(), WIDTH as usize).flatten().collect();
     model.tensor(name, &[WIDTH.into()], Element::F32, &ones);
 }
 
@@ -190,9 +178,7 @@ struct Random(u64);
 impl Random {
     /// Random halves with a fixed exponent, little endian.
     fn halves(&mut self, count: u32, exponent: u16) -> Vec<u8> {
-        (0..count)
-            .flat_map(|_| self.half(exponent).to_le_bytes())
-            .collect()
+        (0..count).flat_map(|_| self.half(exponent).to_le_bytes()).collect()
     }
 
     fn half(&mut self, exponent: u16) -> u16 {

@@ -23,20 +23,10 @@ pub(super) fn wheels(store: &Store, lock: &Path) -> Result<Blob> {
     store.layer(&["wheels", VERSION, &requirements], Compression::Gzip, |layer| {
         let folder = temporary()?;
         let mut install = pip()?;
-        install.args([
-            "install",
-            "--no-deps",
-            "--no-compile",
-            "--only-binary=:all:",
-            "--require-hashes",
-        ]);
+        install.args(["install", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"]);
         install.args(["--implementation=cp", "--python-version", VERSION]);
         // --target leaves this machine's own Python alone.
-        install
-            .arg("--target")
-            .arg(folder.path())
-            .arg("--requirement")
-            .arg(lock);
+        install.arg("--target").arg(folder.path()).arg("--requirement").arg(lock);
         command::output(&mut install)?;
         layer.tree(Path::new(FOLDER), folder.path(), &is_unused).map(drop)
     })
@@ -48,15 +38,7 @@ pub(super) fn wheels(store: &Store, lock: &Path) -> Result<Blob> {
 /// As [`wheels`].
 pub(super) fn download(lock: &Path, folder: &Path) -> Result<()> {
     let mut download = pip()?;
-    download
-        .args([
-            "download",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--require-hashes",
-            "--dest",
-        ])
-        .arg(folder);
+    download.args(["download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--dest"]).arg(folder);
     download.arg("--requirement").arg(lock);
     command::output(&mut download).map(drop)
 }
@@ -81,12 +63,6 @@ fn pip() -> Result<Command> {
         bed::install_packages(&["python3-pip"])?;
     }
     let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-    ]);
+    pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]);
     Ok(pip)
 }

@@ -33,10 +33,7 @@ impl Store {
     /// If the folders cannot be made.
     pub(super) fn open(paths: &Paths) -> Result<Self> {
         let root = paths.cache.join("oci");
-        let store = Self {
-            layers: root.join("layers"),
-            layouts: root.join("layouts"),
-        };
+        let store = Self { layers: root.join("layers"), layouts: root.join("layouts") };
         for folder in [&store.layers, &store.layouts] {
             fs::create_dir_all(folder).context("create", folder)?;
         }
@@ -60,9 +57,7 @@ impl Store {
     ) -> Result<Blob> {
         let key = key(parts);
         let note = self.layers.join(format!("{key}.json"));
-        if let Some(blob) = fs::read(&note)
-            .ok()
-            .and_then(|text| serde_json::from_slice::<Blob>(&text).ok())
+        if let Some(blob) = fs::read(&note).ok().and_then(|text| serde_json::from_slice::<Blob>(&text).ok())
             && fs::metadata(&blob.path).is_ok_and(|file| file.len() == blob.size)
         {
             return Ok(blob);
@@ -73,10 +68,8 @@ impl Store {
         let mut blob = builder.finish()?;
         blob.path = self.layers.join(&key);
         fs::rename(&unfinished, &blob.path).context("rename to", &blob.path)?;
-        let text = serde_json::to_vec(&blob).map_err(|source| Error::Json {
-            what: note.display().to_string(),
-            source,
-        })?;
+        let text = serde_json::to_vec(&blob)
+            .map_err(|source| Error::Json { what: note.display().to_string(), source })?;
         fs::write(&note, text).context("write", &note)?;
         Ok(blob)
     }
@@ -139,9 +132,7 @@ mod tests {
         let (_folder, store) = store();
         let build = |layer: &mut LayerBuilder| layer.file("a", 0o644, b"a").map(drop);
         let blob = store.layer(&["a", "b"], Compression::None, build).unwrap();
-        let again = store
-            .layer(&["a", "b"], Compression::None, |_| panic!("built twice"))
-            .unwrap();
+        let again = store.layer(&["a", "b"], Compression::None, |_| panic!("built twice")).unwrap();
         assert_eq!(blob, again);
         fs::hard_link(&blob.path, store.layouts.join("used")).unwrap();
         store.prune().unwrap();

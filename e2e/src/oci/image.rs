@@ -79,19 +79,12 @@ impl Image {
         });
         write(&layout.join("index.json"), index.to_string().as_bytes())?;
         write(&layout.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-        Ok(Self {
-            layout: layout.to_owned(),
-            digest,
-        })
+        Ok(Self { layout: layout.to_owned(), digest })
     }
 }
 
 fn config_json(config: &Config, layers: &[Blob]) -> serde_json::Value {
-    let env: Vec<_> = config
-        .env
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    let env: Vec<_> = config.env.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let labels: serde_json::Map<_, _> = config.labels.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
     let diff_ids: Vec<_> = layers.iter().map(|layer| &layer.diff_id).collect();
     json!({

@@ -69,12 +69,7 @@ impl LayerBuilder {
             Compression::Gzip => Box::new(GzEncoder::new(file, flate2::Compression::new(6))),
         };
         let tar = tar::Builder::new(Hashing::new(sink));
-        Ok(Self {
-            tar,
-            seen: BTreeSet::new(),
-            path,
-            compression,
-        })
+        Ok(Self { tar, seen: BTreeSet::new(), path, compression })
     }
 
     /// Adds a folder.
@@ -90,14 +85,7 @@ impl LayerBuilder {
     /// # Errors
     /// If the layer cannot be written.
     pub fn file(&mut self, path: impl AsRef<Path>, mode: u32, content: &[u8]) -> Result<&mut Self> {
-        self.entry(
-            path.as_ref(),
-            EntryType::Regular,
-            mode,
-            content.len() as u64,
-            content,
-            None,
-        )
+        self.entry(path.as_ref(), EntryType::Regular, mode, content.len() as u64, content, None)
     }
 
     /// Adds a copy of a file on this machine.
@@ -115,14 +103,7 @@ impl LayerBuilder {
     /// # Errors
     /// If the layer cannot be written.
     pub fn link(&mut self, path: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<&mut Self> {
-        self.entry(
-            path.as_ref(),
-            EntryType::Symlink,
-            0o777,
-            0,
-            io::empty(),
-            Some(target.as_ref()),
-        )
+        self.entry(path.as_ref(), EntryType::Symlink, 0o777, 0, io::empty(), Some(target.as_ref()))
     }
 
     /// Adds all below a folder on this machine, except what `skip` names by its path in that folder.
@@ -161,19 +142,13 @@ impl LayerBuilder {
             let entry = entry.context("read", name)?;
             let path = relative(&entry.path().context("read", name)?);
             let header = entry.header();
-            let (kind, mode, size) = (
-                header.entry_type(),
-                header.mode().unwrap_or(0o644),
-                header.size().unwrap_or(0),
-            );
+            let (kind, mode, size) =
+                (header.entry_type(), header.mode().unwrap_or(0o644), header.size().unwrap_or(0));
             if path.as_os_str().is_empty() || kind.is_dir() || skip(&path) {
                 // Folders come with what is in them.
                 continue;
             }
-            let target = entry
-                .link_name()
-                .context("read", name)?
-                .map(std::borrow::Cow::into_owned);
+            let target = entry.link_name().context("read", name)?.map(std::borrow::Cow::into_owned);
             self.entry(&path, kind, mode & 0o777, size, entry, target.as_deref())?;
         }
         Ok(self)
@@ -184,27 +159,13 @@ impl LayerBuilder {
     /// # Errors
     /// If the file cannot be written.
     pub fn finish(self) -> Result<Blob> {
-        let Self {
-            tar,
-            path,
-            compression,
-            ..
-        } = self;
-        let done = tar
-            .into_inner()
-            .and_then(Hashing::finish)
-            .and_then(|(sink, diff_id, _)| {
-                let (digest, size) = sink.finish()?;
-                Ok((digest, size, diff_id))
-            });
+        let Self { tar, path, compression, .. } = self;
+        let done = tar.into_inner().and_then(Hashing::finish).and_then(|(sink, diff_id, _)| {
+            let (digest, size) = sink.finish()?;
+            Ok((digest, size, diff_id))
+        });
         let (digest, size, diff_id) = done.context("write", &path)?;
-        Ok(Blob {
-            media_type: compression.media_type().to_owned(),
-            digest,
-            size,
-            diff_id,
-            path,
-        })
+        Ok(Blob { media_type: compression.media_type().to_owned(), digest, size, diff_id, path })
     }
 
     fn entry(
@@ -241,9 +202,7 @@ impl LayerBuilder {
 
 /// The path without `/` or `./` in front.
 fn relative(path: &Path) -> PathBuf {
-    path.components()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .collect()
+    path.components().filter(|part| matches!(part, Component::Normal(_))).collect()
 }
 
 /// A writer that knows the digest and the size of what went through it.
@@ -255,11 +214,7 @@ struct Hashing<W> {
 
 impl<W: Write> Hashing<W> {
     fn new(inner: W) -> Self {
-        Self {
-            inner,
-            hash: Sha256::new(),
-            size: 0,
-        }
+        Self { inner, hash: Sha256::new(), size: 0 }
     }
 
     fn finish(mut self) -> io::Result<(W, String, u64)> {
@@ -294,9 +249,7 @@ impl Finish for Hashing<BufWriter<File>> {
 
 impl Finish for GzEncoder<Hashing<BufWriter<File>>> {
     fn finish(self: Box<Self>) -> io::Result<(String, u64)> {
-        GzEncoder::finish(*self)?
-            .finish()
-            .map(|(_, digest, size)| (digest, size))
+        GzEncoder::finish(*self)?.finish().map(|(_, digest, size)| (digest, size))
     }
 }
 
@@ -319,13 +272,8 @@ mod tests {
     #[test]
     fn the_same_content_gives_the_same_digest_whatever_the_time() {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let [one, two] = folders
-            .each_ref()
-            .map(|folder| layer(folder.path(), Compression::Gzip));
-        assert_eq!(
-            (&one.digest, &one.diff_id, one.size),
-            (&two.digest, &two.diff_id, two.size)
-        );
+        let [one, two] = folders.each_ref().map(|folder| layer(folder.path(), Compression::Gzip));
+        assert_eq!((&one.digest, &one.diff_id, one.size), (&two.digest, &two.diff_id, two.size));
         let plain = layer(folders[0].path(), Compression::None);
         assert_eq!(plain.digest, plain.diff_id);
         assert_eq!(plain.diff_id, one.diff_id);

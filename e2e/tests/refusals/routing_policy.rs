@@ -38,7 +38,9 @@ fn matching(condition: Value) -> Value {
 fn external(change: Value) -> Value {
     let mut external = json!({"baseURL": "https://api.example.com/v1", "model": "large"});
     super::merge(&mut external, &change);
-    spec(json!({"backends": [{"name": "fleet", "modelDeploymentRef": {"name": "llama"}}, {"name": "out", "external": external}]}))
+    spec(
+        json!({"backends": [{"name": "fleet", "modelDeploymentRef": {"name": "llama"}}, {"name": "out", "external": external}]}),
+    )
 }
 
 fn base_url(url: &str) -> Value {
@@ -62,55 +64,165 @@ fn whole() -> Vec<Row> {
     vec![
         taken(POLICY, "the base", json!({})),
         taken(POLICY, "the longest name", name(format!("a{}", "b".repeat(51)))),
-        refused(POLICY, "a name too long", name(format!("a{}", "b".repeat(52))), "metadata.name becomes part of a Service's name"),
-        refused(POLICY, "no routers", spec(json!({"attach": null})), "set spec.attach.selector for sidecars, spec.gateway"),
+        refused(
+            POLICY,
+            "a name too long",
+            name(format!("a{}", "b".repeat(52))),
+            "metadata.name becomes part of a Service's name",
+        ),
+        refused(
+            POLICY,
+            "no routers",
+            spec(json!({"attach": null})),
+            "set spec.attach.selector for sidecars, spec.gateway",
+        ),
         taken(POLICY, "a gateway only", spec(json!({"attach": null, "gateway": {"replicas": 2}}))),
-        refused(POLICY, "every pod", spec(json!({"attach": {"selector": {"matchLabels": null}}})), "matchLabels"),
-        refused(POLICY, "every pod, by an empty selector", spec(json!({"attach": {"selector": {"matchLabels": {"app": null}}}})), "should have at least 1 properties"),
+        refused(
+            POLICY,
+            "every pod",
+            spec(json!({"attach": {"selector": {"matchLabels": null}}})),
+            "matchLabels",
+        ),
+        refused(
+            POLICY,
+            "every pod, by an empty selector",
+            spec(json!({"attach": {"selector": {"matchLabels": {"app": null}}}})),
+            "should have at least 1 properties",
+        ),
         refused(POLICY, "no models", spec(json!({"models": []})), "should have at least 1 items"),
         refused(POLICY, "a model twice", spec(json!({"models": ["a", "a"]})), "Duplicate value"),
         refused(POLICY, "a model with a blank", spec(json!({"models": ["a b"]})), "spec.models[0]"),
         refused(POLICY, "no default", spec(json!({"default": null})), "spec.default: Required value"),
-        refused(POLICY, "too many gateways", spec(json!({"gateway": {"replicas": 101}})), "less than or equal to 100"),
-        refused(POLICY, "a header in capitals", spec(json!({"sensitivity": {"header": "X-Data-Class"}})), "spec.sensitivity.header"),
+        refused(
+            POLICY,
+            "too many gateways",
+            spec(json!({"gateway": {"replicas": 101}})),
+            "less than or equal to 100",
+        ),
+        refused(
+            POLICY,
+            "a header in capitals",
+            spec(json!({"sensitivity": {"header": "X-Data-Class"}})),
+            "spec.sensitivity.header",
+        ),
     ]
 }
 
 fn backends() -> Vec<Row> {
-    let only = |backend: Value| spec(json!({"backends": [{"name": "fleet", "modelDeploymentRef": {"name": "llama"}}, backend]}));
+    let only = |backend: Value| {
+        spec(json!({"backends": [{"name": "fleet", "modelDeploymentRef": {"name": "llama"}}, backend]}))
+    };
     vec![
-        refused(POLICY, "a backend that is nothing", only(json!({"name": "out"})), "set exactly one of modelDeploymentRef and external"),
+        refused(
+            POLICY,
+            "a backend that is nothing",
+            only(json!({"name": "out"})),
+            "set exactly one of modelDeploymentRef and external",
+        ),
         refused(
             POLICY,
             "a backend that is both",
-            only(json!({"name": "out", "modelDeploymentRef": {"name": "llama"}, "external": {"baseURL": "https://h/v1", "model": "m"}})),
+            only(
+                json!({"name": "out", "modelDeploymentRef": {"name": "llama"}, "external": {"baseURL": "https://h/v1", "model": "m"}}),
+            ),
             "set exactly one of modelDeploymentRef and external",
         ),
         refused(
             POLICY,
             "two of one name",
-            spec(json!({"backends": [{"name": "fleet", "modelDeploymentRef": {"name": "a"}}, {"name": "fleet", "modelDeploymentRef": {"name": "b"}}]})),
+            spec(
+                json!({"backends": [{"name": "fleet", "modelDeploymentRef": {"name": "a"}}, {"name": "fleet", "modelDeploymentRef": {"name": "b"}}]}),
+            ),
             "Duplicate value",
         ),
         taken(POLICY, "an aggregator", base_url("https://api.n1n.example:8443/openai/v1")),
         taken(POLICY, "a Service, without TLS", base_url("http://provider.apps.svc/v1")),
-        refused(POLICY, "a host alone", base_url("api.example.com/v1"), "baseURL must be http://HOST/PATH or https://HOST/PATH"),
-        refused(POLICY, "a key in the URL", base_url("https://user:key@api.example.com/v1"), "without user, query or fragment"),
-        refused(POLICY, "a query", base_url("https://api.example.com/v1?version=2"), "without user, query or fragment"),
-        refused(POLICY, "another scheme", base_url("ftp://api.example.com/v1"), "for example https://api.openai.com/v1"),
-        refused(POLICY, "an unknown provider", external(json!({"provider": "Anthropic"})), r#"supported values: "OpenAICompatible""#),
+        refused(
+            POLICY,
+            "a host alone",
+            base_url("api.example.com/v1"),
+            "baseURL must be http://HOST/PATH or https://HOST/PATH",
+        ),
+        refused(
+            POLICY,
+            "a key in the URL",
+            base_url("https://user:key@api.example.com/v1"),
+            "without user, query or fragment",
+        ),
+        refused(
+            POLICY,
+            "a query",
+            base_url("https://api.example.com/v1?version=2"),
+            "without user, query or fragment",
+        ),
+        refused(
+            POLICY,
+            "another scheme",
+            base_url("ftp://api.example.com/v1"),
+            "for example https://api.openai.com/v1",
+        ),
+        refused(
+            POLICY,
+            "an unknown provider",
+            external(json!({"provider": "Anthropic"})),
+            r#"supported values: "OpenAICompatible""#,
+        ),
         refused(POLICY, "no model", external(json!({"model": null})), "external.model: Required value"),
-        refused(POLICY, "a price with an exponent", external(json!({"pricing": {"input": "1e3", "output": "1"}})), "pricing.input"),
-        refused(POLICY, "half a price", external(json!({"pricing": {"input": "1"}})), "pricing.output: Required value"),
-        refused(POLICY, "an empty Secret", external(json!({"credentialsRef": {"name": ""}})), "credentialsRef.name"),
+        refused(
+            POLICY,
+            "a price with an exponent",
+            external(json!({"pricing": {"input": "1e3", "output": "1"}})),
+            "pricing.input",
+        ),
+        refused(
+            POLICY,
+            "half a price",
+            external(json!({"pricing": {"input": "1"}})),
+            "pricing.output: Required value",
+        ),
+        refused(
+            POLICY,
+            "an empty Secret",
+            external(json!({"credentialsRef": {"name": ""}})),
+            "credentialsRef.name",
+        ),
         taken(POLICY, "weight by default", default(json!({"backends": [{"name": "fleet"}]}))),
-        taken(POLICY, "one weight of zero", default(json!({"backends": [{"name": "fleet", "weight": 1}, {"name": "out", "weight": 0}]}))),
-        refused(POLICY, "all weights zero", default(json!({"backends": [{"name": "fleet", "weight": 0}, {"name": "out", "weight": 0}]})), "give one backend a weight above 0"),
-        refused(POLICY, "a weight below zero", default(json!({"backends": [{"name": "fleet", "weight": -1}]})), "greater than or equal to 0"),
-        refused(POLICY, "an unknown backend", default(json!({"backends": [{"name": "fleet-3b"}]})), "spec.default.backends names a backend that is not in spec.backends"),
-        refused(POLICY, "an unknown fallback", default(json!({"fallback": ["gpt"]})), "spec.default.fallback names a backend that is not in spec.backends"),
+        taken(
+            POLICY,
+            "one weight of zero",
+            default(json!({"backends": [{"name": "fleet", "weight": 1}, {"name": "out", "weight": 0}]})),
+        ),
+        refused(
+            POLICY,
+            "all weights zero",
+            default(json!({"backends": [{"name": "fleet", "weight": 0}, {"name": "out", "weight": 0}]})),
+            "give one backend a weight above 0",
+        ),
+        refused(
+            POLICY,
+            "a weight below zero",
+            default(json!({"backends": [{"name": "fleet", "weight": -1}]})),
+            "greater than or equal to 0",
+        ),
+        refused(
+            POLICY,
+            "an unknown backend",
+            default(json!({"backends": [{"name": "fleet-3b"}]})),
+            "spec.default.backends names a backend that is not in spec.backends",
+        ),
+        refused(
+            POLICY,
+            "an unknown fallback",
+            default(json!({"fallback": ["gpt"]})),
+            "spec.default.fallback names a backend that is not in spec.backends",
+        ),
         refused(POLICY, "a fallback twice", default(json!({"fallback": ["out", "out"]})), "Duplicate value"),
-        refused(POLICY, "a route to nothing", default(json!({"backends": []})), "should have at least 1 items"),
+        refused(
+            POLICY,
+            "a route to nothing",
+            default(json!({"backends": []})),
+            "should have at least 1 items",
+        ),
     ]
 }
 
@@ -124,21 +236,75 @@ fn rules() -> Vec<Row> {
     vec![
         taken(POLICY, "a rule", rule(json!({}))),
         taken(POLICY, "a boundary", in_cluster(json!({"route": {"fallback": ["fleet"]}}))),
-        refused(POLICY, "out of the boundary", in_cluster(json!({"route": {"backends": [{"name": "out"}]}})), "a rule with boundary InCluster routes to an external backend"),
-        refused(POLICY, "out of it by a fallback", in_cluster(json!({"route": {"fallback": ["fleet", "out"]}})), "a rule with boundary InCluster falls back to an external backend"),
-        taken(POLICY, "the same without a boundary", rule(json!({"route": {"backends": [{"name": "out"}], "fallback": ["out"]}}))),
-        refused(POLICY, "a boundary for no class", in_cluster(json!({"match": {"dataClasses": null, "promptTokens": {"moreThan": 1}}})), "name them in the rule's match.dataClasses"),
+        refused(
+            POLICY,
+            "out of the boundary",
+            in_cluster(json!({"route": {"backends": [{"name": "out"}]}})),
+            "a rule with boundary InCluster routes to an external backend",
+        ),
+        refused(
+            POLICY,
+            "out of it by a fallback",
+            in_cluster(json!({"route": {"fallback": ["fleet", "out"]}})),
+            "a rule with boundary InCluster falls back to an external backend",
+        ),
+        taken(
+            POLICY,
+            "the same without a boundary",
+            rule(json!({"route": {"backends": [{"name": "out"}], "fallback": ["out"]}})),
+        ),
+        refused(
+            POLICY,
+            "a boundary for no class",
+            in_cluster(json!({"match": {"dataClasses": null, "promptTokens": {"moreThan": 1}}})),
+            "name them in the rule's match.dataClasses",
+        ),
         taken(POLICY, "a boundary for a class and a length", in_cluster(long.clone())),
-        refused(POLICY, "a rule for everything", rule(json!({"match": {"dataClasses": null}})), "belongs in spec.default: set match.dataClasses or match.promptTokens"),
+        refused(
+            POLICY,
+            "a rule for everything",
+            rule(json!({"match": {"dataClasses": null}})),
+            "belongs in spec.default: set match.dataClasses or match.promptTokens",
+        ),
         refused(POLICY, "no match", rule(json!({"match": null})), "match: Required value"),
-        refused(POLICY, "an unknown backend", rule(json!({"route": {"backends": [{"name": "gpt"}]}})), "a rule's route.backends names a backend that is not in spec.backends"),
-        refused(POLICY, "an unknown fallback", rule(json!({"route": {"fallback": ["gpt"]}})), "a rule's route.fallback names a backend that is not in spec.backends"),
-        refused(POLICY, "all weights zero", rule(json!({"route": {"backends": [{"name": "fleet", "weight": 0}]}})), "all weights of the route are 0"),
+        refused(
+            POLICY,
+            "an unknown backend",
+            rule(json!({"route": {"backends": [{"name": "gpt"}]}})),
+            "a rule's route.backends names a backend that is not in spec.backends",
+        ),
+        refused(
+            POLICY,
+            "an unknown fallback",
+            rule(json!({"route": {"fallback": ["gpt"]}})),
+            "a rule's route.fallback names a backend that is not in spec.backends",
+        ),
+        refused(
+            POLICY,
+            "all weights zero",
+            rule(json!({"route": {"backends": [{"name": "fleet", "weight": 0}]}})),
+            "all weights of the route are 0",
+        ),
         taken(POLICY, "a range", matching(json!({"moreThan": 10, "atMost": 11}))),
-        refused(POLICY, "an empty range", matching(json!({"moreThan": 10, "atMost": 10})), "can never hold: moreThan must be below atMost"),
+        refused(
+            POLICY,
+            "an empty range",
+            matching(json!({"moreThan": 10, "atMost": 10})),
+            "can never hold: moreThan must be below atMost",
+        ),
         refused(POLICY, "no range", matching(json!({})), "set moreThan, atMost or both"),
-        refused(POLICY, "an unknown boundary", rule(json!({"boundary": "Europe"})), r#"supported values: "Anywhere", "InCluster""#),
-        refused(POLICY, "a class with a blank", rule(json!({"match": {"dataClasses": ["P HI"]}})), "dataClasses[0]"),
+        refused(
+            POLICY,
+            "an unknown boundary",
+            rule(json!({"boundary": "Europe"})),
+            r#"supported values: "Anywhere", "InCluster""#,
+        ),
+        refused(
+            POLICY,
+            "a class with a blank",
+            rule(json!({"match": {"dataClasses": ["P HI"]}})),
+            "dataClasses[0]",
+        ),
         refused(
             POLICY,
             "two rules of one name",
@@ -156,9 +322,24 @@ fn timeouts() -> Vec<Row> {
         taken(POLICY, "the shortest", timeout("firstToken", "100ms")),
         taken(POLICY, "the longest", timeout("total", "24h")),
         taken(POLICY, "a sum", timeout("idle", "1m30s")),
-        refused(POLICY, "too short", timeout("firstToken", "99ms"), "spec.timeouts.firstToken must be a duration between 100ms and 1h"),
-        refused(POLICY, "too long", timeout("idle", "61m"), "spec.timeouts.idle must be a duration between 100ms and 1h"),
-        refused(POLICY, "longer than a day", timeout("total", "25h"), "spec.timeouts.total must be a duration between 100ms and 24h"),
+        refused(
+            POLICY,
+            "too short",
+            timeout("firstToken", "99ms"),
+            "spec.timeouts.firstToken must be a duration between 100ms and 1h",
+        ),
+        refused(
+            POLICY,
+            "too long",
+            timeout("idle", "61m"),
+            "spec.timeouts.idle must be a duration between 100ms and 1h",
+        ),
+        refused(
+            POLICY,
+            "longer than a day",
+            timeout("total", "25h"),
+            "spec.timeouts.total must be a duration between 100ms and 24h",
+        ),
         refused(POLICY, "without a unit", timeout("total", "600"), "for example 10m"),
     ]
 }

@@ -90,9 +90,11 @@ impl Registry {
         for router in self.routers.lock().values() {
             let usage = router.usage.iter().filter(|usage| usage.policy == name);
             for usage in usage {
-                let requests =
+                // A request that fails over counts once for each backend that failed it: only answers make the split.
+                let answered = usage.requests.saturating_sub(usage.failed);
+                let side =
                     if usage.external { &mut totals.external_requests } else { &mut totals.fleet_requests };
-                *requests = requests.saturating_add(usage.requests);
+                *side = side.saturating_add(answered);
                 if usage.external {
                     totals.spend = totals.spend.saturating_add(usage.cost);
                 }

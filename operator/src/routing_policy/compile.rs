@@ -131,6 +131,12 @@ fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State)
         .flat_map(|p| [&p.input, &p.output])
         .try_for_each(|price| NanoUsd::parse_usd(price).map(drop));
     let state = state.and(priced.map_err(|error| (Reason::InvalidSpec, format!("pricing: {error}"))));
+    // Routers refuse a whole config for an address that cannot be parsed; the schema's pattern is not a parser.
+    let host = spec.base_url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    let state = state.and_then(|()| {
+        let message = || format!("baseURL {:?} is no address", spec.base_url);
+        host.map(drop).ok_or_else(|| (Reason::InvalidSpec, message()))
+    });
     let target = ExternalTarget {
         base_url: spec.base_url.clone(),
         model: spec.model.clone(),

@@ -4,7 +4,10 @@ use super::ObjectKey;
 use crate::webhook::router_container::{Exposure, RouterPod, container, volumes};
 use flotilla_crds::{RoutingPolicy, labels};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::core::v1::{
+    Container, Lifecycle, LifecycleHandler, PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec,
+    SleepAction,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource as _;
@@ -12,8 +15,12 @@ use std::collections::BTreeMap;
 
 /// The port of the gateway's Service.
 const SERVICE_PORT: i32 = 80;
-/// How long a stopping gateway may finish its streams.
+/// How long a stopping gateway goes on taking requests, so that it has left every endpoint list by then.
+const LEAVE_SECONDS: i64 = 5;
+/// How long it may then finish its streams.
 const DRAIN_SECONDS: i64 = 120;
+/// Given to the process to end after that.
+const STOP_SECONDS: i64 = 5;
 
 /// The children of a policy that has a gateway.
 #[derive(Debug)]
@@ -72,11 +79,11 @@ pub fn build(policy: &RoutingPolicy, router: &RouterPod) -> Option<Gateway> {
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(all_labels), ..ObjectMeta::default() }),
                 spec: Some(PodSpec {
-                    containers: vec![container(router, Exposure::Gateway)],
+                    containers: vec![gateway_container(router)],
                     volumes: Some(volumes()),
                     automount_service_account_token: Some(false),
                     enable_service_links: Some(false),
-                    termination_grace_period_seconds: Some(DRAIN_SECONDS),
+                    termination_grace_period_seconds: Some(LEAVE_SECONDS + DRAIN_SECONDS + STOP_SECONDS),
                     ..PodSpec::default()
                 }),
             },
@@ -85,4 +92,17 @@ pub fn build(policy: &RoutingPolicy, router: &RouterPod) -> Option<Gateway> {
         ..Deployment::default()
     };
     Some(Gateway { service, deployment })
+}
+
+fn gateway_container(router: &RouterPod) -> Container {
+    let mut container = container(router, Exposure::Gateway);
+    container.args.get_or_insert_default().push(format!("--drain-timeout={DRAIN_SECONDS}s"));
+    container.lifecycle = Some(Lifecycle {
+        pre_stop: Some(LifecycleHandler {
+            sleep: Some(SleepAction { seconds: LEAVE_SECONDS }),
+            ..LifecycleHandler::default()
+        }),
+        ..Lifecycle::default()
+    });
+    container
 }

@@ -18,26 +18,16 @@ use crate::{
 /// leaves nothing that looks finished.
 pub(super) fn module(module: &Module, source: &Path, target: &Path) -> Result<()> {
     let mut step = Step::start(format!("compile {}", module.title));
-    let packages = command::output(go(source).args(["list", "-deps", module.pattern()]))?
-        .lines()
-        .count();
+    let packages = command::output(go(source).args(["list", "-deps", module.pattern()]))?.lines().count();
     let unfinished = target.with_extension("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).context("remove", &unfinished)?;
     }
     fs::create_dir_all(&unfinished).context("create", &unfinished)?;
-    let result = if module.has_many() {
-        unfinished.clone()
-    } else {
-        unfinished.join(module.name)
-    };
+    let result = if module.has_many() { unfinished.clone() } else { unfinished.join(module.name) };
     let mut build = go(source);
     build.args(["build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"]);
-    build
-        .args(module.flags())
-        .arg("-o")
-        .arg(&result)
-        .arg(module.pattern());
+    build.args(module.flags()).arg("-o").arg(&result).arg(module.pattern());
     watch(&mut build, |compiled| step.at(compiled, packages))?;
     if target.exists() {
         fs::remove_dir_all(target).context("remove", target)?;
@@ -57,22 +47,10 @@ fn go(source: &Path) -> Command {
 /// Runs `go build -v`, which prints a line for each package that it compiles.
 fn watch(build: &mut Command, mut compiled: impl FnMut(usize)) -> Result<()> {
     let shown = command::show(build);
-    let start = |source| Error::Start {
-        command: shown.clone(),
-        source,
-    };
-    let mut child = build
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(start)?;
+    let start = |source| Error::Start { command: shown.clone(), source };
+    let mut child = build.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(start)?;
     let (mut count, mut said) = (0, String::new());
-    for line in child
-        .stderr
-        .take()
-        .into_iter()
-        .flat_map(|stderr| BufReader::new(stderr).lines())
-    {
+    for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).lines()) {
         let line = line.map_err(start)?;
         if line.contains(' ') {
             // Not a package's path: downloads, then errors.
@@ -87,9 +65,5 @@ fn watch(build: &mut Command, mut compiled: impl FnMut(usize)) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    Err(Error::Command {
-        command: shown,
-        status,
-        output: command::tail(&said),
-    })
+    Err(Error::Command { command: shown, status, output: command::tail(&said) })
 }

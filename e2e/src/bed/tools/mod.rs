@@ -22,13 +22,8 @@ use table::{MODULES, Module};
 /// # Errors
 /// If the module's files cannot be read.
 pub fn program(paths: &Paths, name: &str) -> Result<PathBuf> {
-    let module = MODULES
-        .iter()
-        .find(|module| module.programs().any(|program| program == name));
-    let folder = module
-        .map(|module| folder(paths, module))
-        .transpose()?
-        .unwrap_or_default();
+    let module = MODULES.iter().find(|module| module.programs().any(|program| program == name));
+    let folder = module.map(|module| folder(paths, module)).transpose()?.unwrap_or_default();
     Ok(folder.join(name))
 }
 
@@ -73,10 +68,7 @@ fn folder(paths: &Paths, module: &Module) -> Result<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(&source)
         .context("read", &source)?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|e| e == "go" || e == "mod" || e == "sum")
-        })
+        .filter(|path| path.extension().is_some_and(|e| e == "go" || e == "mod" || e == "sum"))
         .collect();
     files.sort();
     let mut hash = Sha256::new();
