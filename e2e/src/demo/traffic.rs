@@ -35,7 +35,7 @@ const MARKER: &str = "MRN-7731904";
 /// Runs the script in the application's container.
 pub(super) fn send(cluster: &Cluster) -> Result<Vec<Request>> {
     let step = Step::start("200 requests with the official openai client, through 127.0.0.1:8089");
-    python(cluster, &format!("{}\ncall('POST', '/_script', {{'markers': ['{MARKER}']}})", CALL))?;
+    python(cluster, &format!("{CALL}\ncall('POST', '/_script', {{'markers': ['{MARKER}']}})"))?;
     let lines = python(cluster, include_str!("traffic.py"))?;
     let read = |line: &str| {
         serde_json::from_str(line)

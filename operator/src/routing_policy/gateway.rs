@@ -96,7 +96,7 @@ pub fn build(policy: &RoutingPolicy, router: &RouterPod) -> Option<Gateway> {
 
 fn gateway_container(router: &RouterPod) -> Container {
     let mut container = container(router, Exposure::Gateway);
-    container.args.get_or_insert_default().push(format!("--drain-timeout={DRAIN_SECONDS}s"));
+    container.args.get_or_insert_default().push(format!("--drain-timeout={DRAIN_SECONDS}"));
     container.lifecycle = Some(Lifecycle {
         pre_stop: Some(LifecycleHandler {
             sleep: Some(SleepAction { seconds: LEAVE_SECONDS }),
