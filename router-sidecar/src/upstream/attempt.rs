@@ -1,15 +1,20 @@
 //! One attempt at one endpoint: everything up to the point of no return, the first piece of the answer.
 
+use super::connection::Answered;
 use super::headers::request_headers;
 use super::{Failure, Reading, UpstreamClient};
 use crate::request::{Peek, splice};
 use crate::snapshot::{Backend, Endpoint};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
 use tokio::time::Instant;
+
+/// Stale connections that one attempt may meet; the next one is the last, so that a server that closes everything
+/// is told from one that closed a few.
+const STALE_CONNECTIONS: u32 = 3;
 
 /// What the client sent, the same for every attempt.
 #[derive(Debug)]
@@ -60,11 +65,7 @@ async fn first_piece(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
 ) -> Result<Answer, Failure> {
-    let request = build(backend, endpoint, outgoing);
-    let response = client.request(request).await.map_err(|error| {
-        tracing::debug!(backend = backend.name, %error, "attempt failed");
-        if error.is_connect() { Failure::Connect } else { Failure::Broken }
-    })?;
+    let response = send(client, backend, endpoint, outgoing).await?;
     let (parts, mut body) = response.into_parts();
     let with_key = backend.authorization.is_some();
     if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
@@ -96,6 +97,29 @@ async fn first_piece(
         return Err(Failure::ErrorEvent);
     }
     Ok(Answer { status: parts.status, headers: parts.headers, ready, reading, rest })
+}
+
+/// Sends the request, again if it met connections that the server had closed.
+async fn send(
+    client: &UpstreamClient,
+    backend: &Backend,
+    endpoint: &Endpoint,
+    outgoing: &Outgoing,
+) -> Result<Response<Incoming>, Failure> {
+    let mut stale = 0;
+    loop {
+        match client.request(build(backend, endpoint, outgoing)).await {
+            Ok(response) => {
+                Answered::mark(&response);
+                return Ok(response);
+            }
+            Err(error) if stale < STALE_CONNECTIONS && Answered::was_stale(&error) => stale += 1,
+            Err(error) => {
+                tracing::debug!(backend = backend.name, %error, "attempt failed");
+                return Err(if error.is_connect() { Failure::Connect } else { Failure::Broken });
+            }
+        }
+    }
 }
 
 fn build(backend: &Backend, endpoint: &Endpoint, outgoing: &Outgoing) -> Request<crate::request::Spliced> {

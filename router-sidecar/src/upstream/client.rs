@@ -1,5 +1,6 @@
 //! The pooled HTTP client for all targets.
 
+use super::connection::Tracked;
 use crate::request::Spliced;
 use futures::future::BoxFuture;
 use http::Uri;
@@ -14,8 +15,7 @@ use tower::Service;
 
 /// Name lookup, TCP and TLS together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// Engines and providers close idle connections after 5 s (uvicorn) to several minutes; a stale one costs a retry
-/// that the client does by itself, since nothing was sent.
+/// Engines and providers close idle connections after 5 s (uvicorn) to several minutes; a stale one costs a retry.
 const IDLE_CONNECTION: Duration = Duration::from_mins(1);
 /// Idle connections kept per target.
 const IDLE_PER_HOST: usize = 64;
@@ -54,7 +54,7 @@ pub fn client() -> Result<UpstreamClient, ClientError> {
         .build(Deadline { inner: https }))
 }
 
-/// A connector with a deadline on all of its steps.
+/// A connector with a deadline on all of its steps, whose connections remember whether they have answered.
 #[derive(Debug, Clone)]
 pub struct Deadline<C> {
     inner: C,
@@ -66,9 +66,9 @@ where
     C::Response: Send + 'static,
     C::Future: Send + 'static,
 {
-    type Response = C::Response;
+    type Response = Tracked<C::Response>;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<C::Response, BoxError>>;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
@@ -76,6 +76,6 @@ where
 
     fn call(&mut self, target: Uri) -> Self::Future {
         let connecting = self.inner.call(target);
-        Box::pin(async move { tokio::time::timeout(CONNECT_DEADLINE, connecting).await? })
+        Box::pin(async move { Ok(Tracked::new(tokio::time::timeout(CONNECT_DEADLINE, connecting).await??)) })
     }
 }

@@ -3,6 +3,7 @@
 mod attempt;
 mod balance;
 mod client;
+mod connection;
 mod failure;
 mod headers;
 mod reading;

@@ -37,7 +37,8 @@ async fn before_the_first_byte_the_next_target_is_tried() {
         (Fault::ErrorEvent, true),
     ];
     for (fault, stream) in cases {
-        fail(&first, [fault], Script::default());
+        // Repeated: a connection that answered before and then breaks unanswered is tried once more.
+        fail(&first, [fault], Script { repeat: true, ..Script::default() });
         let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", stream)).await;
         assert_eq!((reply.status.as_u16(), reply.backend()), (200, "second"), "{fault:?}, streamed {stream}");
         assert!(reply.header("x-flotilla-decision").contains("first failed"), "{fault:?}");
@@ -169,4 +170,39 @@ async fn a_client_that_leaves_takes_the_upstream_with_it_and_is_still_accounted(
     let usage = rig.usage("first");
     assert_eq!(usage.failed, 0);
     assert!(usage.prompt_tokens > 0 && usage.completion_tokens > 0 && usage.cost.0 > 0, "{usage:?}");
+}
+
+/// As llama-server does after a stream: it announces that the connection stays, and closes it.
+async fn liar() -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 16 * 1024];
+                stream.read(&mut request).await.unwrap();
+                let answer =
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                // The next request arrives and is never answered.
+                let _ = stream.read(&mut request).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_request_that_met_a_closed_connection_is_sent_again() {
+    let address = liar().await;
+    let rig = Rig::start(&format!(
+        "backends:\n- {{name: engine, external: {{baseUrl: 'http://{address}/v1', model: m}}}}\ndefault: {{backends: [{{name: engine}}]}}"
+    ))
+    .await;
+    for _ in 0..5 {
+        let reply = rig.chat(ask("hi", false)).await;
+        assert_eq!((reply.status.as_u16(), reply.backend()), (200, "engine"), "{:?}", reply.body);
+    }
+    assert_eq!(rig.usage("engine").failed, 0);
 }
