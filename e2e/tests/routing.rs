@@ -1,0 +1,16 @@
+//! From a `RoutingPolicy` to the answers that an application gets through the official client library.
+
+#[path = "routing/attach.rs"]
+mod attach;
+#[path = "routing/claims.rs"]
+mod claims;
+#[path = "routing/credentials.rs"]
+mod credentials;
+#[path = "routing/fallback.rs"]
+mod fallback;
+#[path = "routing/gateway.rs"]
+mod gateway;
+#[path = "routing/objects.rs"]
+mod objects;
+#[path = "routing/split.rs"]
+mod split;
