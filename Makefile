@@ -17,9 +17,10 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: prune ## Show the main job for real. KUBECONFIG=FILE uses a cluster of yours instead of the bed.
+demo: prune ## Show the main job for real. KUBECONFIG=FILE REGISTRY=HOST/PREFIX: on a cluster of yours.
 	cargo run --quiet --release --locked --package flotilla-e2e --bin flotilla-demo -- \
-	  $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG))
+	  $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG)) \
+	  $(if $(REGISTRY),--registry $(REGISTRY))
 
 .PHONY: test
 test: prune lint test-unit test-e2e ## Run every check and every test (root: it makes a bed and removes it).
@@ -54,14 +55,14 @@ images: prune ## Build the images and push them: REGISTRY=HOST/PREFIX, ONLY=name
 lint: $(CARGO_DENY) ## Check formatting, clippy, licences and sources of dependencies.
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
-	$(CARGO_DENY) --locked --offline check licenses bans sources
+	$(CARGO_DENY) --locked check licenses bans sources
 
 .PHONY: bench
 bench: ## Measure the hot paths.
 	cargo bench --locked --package flotilla-router
 
 $(CARGO_DENY):
-	cargo install --locked --quiet --root $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION) \
+	cargo install --debug --locked --quiet --root $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION) \
 	  cargo-deny@$(CARGO_DENY_VERSION)
 
 # Build folders of other lock files: the one used last is kept for switching back, older ones go.

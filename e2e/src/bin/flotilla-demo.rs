@@ -1,4 +1,4 @@
-//! `make demo`: sets up what is missing, runs the main job, prints it, writes `target/demo/summary.json`.
+//! `make demo`: sets up what is missing, runs the main job, prints it, writes `target/demo/summary.json` and a picture.
 
 use clap::Parser;
 use flotilla_e2e::bed::{self, Paths, repository};
@@ -43,13 +43,16 @@ fn run(cli: Cli) -> Result<()> {
             Cluster::bed(&paths)?
         }
     };
-    let summary = demo::run(&cluster)?;
+    let outcome = demo::run(&cluster)?;
     let folder = repository().join("target/demo");
-    let file = folder.join("summary.json");
-    let json = serde_json::to_string_pretty(&summary)
+    let summary = serde_json::to_string_pretty(&outcome.summary)
         .map_err(|source| Error::Json { what: "the summary".to_owned(), source })?;
     std::fs::create_dir_all(&folder).context("create", &folder)?;
-    std::fs::write(&file, json + "\n").context("write", &file)?;
-    println!("The figures are in {}.", file.display());
+    for (name, content) in [("summary.json", summary + "\n"), ("report.svg", outcome.picture)] {
+        let file = folder.join(name);
+        std::fs::write(&file, content).context("write", &file)?;
+    }
+    print!("{}", outcome.report);
+    println!("The figures are in {}.", folder.join("summary.json").display());
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::progress::Step;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Status follows traffic with a few seconds' delay.
@@ -145,12 +146,13 @@ fn pause() {
 
 /// The kubelets' own figures.
 fn memory(cluster: &Cluster, nodes: &[Value]) -> Result<Vec<(String, u64)>> {
-    let mut found = Vec::new();
+    // A container that is being replaced is reported twice; the later line is the present one.
+    let mut found = BTreeMap::new();
     for node in nodes.iter().filter_map(|node| node["metadata"]["name"].as_str()) {
         let metrics = cluster.raw(&format!("/api/v1/nodes/{node}/proxy/metrics/resource"))?;
         found.extend(metrics.lines().filter_map(working_set));
     }
-    Ok(found)
+    Ok(found.into_iter().collect())
 }
 
 /// Reads `container_memory_working_set_bytes{container="…",namespace="…",pod="…"} BYTES TIME` of our containers.

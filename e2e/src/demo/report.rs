@@ -11,9 +11,9 @@ use std::fmt::Write as _;
 /// cost outside.
 const PRICES: (&str, &str) = ("2.50", "10.00");
 
-/// Renders the report.
-pub(super) fn report(seen: &Observation, cluster: &Cluster) -> String {
-    let sections = [nodes(seen), models(seen), split(seen), money(seen), memory(seen), further(cluster)];
+/// Renders the figures.
+pub(super) fn figures(seen: &Observation) -> String {
+    let sections = [nodes(seen), models(seen), split(seen), money(seen), memory(seen)];
     format!("\n{}", sections.join("\n"))
 }
 
@@ -140,7 +140,8 @@ fn memory(seen: &Observation) -> String {
     out
 }
 
-fn further(cluster: &Cluster) -> String {
+/// What a person may do next.
+pub(super) fn further(cluster: &Cluster) -> String {
     let kubeconfig = cluster.kubeconfig();
     format!(
         "LOOK FURTHER\n  \
