@@ -4,11 +4,13 @@ mod apply;
 mod deadline;
 mod events;
 mod quantity;
+mod status;
 
 pub use apply::{ApplyError, apply, controller_of, delete_if_ours};
 pub use deadline::{CALL_DEADLINE, CallError, within};
 pub use events::Events;
 pub use quantity::{QuantityError, mib, to_mib};
+pub use status::{HasConditions, StatusWriter};
 
 /// The field manager of everything but status.
 pub const FIELD_MANAGER: &str = "flotilla-operator";

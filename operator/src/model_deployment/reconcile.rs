@@ -5,21 +5,18 @@ use super::build::build;
 use super::dereference::dereference;
 use super::status::{Outcome, status};
 use super::validate::validate;
-use crate::conditions::{changed_parts, types};
 use crate::fleet::Stores;
-use crate::kube_ext::{ApplyError, CallError, Events, STATUS_FIELD_MANAGER, within};
+use crate::kube_ext::{ApplyError, CallError, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::options::EngineImages;
 use crate::routing_policy::ObjectKey;
 use crate::run::Backoff;
-use flotilla_crds::{ModelDeployment, ModelDeploymentStatus};
+use flotilla_crds::ModelDeployment;
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
-use kube::{Api, Client, Resource as _};
-use serde_json::json;
+use kube::{Client, Resource as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +33,8 @@ pub struct Context {
     pub images: EngineImages,
     /// Whether this replica may write.
     pub leadership: Leadership,
-    /// Publishes events.
-    pub events: Events,
+    /// Writes status and publishes events.
+    pub status: StatusWriter,
     /// Counts reconciles.
     pub metrics: Metrics,
     /// Per-object delays.
@@ -92,53 +89,27 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     let valid = match validate(object, &ctx.images) {
         Ok(valid) => valid,
         Err(invalid) => {
-            write_status(object, &report(&Outcome::Invalid(&invalid)), ctx).await?;
+            ctx.status.write(object, object.status.as_ref(), &report(&Outcome::Invalid(&invalid))).await?;
             return Ok(Action::await_change());
         }
     };
     if object.status.is_none() {
-        write_status(object, &report(&Outcome::Planned(&valid.need)), ctx).await?;
+        ctx.status.write(object, object.status.as_ref(), &report(&Outcome::Planned(&valid.need))).await?;
     }
     match apply_children(&ctx.client, build(&valid)).await {
         Ok(children) => {
-            write_status(object, &report(&Outcome::Applied(&valid.need, &children)), ctx).await?;
+            ctx.status
+                .write(object, object.status.as_ref(), &report(&Outcome::Applied(&valid.need, &children)))
+                .await?;
             Ok(Action::await_change())
         }
         Err(error) => {
-            write_status(object, &report(&Outcome::NotApplied(&valid.need, &error)), ctx).await?;
+            ctx.status
+                .write(object, object.status.as_ref(), &report(&Outcome::NotApplied(&valid.need, &error)))
+                .await?;
             Err(error.into())
         }
     }
-}
-
-/// Writes the status if it says anything new, and an event for each condition that does.
-async fn write_status(
-    object: &ModelDeployment,
-    after: &ModelDeploymentStatus,
-    ctx: &Context,
-) -> Result<(), CallError> {
-    if object.status.as_ref() == Some(after) {
-        return Ok(());
-    }
-    let ObjectKey { namespace, name } = ObjectKey::of(object);
-    let api: Api<ModelDeployment> = Api::namespaced(ctx.client.clone(), &namespace);
-    let patch = json!({
-        "apiVersion": ModelDeployment::api_version(&()), "kind": ModelDeployment::kind(&()),
-        "metadata": {"name": name, "uid": object.metadata.uid}, "status": after,
-    });
-    let params = PatchParams::apply(STATUS_FIELD_MANAGER).force();
-    within(
-        || format!("could not write the status of ModelDeployment {name}"),
-        api.patch_status(&name, &params, &Patch::Apply(&patch)),
-    )
-    .await?;
-    let before = object.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    for condition in changed_parts(before, &after.conditions).into_iter().filter(|c| c.type_ == types::READY)
-    {
-        let stalled = after.conditions.iter().any(|c| c.type_ == types::STALLED && c.status == "True");
-        ctx.events.publish(&object.object_ref(&()), stalled, &condition.reason, &condition.message).await;
-    }
-    Ok(())
 }
 
 fn backoff_key(key: &ObjectKey) -> String {

@@ -7,10 +7,11 @@ use super::need::{Need, alternatives};
 use super::validate::Invalid;
 use crate::conditions::{Conditions, Reason, Verdict, types};
 use crate::decide::placement::{Fits, find_fits};
-use crate::kube_ext::{ApplyError, mib};
+use crate::kube_ext::{ApplyError, HasConditions, mib};
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{GpuFit, MemoryStatus, ModelDeploymentStatus, PlacementStatus};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 /// How many alternatives a `NoFit` message lists.
 const ALTERNATIVES: usize = 3;
@@ -222,5 +223,11 @@ fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
             let message = format!("{}; {}", available.message, cause.message);
             (Verdict::no(cause.reason, message.clone()), Verdict::yes(cause.reason, message), moving())
         }
+    }
+}
+
+impl HasConditions for ModelDeploymentStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
     }
 }

@@ -4,23 +4,20 @@
 use super::ObjectKey;
 use super::gateway::{self, Gateway};
 use super::status::{Outcome, status};
-use crate::conditions::{changed_parts, types};
 use crate::fleet::{CatalogReceiver, Entry, Verdict};
-use crate::kube_ext::{ApplyError, CallError, Events, STATUS_FIELD_MANAGER, apply, delete_if_ours, within};
+use crate::kube_ext::{ApplyError, CallError, StatusWriter, apply, delete_if_ours};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::push::Registry;
 use crate::run::Backoff;
 use crate::webhook::router_container::RouterPod;
-use flotilla_crds::{RoutingPolicy, RoutingPolicyStatus};
+use flotilla_crds::RoutingPolicy;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
-use kube::api::{Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
-use kube::{Api, Client, Resource as _};
-use serde_json::json;
+use kube::{Client, Resource as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +38,8 @@ pub struct Context {
     pub router: Arc<RouterPod>,
     /// Whether this replica may write.
     pub leadership: Leadership,
-    /// Publishes events.
-    pub events: Events,
+    /// Writes status and publishes events.
+    pub status: StatusWriter,
     /// Counts reconciles.
     pub metrics: Metrics,
     /// Per-object delays.
@@ -99,7 +96,12 @@ pub async fn reconcile(
 async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Result<Action, Error> {
     let compiled = match &entry.verdict {
         Verdict::Conflicted(conflict) => {
-            write_status(object, &status(object, &Outcome::Conflicted(conflict), Timestamp::now()), ctx)
+            ctx.status
+                .write(
+                    object,
+                    object.status.as_ref(),
+                    &status(object, &Outcome::Conflicted(conflict), Timestamp::now()),
+                )
                 .await?;
             return Ok(Action::await_change());
         }
@@ -108,7 +110,7 @@ async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Res
     let applied = apply_gateway(object, ctx).await;
     let totals = ctx.registry.totals(entry);
     let outcome = Outcome::Published(compiled, &totals, applied.as_ref().copied());
-    write_status(object, &status(object, &outcome, Timestamp::now()), ctx).await?;
+    ctx.status.write(object, object.status.as_ref(), &status(object, &outcome, Timestamp::now())).await?;
     applied?;
     Ok(if totals.routers > 0 { Action::requeue(USAGE_INTERVAL) } else { Action::await_change() })
 }
@@ -128,36 +130,6 @@ async fn apply_gateway(object: &RoutingPolicy, ctx: &Context) -> Result<(), Appl
             delete_if_ours::<Service>(&ctx.client, &key.namespace, &name, uid).await?;
         }
         None => {}
-    }
-    Ok(())
-}
-
-/// Writes the status if it says anything new, and an event when Ready does.
-async fn write_status(
-    object: &RoutingPolicy,
-    after: &RoutingPolicyStatus,
-    ctx: &Context,
-) -> Result<(), CallError> {
-    if object.status.as_ref() == Some(after) {
-        return Ok(());
-    }
-    let ObjectKey { namespace, name } = ObjectKey::of(object);
-    let api: Api<RoutingPolicy> = Api::namespaced(ctx.client.clone(), &namespace);
-    let patch = json!({
-        "apiVersion": RoutingPolicy::api_version(&()), "kind": RoutingPolicy::kind(&()),
-        "metadata": {"name": name, "uid": object.metadata.uid}, "status": after,
-    });
-    let params = PatchParams::apply(STATUS_FIELD_MANAGER).force();
-    within(
-        || format!("could not write the status of RoutingPolicy {name}"),
-        api.patch_status(&name, &params, &Patch::Apply(&patch)),
-    )
-    .await?;
-    let before = object.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    for condition in changed_parts(before, &after.conditions).into_iter().filter(|c| c.type_ == types::READY)
-    {
-        let stalled = after.conditions.iter().any(|c| c.type_ == types::STALLED && c.status == "True");
-        ctx.events.publish(&object.object_ref(&()), stalled, &condition.reason, &condition.message).await;
     }
     Ok(())
 }

@@ -5,11 +5,12 @@ use super::compile::{BackendVerdict, Compiled};
 use super::conflict::Conflict;
 use super::gateway;
 use crate::conditions::{Conditions, Reason, Verdict, types};
-use crate::kube_ext::ApplyError;
+use crate::kube_ext::{ApplyError, HasConditions};
 use crate::push::Totals;
 use flotilla_crds::RoutingPolicy;
 use flotilla_crds::routing_policy::{BackendStatus, RouterCounts, RoutingPolicyStatus, SplitStatus};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 /// How far a reconcile came.
 #[derive(Debug)]
@@ -154,4 +155,10 @@ fn summary(accepted: &Verdict, resolved: &Verdict, programmed: &Verdict) -> (Ver
         return (no, Verdict::yes(cause.reason, cause.message.clone()), moving());
     }
     (Verdict::yes(programmed.reason, programmed.message.clone()), Verdict::no(Reason::UpToDate, ""), moving())
+}
+
+impl HasConditions for RoutingPolicyStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
 }

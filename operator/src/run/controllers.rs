@@ -2,7 +2,7 @@
 
 use super::Backoff;
 use crate::fleet::{CatalogReceiver, Stores, Triggers};
-use crate::kube_ext::Events;
+use crate::kube_ext::{Events, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::options::EngineImages;
@@ -37,8 +37,8 @@ impl Shared {
         controller::Config::default().concurrency(self.concurrency)
     }
 
-    fn events(&self) -> Events {
-        Events::new(self.client.clone(), &self.pod_name)
+    fn status(&self) -> StatusWriter {
+        StatusWriter::new(self.client.clone(), Events::new(self.client.clone(), &self.pod_name))
     }
 
     /// Everything is reconciled when this replica becomes the leader.
@@ -61,7 +61,7 @@ pub(super) async fn model_deployments(
         stores: shared.stores.clone(),
         images: shared.images.clone(),
         leadership: shared.leadership.clone(),
-        events: shared.events(),
+        status: shared.status(),
         metrics: shared.metrics.clone(),
         backoff: Backoff::default(),
     });
@@ -91,7 +91,7 @@ pub(super) async fn routing_policies(
         registry: shared.registry.clone(),
         router: shared.router.clone(),
         leadership: shared.leadership.clone(),
-        events: shared.events(),
+        status: shared.status(),
         metrics: shared.metrics.clone(),
         backoff: Backoff::default(),
     });
