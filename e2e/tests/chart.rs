@@ -13,13 +13,17 @@ fn helm(args: &[&str]) -> flotilla_e2e::error::Result<String> {
 #[test]
 fn the_rendered_chart_is_fresh() {
     let set = "registry=registry.example/team,rbac.secretNamespaces={chat}";
-    let rendered = helm(&["template", "flotilla", "charts/flotilla", "--namespace", "flotilla", "--set", set]).unwrap();
+    let rendered =
+        helm(&["template", "flotilla", "charts/flotilla", "--namespace", "flotilla", "--set", set]).unwrap();
     let golden = repository().join("charts/rendered.yaml");
     if std::env::var_os("FLOTILLA_UPDATE").is_some() {
         std::fs::write(&golden, &rendered).unwrap();
     }
     let committed = std::fs::read_to_string(&golden).unwrap_or_default();
-    assert!(committed == rendered, "charts/rendered.yaml is stale: run FLOTILLA_UPDATE=1 cargo test -p flotilla-e2e --test chart");
+    assert!(
+        committed == rendered,
+        "charts/rendered.yaml is stale: run FLOTILLA_UPDATE=1 cargo test -p flotilla-e2e --test chart"
+    );
 }
 
 #[test]

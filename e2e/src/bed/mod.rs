@@ -13,6 +13,7 @@ mod down;
 mod environment;
 
 mod etcd;
+mod faults;
 mod gpu;
 mod kubeconfig;
 mod kubectl;
@@ -35,6 +36,7 @@ pub use apt::install as install_packages;
 pub use containerd::forget_image;
 pub use down::down;
 pub use environment::environment;
+pub use faults::{kill_in_pod, pause};
 pub use gpu::advertise;
 pub use kubectl::kubectl;
 pub use node::{Gpu, NODES, Node};

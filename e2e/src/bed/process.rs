@@ -105,7 +105,7 @@ impl Daemon {
     }
 
     /// The handle is taken before the identity is checked, so the pid cannot be recycled in between.
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         let Some(handle) = Pid::from_raw(self.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
         else {
             return;

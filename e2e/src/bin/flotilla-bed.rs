@@ -1,6 +1,6 @@
 //! `flotilla-bed`: a real Kubernetes with GPU-labelled nodes on this machine, and the images for it.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use flotilla_e2e::{
@@ -50,6 +50,14 @@ enum Action {
         /// How many `nvidia.com/gpu`.
         count: u32,
     },
+    /// Make a daemon stand still for a while, as a machine that hangs.
+    Pause {
+        /// Daemon, for example kube-apiserver.
+        daemon: String,
+        /// For how long.
+        #[arg(value_parser = clap::value_parser!(u64).range(1..=120))]
+        seconds: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -73,6 +81,7 @@ fn run(action: &Action) -> Result<ExitCode> {
             images::build_and_push(&paths, registry, only, *insecure || registry == bed::REGISTRY)?;
         }
         Action::Env => print!("{}", bed::environment(&paths)?),
+        Action::Pause { daemon, seconds } => bed::pause(&paths, daemon, Duration::from_secs(*seconds))?,
         Action::Gpus { node, count } => bed::advertise(&paths, node, *count)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -134,7 +134,10 @@ impl Release {
     }
 
     /// Waits until every replica runs the present template and is ready.
-    async fn available(&self, cluster: &Cluster) -> Result<()> {
+    ///
+    /// # Errors
+    /// If it is not so in time.
+    pub async fn available(&self, cluster: &Cluster) -> Result<()> {
         let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), NAMESPACE);
         wait_until("the operator to be available", ROLLOUT, async || {
             let deployment = api.get(OPERATOR).await.map_err(|error| error.to_string())?;

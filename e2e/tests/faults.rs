@@ -1,0 +1,22 @@
+//! What breaks under Flotilla: the operator is killed, restarted, the API server stands still.
+
+#[path = "faults/api_server.rs"]
+mod api_server;
+#[path = "faults/operator.rs"]
+mod operator;
+#[path = "routing/objects.rs"]
+#[allow(dead_code, reason = "shared with the tests of routing, which use more of it")]
+mod routing;
+
+use flotilla_e2e::harness::{Cluster, Result, TestNamespace};
+
+/// These tests break what all others need, so they run one after the other.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+async fn alone<F>(test: &str, body: F)
+where
+    F: AsyncFnOnce(Cluster, TestNamespace) -> Result<()>,
+{
+    let _alone = ALONE.lock().await;
+    routing::with_flotilla(test, body).await;
+}
