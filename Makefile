@@ -59,7 +59,7 @@ lint: $(CARGO_DENY) ## Check formatting, clippy, licences and sources of depende
 
 .PHONY: bench
 bench: ## Measure the hot paths.
-	cargo bench --locked --package flotilla-router
+	cargo bench --locked --package flotilla-router --bench hot_path
 
 $(CARGO_DENY):
 	cargo install --debug --locked --quiet --root $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION) \

@@ -46,13 +46,11 @@ impl Stores {
         Inventory::from_nodes(nodes.iter().map(AsRef::as_ref))
     }
 
-    /// All readable policies.
+    /// All readable policies, oldest first. The cache itself has no order, and routers would take a new order for news.
     pub fn policies(&self) -> Vec<Arc<RoutingPolicy>> {
-        self.routing_policies
-            .state()
-            .iter()
-            .filter_map(|guard| guard.0.as_ref().ok().map(|p| Arc::new(p.clone())))
-            .collect()
+        let guards = self.routing_policies.state();
+        let readable = guards.iter().filter_map(|guard| guard.0.as_ref().ok().map(|p| Arc::new(p.clone())));
+        oldest_first(readable.collect())
     }
 
     /// Ready endpoints of every `ModelDeployment`, sorted.
@@ -92,6 +90,14 @@ impl Stores {
     }
 }
 
+/// By age; of the same second, by name.
+fn oldest_first(mut policies: Vec<Arc<RoutingPolicy>>) -> Vec<Arc<RoutingPolicy>> {
+    policies.sort_by_cached_key(|policy| {
+        (policy.metadata.creation_timestamp.as_ref().map(|time| time.0), ObjectKey::of(policy.as_ref()))
+    });
+    policies
+}
+
 fn ready_endpoints(slice: &EndpointSlice) -> Vec<Endpoint> {
     let Some(port) = slice.ports.as_deref().unwrap_or_default().iter().find_map(|p| p.port) else {
         return Vec::new();
@@ -114,6 +120,20 @@ fn ready_endpoints(slice: &EndpointSlice) -> Vec<Endpoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing_policy::compile::tests::policy;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    #[test]
+    fn policies_come_in_one_order() {
+        let aged = |name: &str, second| {
+            let mut policy = policy(name);
+            policy.metadata.creation_timestamp = Some(Time(jiff::Timestamp::from_second(second).unwrap()));
+            Arc::new(policy)
+        };
+        let ordered = oldest_first(vec![aged("b", 2), aged("z", 1), aged("a", 2)]);
+        let names: Vec<_> = ordered.iter().map(|p| p.metadata.name.as_deref().unwrap()).collect();
+        assert_eq!(names, ["z", "a", "b"]);
+    }
 
     #[test]
     fn only_ready_endpoints_count_and_ipv6_gets_brackets() {

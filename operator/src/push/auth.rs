@@ -1,12 +1,14 @@
 //! Who a router is: the pod that its ServiceAccount token is bound to.
 
-use crate::kube_ext::{CallError, within};
+use crate::kube_ext::{CALL_DEADLINE, CallError, within};
 use flotilla_crds::router_config::TOKEN_AUDIENCE;
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Keys of a bound token's extra information, as the API server writes them.
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
@@ -35,19 +37,28 @@ pub enum AuthError {
     /// It is not bound to a pod, or the pod is another one by now.
     #[error("the token is not bound to a running pod")]
     NotBound,
+    /// Too many others are being reviewed.
+    #[error("too many tokens are under review; try again")]
+    Busy,
     /// The API server could not be asked.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
+/// Tokens under review at once: a crowd of strangers must not become a crowd at the API server.
+const REVIEWS: usize = 32;
+
 /// Asks the API server who sent a token.
 #[derive(Clone)]
-pub struct Authenticator(Client);
+pub struct Authenticator {
+    client: Client,
+    reviews: Arc<Semaphore>,
+}
 
 impl Authenticator {
     /// Uses this client for reviews and for reading pods.
     pub fn new(client: Client) -> Self {
-        Self(client)
+        Self { client, reviews: Arc::new(Semaphore::new(REVIEWS)) }
     }
 
     /// The pod that the token is bound to, read anew so that its labels are the present ones.
@@ -61,7 +72,9 @@ impl Authenticator {
             },
             ..TokenReview::default()
         };
-        let api: Api<TokenReview> = Api::all(self.0.clone());
+        let _permit =
+            tokio::time::timeout(CALL_DEADLINE, self.reviews.acquire()).await.map_err(|_| AuthError::Busy)?;
+        let api: Api<TokenReview> = Api::all(self.client.clone());
         let review =
             within(|| "could not review a token".to_owned(), api.create(&PostParams::default(), &review))
                 .await?;
@@ -71,7 +84,7 @@ impl Authenticator {
             return Err(AuthError::Invalid(status.error.unwrap_or_else(|| "not authenticated".to_owned())));
         }
         let (namespace, name, uid) = status.user.as_ref().and_then(bound_pod).ok_or(AuthError::NotBound)?;
-        let pods: Api<Pod> = Api::namespaced(self.0.clone(), &namespace);
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &namespace);
         let pod = within(|| format!("could not read pod {name}"), pods.get_opt(&name)).await?;
         let pod = pod.filter(|pod| pod.metadata.uid.as_deref() == Some(&uid)).ok_or(AuthError::NotBound)?;
         Ok(RouterIdentity { namespace, pod: name, labels: pod.metadata.labels.unwrap_or_default() })

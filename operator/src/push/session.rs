@@ -21,8 +21,7 @@ use tokio_util::sync::CancellationToken;
 const PING: Duration = Duration::from_secs(10);
 /// After this a router has to prove again who it is. Its token lives as long.
 const LONGEST_SESSION: Duration = Duration::from_hours(1);
-/// A router that says nothing for so long is gone: it answers every ping's config with an acknowledgement or usage,
-/// and TCP tells of the rest.
+/// The longest message of a router, in bytes.
 const LONGEST_LINE: usize = 1 << 20;
 /// Messages on their way to one router; a slow one is waited for, by its own task only.
 const QUEUE: usize = 4;
@@ -55,7 +54,7 @@ pub async fn stream(
         Ok(identity) => identity,
         Err(error) => {
             let status = match error {
-                AuthError::Call(_) => StatusCode::SERVICE_UNAVAILABLE,
+                AuthError::Call(_) | AuthError::Busy => StatusCode::SERVICE_UNAVAILABLE,
                 AuthError::NoToken | AuthError::Invalid(_) | AuthError::NotBound => StatusCode::UNAUTHORIZED,
             };
             tracing::warn!(%error, "a router was refused");

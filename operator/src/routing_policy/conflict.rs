@@ -14,14 +14,13 @@ pub struct Conflict {
     pub winner: String,
 }
 
-/// The policies that lose a claim. A policy that loses one name is not programmed at all, so that its other names
+/// The policies that lose a claim, of policies in the order of their age. A policy that loses one name is not programmed at all, so that its other names
 /// are not served by half of a policy; its names are free for the next one.
 pub fn conflicts(policies: &[Arc<RoutingPolicy>]) -> BTreeMap<ObjectKey, Conflict> {
-    let mut by_age: Vec<_> = policies.iter().filter(|p| p.metadata.deletion_timestamp.is_none()).collect();
-    by_age.sort_by_key(|p| (p.metadata.creation_timestamp.as_ref().map(|t| t.0), ObjectKey::of(p.as_ref())));
+    let alive = policies.iter().filter(|p| p.metadata.deletion_timestamp.is_none());
     let mut owners: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     let mut lost = BTreeMap::new();
-    for policy in by_age {
+    for policy in alive {
         let namespace = policy.metadata.namespace.as_deref().unwrap_or_default();
         let name = policy.metadata.name.as_deref().unwrap_or_default();
         let taken = policy
@@ -46,38 +45,32 @@ pub fn conflicts(policies: &[Arc<RoutingPolicy>]) -> BTreeMap<ObjectKey, Conflic
 mod tests {
     use super::*;
     use crate::routing_policy::compile::tests::policy;
-    use jiff::Timestamp;
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-    fn aged(name: &str, namespace: &str, second: i64, models: &[&str]) -> Arc<RoutingPolicy> {
+    fn claiming(name: &str, namespace: &str, models: &[&str]) -> Arc<RoutingPolicy> {
         let mut object = policy(name);
         object.metadata.namespace = Some(namespace.to_owned());
-        object.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
         object.spec.models = models.iter().map(|m| (*m).to_owned()).collect();
         Arc::new(object)
     }
 
     #[test]
-    fn the_older_policy_wins_whatever_the_order() {
-        let (old, young) = (aged("z-old", "a", 1, &["m"]), aged("a-young", "a", 2, &["n", "m"]));
-        for order in [[old.clone(), young.clone()], [young, old]] {
-            let lost = conflicts(&order);
-            assert_eq!(lost.len(), 1);
-            let (key, conflict) = lost.first_key_value().unwrap();
-            assert_eq!(
-                (key.name.as_str(), conflict.winner.as_str(), conflict.model.as_str()),
-                ("a-young", "z-old", "m")
-            );
-        }
+    fn the_older_policy_wins() {
+        let lost = conflicts(&[claiming("z-old", "a", &["m"]), claiming("a-young", "a", &["n", "m"])]);
+        assert_eq!(lost.len(), 1);
+        let (key, conflict) = lost.first_key_value().unwrap();
+        assert_eq!(
+            (key.name.as_str(), conflict.winner.as_str(), conflict.model.as_str()),
+            ("a-young", "z-old", "m")
+        );
     }
 
     #[test]
     fn other_namespaces_and_names_of_a_loser_are_free() {
         let lost = conflicts(&[
-            aged("one", "a", 1, &["m"]),
-            aged("other", "b", 2, &["m"]),
-            aged("two", "a", 3, &["m", "n"]),
-            aged("three", "a", 4, &["n"]),
+            claiming("one", "a", &["m"]),
+            claiming("other", "b", &["m"]),
+            claiming("two", "a", &["m", "n"]),
+            claiming("three", "a", &["n"]),
         ]);
         assert_eq!(lost.keys().map(|k| k.name.as_str()).collect::<Vec<_>>(), ["two"]);
     }
