@@ -30,7 +30,7 @@ pub struct Summary {
     pub external_tokens: u64,
     /// Prompt and completion tokens in the fleet.
     pub fleet_tokens: u64,
-    /// Engine pods and where they sit.
+    /// Engine pods that have a node.
     pub pods: Vec<PodPlacement>,
 }
 
@@ -42,7 +42,7 @@ pub struct PodPlacement {
     pub name: String,
     /// Whose it is.
     pub model_deployment: String,
-    /// Where it runs; empty while it waits for a node.
+    /// Where it runs.
     pub node: String,
     /// Memory of one GPU there, in MiB.
     #[serde(rename = "gpuMemoryMiB")]
@@ -55,6 +55,8 @@ pub struct PodPlacement {
 /// Everything that the report shows.
 pub struct Observation {
     pub(super) summary: Summary,
+    /// Engine pods that no node can take.
+    pub(super) waiting: Vec<PodPlacement>,
     pub(super) requests: Vec<Request>,
     pub(super) nodes: Vec<Value>,
     pub(super) models: Vec<Value>,
@@ -69,7 +71,8 @@ pub(super) fn observe(cluster: &Cluster, requests: Vec<Request>) -> Result<Obser
     let nodes = items(cluster.get(["nodes"])?);
     let models = items(cluster.get(["-n", NAMESPACE, "modeldeployments"])?);
     let engines = items(cluster.get(["-n", NAMESPACE, "pods", "-l", "flotilla.dev/model-deployment"])?);
-    let pods = engines.iter().map(|pod| placement(pod, &nodes, &models)).collect();
+    let all = engines.iter().map(|pod| placement(pod, &nodes, &models));
+    let (pods, waiting) = all.partition(|pod: &PodPlacement| !pod.node.is_empty());
     let policy = counted_policy(cluster, requests.iter().filter(|request| request.ok).count())?;
     let memory = memory(cluster, &nodes)?;
     let outside = |request: &Request| request.backend.as_deref() == Some("gpt-4o");
@@ -92,7 +95,7 @@ pub(super) fn observe(cluster: &Cluster, requests: Vec<Request>) -> Result<Obser
         pods,
     };
     step.done();
-    Ok(Observation { summary, requests, nodes, models, policy, memory })
+    Ok(Observation { summary, waiting, requests, nodes, models, policy, memory })
 }
 
 /// `part` of `whole` in percent, to a tenth.

@@ -36,7 +36,7 @@ fn nodes(seen: &Observation) -> String {
             let _ = writeln!(out, "    {:<40} needs {:>6} MiB", pod.name, pod.estimate_mib);
         }
     }
-    for pod in seen.summary.pods.iter().filter(|pod| pod.node.is_empty()) {
+    for pod in &seen.waiting {
         let _ = writeln!(out, "  no node for {:<27} needs {:>6} MiB", pod.name, pod.estimate_mib);
     }
     out
