@@ -4,7 +4,7 @@ use crate::fleet::Entry;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::router_config::{BackendUsage, NanoUsd};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One connected router.
@@ -47,6 +47,8 @@ pub struct Totals {
 #[derive(Debug, Default)]
 pub struct Registry {
     routers: Mutex<BTreeMap<u64, RouterState>>,
+    /// Policies with usage that their status does not show yet.
+    counted: Mutex<BTreeSet<ObjectKey>>,
     next: std::sync::atomic::AtomicU64,
 }
 
@@ -71,6 +73,17 @@ impl Registry {
         };
         change(router);
         keys(router)
+    }
+
+    /// Takes a router's report of what it served.
+    pub fn count(&self, session: u64, usage: Vec<BackendUsage>) {
+        let served = self.update(session, |router| router.usage = usage);
+        self.counted.lock().extend(served);
+    }
+
+    /// The policies that were counted since the last call.
+    pub fn take_counted(&self) -> BTreeSet<ObjectKey> {
+        std::mem::take(&mut *self.counted.lock())
     }
 
     /// How many routers are connected.
@@ -182,10 +195,14 @@ mod tests {
         };
         for _ in 0..2 {
             let session = registry.connect(String::new());
-            registry.update(session, |router| {
-                router.usage = vec![usage(false, 95, 7), usage(true, 5, 3)];
-            });
+            send(&registry, session, &present, "1");
+            registry.count(session, vec![usage(false, 95, 7), usage(true, 5, 3)]);
         }
+        assert_eq!(
+            registry.take_counted().into_iter().collect::<Vec<_>>(),
+            std::slice::from_ref(&present.key)
+        );
+        assert!(registry.take_counted().is_empty(), "status is written once for many reports");
         let totals = registry.totals(&present);
         assert_eq!((totals.fleet_requests, totals.external_requests, totals.spend), (190, 10, NanoUsd(6)));
     }

@@ -199,7 +199,7 @@ impl Session {
             }
             // Status follows at the pace of the usage ticker, not of every report.
             RouterMessage::Usage { backends } => {
-                self.state.registry.update(self.id, |router| router.usage = backends);
+                self.state.registry.count(self.id, backends);
                 return;
             }
         };

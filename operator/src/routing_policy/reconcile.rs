@@ -23,8 +23,6 @@ use std::time::Duration;
 
 /// A whole reconcile takes no longer.
 const RECONCILE_DEADLINE: Duration = Duration::from_mins(1);
-/// How often split and spend are written while routers are connected.
-const USAGE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a reconcile works with.
 pub struct Context {
@@ -112,7 +110,7 @@ async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Res
     let outcome = Outcome::Published(compiled, &totals, applied.as_ref().copied());
     ctx.status.write(object, object.status.as_ref(), &status(object, &outcome, Timestamp::now())).await?;
     applied?;
-    Ok(if totals.routers > 0 { Action::requeue(USAGE_INTERVAL) } else { Action::await_change() })
+    Ok(Action::await_change())
 }
 
 async fn apply_gateway(object: &RoutingPolicy, ctx: &Context) -> Result<(), ApplyError> {

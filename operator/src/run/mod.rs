@@ -5,6 +5,7 @@ mod backoff;
 mod certificates;
 mod controllers;
 mod leader_label;
+mod usage;
 mod watches;
 
 pub use backoff::Backoff;
@@ -85,6 +86,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     tasks.spawn(controllers::model_deployments(shared.clone(), models, model_stream, shutdown.clone()));
     tasks.spawn(controllers::routing_policies(shared, policies, policy_stream, shutdown.clone()));
 
+    tasks.spawn(usage::report(registry.clone(), policy_triggers.clone(), shutdown.clone()));
     let streams = push::State {
         authenticator: Authenticator::new(client.clone()),
         catalog: catalog.clone(),
