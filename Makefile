@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR ?= $(TARGETS)/$(shell sha256sum Cargo.lock | cut -c1-12)
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
-BED := cargo run --quiet --release --locked --package flotilla-e2e --bin flotilla-bed --
+BED := cargo run --release --locked --package flotilla-e2e --bin flotilla-bed --
 
 .PHONY: help
 help: ## List the targets.
@@ -18,7 +18,7 @@ help: ## List the targets.
 
 .PHONY: demo
 demo: prune ## Show the main job for real. KUBECONFIG=FILE REGISTRY=HOST/PREFIX: on a cluster of yours.
-	cargo run --quiet --release --locked --package flotilla-e2e --bin flotilla-demo -- \
+	cargo run --release --locked --package flotilla-e2e --bin flotilla-demo -- \
 	  $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG)) \
 	  $(if $(REGISTRY),--registry $(REGISTRY))
 
