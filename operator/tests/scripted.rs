@@ -1,0 +1,17 @@
+//! The operator against an API server that fails on cue: nothing is orphaned, nothing is doubled, and nobody writes
+//! who does not lead.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
+)]
+
+#[path = "scripted/api_server.rs"]
+mod api_server;
+#[path = "scripted/lease.rs"]
+mod lease;
+#[path = "scripted/reconcile.rs"]
+mod reconcile;
+#[path = "scripted/secret_watch.rs"]
+mod secret_watch;

@@ -1,0 +1,146 @@
+//! Each request of a reconcile fails once, before and after it was carried out; the end is always the same.
+
+use crate::api_server::{ApiServer, Fault};
+use flotilla_crds::ModelDeployment;
+use flotilla_operator::fleet::Stores;
+use flotilla_operator::kube_ext::{Events, StatusWriter};
+use flotilla_operator::lease::{Election, Leadership};
+use flotilla_operator::metrics::Metrics;
+use flotilla_operator::model_deployment::{Context, Error, reconcile};
+use flotilla_operator::options::EngineImages;
+use flotilla_operator::run::Backoff;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+const OBJECT: &str = "/apis/flotilla.dev/v1alpha1/namespaces/apps/modeldeployments/tiny";
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/apps/deployments/tiny";
+const SERVICE: &str = "/api/v1/namespaces/apps/services/tiny";
+const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/apps/events";
+
+/// Leadership as the operator gets it: from an election, here with an API server of its own.
+async fn leadership(leads: bool) -> Leadership {
+    let server = ApiServer::default();
+    let (election, mut leadership) = Election::new(server.client(), "flotilla", "a".to_owned());
+    if leads {
+        tokio::spawn(election.run(CancellationToken::new()));
+        assert!(leadership.changed().await && leadership.is_leader());
+    }
+    leadership
+}
+
+async fn context(server: &ApiServer, leads: bool) -> Arc<Context> {
+    server.put(OBJECT, object());
+    let stores = Stores {
+        model_deployments: reflector::store().0,
+        routing_policies: reflector::store().0,
+        pods: reflector::store().0,
+        nodes: reflector::store().0,
+        endpoint_slices: reflector::store().0,
+    };
+    Arc::new(Context {
+        client: server.client(),
+        stores: Arc::new(stores),
+        images: EngineImages { llama_cpp: "example/engine:1".to_owned() },
+        leadership: leadership(leads).await,
+        status: StatusWriter::new(server.client(), Events::new(server.client(), "operator-0")),
+        metrics: Metrics::new().unwrap(),
+        backoff: Backoff::default(),
+    })
+}
+
+fn object() -> Value {
+    json!({
+        "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
+        "metadata": {"name": "tiny", "namespace": "apps", "generation": 1},
+        "spec": {
+            "model": {"source": "oci://reg.example/m:1", "preset": "smollm2-135m", "quantization": "Q4_1"},
+            "replicas": 2,
+        },
+    })
+}
+
+/// One reconcile of the object as it is live.
+async fn once(server: &ApiServer, context: &Arc<Context>) -> Result<(), Error> {
+    let live: ModelDeployment = serde_json::from_value(server.get(OBJECT).unwrap()).unwrap();
+    reconcile(Arc::new(DeserializeGuard(Ok(live))), context.clone()).await.map(drop)
+}
+
+/// Reconciles as the controller does: again after an error. Returns how often.
+async fn until_done(server: &ApiServer, context: &Arc<Context>) -> usize {
+    for tries in 1..10 {
+        if once(server, context).await.is_ok() {
+            return tries;
+        }
+    }
+    panic!("it never succeeded");
+}
+
+/// What is left in the cluster, without times, versions and events.
+fn left(server: &ApiServer) -> BTreeMap<String, Value> {
+    let mut objects = server.0.lock().unwrap().objects.clone();
+    objects.retain(|path, _| !path.starts_with(EVENTS));
+    for object in objects.values_mut() {
+        object["metadata"]["resourceVersion"] = Value::Null;
+        object["metadata"]["uid"] = Value::Null;
+        for condition in object["status"]["conditions"].as_array_mut().into_iter().flatten() {
+            condition["lastTransitionTime"] = Value::Null;
+        }
+    }
+    objects
+}
+
+#[tokio::test]
+async fn whichever_request_fails_the_end_is_the_same() {
+    let server = ApiServer::default();
+    assert_eq!(until_done(&server, &context(&server, true).await).await, 1);
+    let (wanted, requests) = (left(&server), server.requests());
+    assert_eq!(wanted.keys().collect::<Vec<_>>(), [SERVICE, DEPLOYMENT, OBJECT]);
+
+    for request in 0..requests {
+        for fault in [Fault::Refused(500), Fault::Refused(409), Fault::Refused(429), Fault::DoneAndLost] {
+            let server = ApiServer::default();
+            server.fail(request, fault);
+            let tries = until_done(&server, &context(&server, true).await).await;
+            assert!(tries <= 2, "request {request}, {fault:?}: {tries} tries");
+            assert_eq!(left(&server), wanted, "request {request}, {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_lead_asks_and_writes_nothing() {
+    let server = ApiServer::default();
+    until_done(&server, &context(&server, false).await).await;
+    assert_eq!(server.requests(), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_written_when_nothing_changed() {
+    let server = ApiServer::default();
+    let context = context(&server, true).await;
+    until_done(&server, &context).await;
+    let before = server.get(OBJECT);
+    let writes = server.writes().len();
+    until_done(&server, &context).await;
+    // Children are applied again, which the API server takes for no change; status and events are not.
+    let again: Vec<_> = server.writes().split_off(writes).into_iter().map(|(_, path)| path).collect();
+    assert_eq!(again, [SERVICE, DEPLOYMENT]);
+    assert_eq!(server.get(OBJECT), before);
+}
+
+#[tokio::test]
+async fn a_service_of_somebody_else_is_not_taken() {
+    let server = ApiServer::default();
+    let theirs = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "tiny", "namespace": "apps"}, "spec": {"selector": {"app": "theirs"}}});
+    server.put(SERVICE, theirs);
+    let before = server.get(SERVICE);
+    once(&server, &context(&server, true).await).await.unwrap_err();
+    assert_eq!(server.get(SERVICE), before);
+    assert!(server.get(DEPLOYMENT).is_none(), "the workload comes last");
+    let object = server.get(OBJECT).unwrap();
+    assert_eq!(object["status"]["conditions"][0]["reason"], "NameTaken");
+}
