@@ -1,5 +1,11 @@
 //! What breaks under Flotilla: the operator is killed, restarted, the API server stands still.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
+)]
+
 #[path = "faults/api_server.rs"]
 mod api_server;
 #[path = "faults/operator.rs"]

@@ -1,5 +1,11 @@
 //! From a `ModelDeployment` to an engine that answers, and back to nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
+)]
+
 #[path = "model_deployment/children.rs"]
 mod children;
 #[path = "model_deployment/convergence.rs"]

@@ -1,6 +1,13 @@
 //! What the API server refuses at apply time, with a sentence that says what to change; and, beside each refused
 //! object, one that is just inside the rule. Needs the definitions only, no operator.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "a failed unwrap in a test is a failed test; tables are long, and their patches are built in place"
+)]
+
 #[path = "refusals/model_deployment.rs"]
 mod model_deployment;
 #[path = "refusals/routing_policy.rs"]
@@ -94,8 +101,8 @@ async fn a_misspelt_field_is_named_by_kubectl() {
 #[tokio::test]
 async fn the_definitions_install_both_ways() {
     case("definitions", async |cluster, namespace| {
-        for flags in [&[][..], &["--server-side"][..]] {
-            let group = format!("{}.example", namespace.name);
+        for (flags, way) in [(&[][..], "client"), (&["--server-side"][..], "server")] {
+            let group = format!("{way}.{}.example", namespace.name);
             let manifests: Vec<String> = flotilla_crds::manifests::manifests()
                 .into_iter()
                 .map(|(_, crd)| serde_json::to_string(&crd).unwrap().replace("flotilla.dev", &group))

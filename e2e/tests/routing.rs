@@ -1,5 +1,11 @@
 //! From a `RoutingPolicy` to the answers that an application gets through the official client library.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
+)]
+
 #[path = "routing/attach.rs"]
 mod attach;
 #[path = "routing/claims.rs"]

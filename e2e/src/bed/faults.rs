@@ -1,12 +1,13 @@
 //! Faults on demand: a daemon of the bed that stands still, a container that is killed.
 
-use std::{fs, thread, time::Duration};
+use std::{fs, time::Duration};
 
 use rustix::process::Signal;
 
 use super::{
     paths::Paths,
     process::{Daemon, kill_if},
+    wait,
 };
 use crate::error::{Error, Result};
 
@@ -26,7 +27,7 @@ pub fn pause(paths: &Paths, daemon: &str, duration: Duration) -> Result<()> {
     };
     daemon.signal(Signal::STOP);
     let _go_on = GoOn(daemon);
-    thread::sleep(duration);
+    wait::pause(duration);
     Ok(())
 }
 

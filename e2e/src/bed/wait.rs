@@ -10,8 +10,8 @@ const PERIOD: Duration = Duration::from_millis(50);
 
 /// Pauses this thread. The bed is a plain sequential program: nothing else runs on the thread.
 #[expect(clippy::disallowed_methods, reason = "no async worker here to block")]
-fn pause() {
-    std::thread::sleep(PERIOD);
+pub(super) fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }
 
 /// Waits until `ready` says true; whether it did within `limit`.
@@ -24,7 +24,7 @@ pub(super) fn until(limit: Duration, mut ready: impl FnMut() -> bool) -> bool {
         if Instant::now() >= end {
             return false;
         }
-        pause();
+        pause(PERIOD);
     }
 }
 

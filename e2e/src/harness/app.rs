@@ -192,7 +192,7 @@ impl App {
     /// If the application cannot be reached.
     pub async fn start_loop(&self, namespace: &TestNamespace, ask: &Ask, pause: Duration) -> Result<()> {
         let mut body = serde_json::to_value(ask).unwrap_or_default();
-        body["pauseMs"] = json!(pause.as_millis() as u64);
+        body["pauseMs"] = json!(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
         call(namespace, &self.target(), Method::POST, "/loop", Some(&body)).await.map(drop)
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 /// How many tests of a program drive the cluster at the same time, whatever the number of test threads.
 pub const CASES_AT_ONCE: usize = 4;
 /// No test may take longer.
-const DEADLINE: Duration = Duration::from_secs(240);
+const DEADLINE: Duration = Duration::from_mins(4);
 static SLOTS: Semaphore = Semaphore::const_new(CASES_AT_ONCE);
 
 /// Runs a test's body in a namespace of its own.

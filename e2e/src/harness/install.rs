@@ -24,7 +24,7 @@ pub const ENGINE_IMAGE: &str = "flotilla/engine-llamacpp:dev";
 /// Labels of operator pods.
 const PODS: &str = "app.kubernetes.io/name=flotilla,app.kubernetes.io/component=operator";
 /// To pull the image and take the lease.
-const ROLLOUT: Duration = Duration::from_secs(120);
+const ROLLOUT: Duration = Duration::from_mins(2);
 /// Tests start engines side by side; the cards of the bed are numbers anyway.
 const GPUS_FOR_TESTS: u32 = 16;
 
@@ -156,7 +156,7 @@ impl Release {
 
 async fn restart(cluster: &Cluster) -> Result<()> {
     let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), NAMESPACE);
-    let now = format!("{:?}", std::time::SystemTime::now());
+    let now = jiff::Timestamp::now().to_string();
     let patch = json!({"spec": {"template": {"metadata": {"annotations": {"flotilla.dev/restarted": now}}}}});
     api.patch(OPERATOR, &PatchParams::default(), &Patch::Merge(patch))
         .await

@@ -8,7 +8,6 @@ use kube::api::{DeleteParams, DynamicObject, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Marks namespaces of tests, so that a person can find those that a killed run left.
 const LABEL: &str = "flotilla.dev/e2e";
@@ -84,7 +83,6 @@ impl TestNamespace {
 }
 
 /// Five hexadecimal digits that differ between runs and between tests of a run.
-fn suffix() -> u32 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_secs().wrapping_mul(31).wrapping_add(u64::from(now.subsec_nanos() / 1000)) as u32 & 0xf_ffff
+fn suffix() -> i64 {
+    jiff::Timestamp::now().as_microsecond() & 0xf_ffff
 }

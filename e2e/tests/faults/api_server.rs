@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Longer than a lease and shorter than a node's grace.
 const OUTAGE: Duration = Duration::from_secs(30);
-const RECOVERY: Duration = Duration::from_secs(120);
+const RECOVERY: Duration = Duration::from_mins(2);
 
 #[tokio::test]
 async fn routers_answer_while_the_api_server_is_gone_and_follow_when_it_is_back() {

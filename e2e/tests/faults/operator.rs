@@ -20,7 +20,7 @@ use std::time::Duration;
 
 const LEADER: &str = "flotilla.dev/leader=true";
 /// A container that is killed again and again is started later each time.
-const RECOVERY: Duration = Duration::from_secs(120);
+const RECOVERY: Duration = Duration::from_mins(2);
 
 /// Kills the leader's process; a container that is just being restarted has none.
 async fn kill_leader(cluster: &Cluster) -> Result<()> {

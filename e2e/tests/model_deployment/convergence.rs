@@ -93,10 +93,10 @@ async fn deletion_leaves_nothing() {
             let all = ListParams::default();
             let error = |error: kube::Error| error.to_string();
             let mut left: Vec<String> = Vec::new();
-            left.extend(names(namespace.api::<Deployment>().list(&all).await.map_err(error)?));
-            left.extend(names(namespace.api::<ReplicaSet>().list(&all).await.map_err(error)?));
-            left.extend(names(namespace.api::<Service>().list(&all).await.map_err(error)?));
-            left.extend(names(namespace.api::<Pod>().list(&all).await.map_err(error)?));
+            left.extend(names(&namespace.api::<Deployment>().list(&all).await.map_err(error)?));
+            left.extend(names(&namespace.api::<ReplicaSet>().list(&all).await.map_err(error)?));
+            left.extend(names(&namespace.api::<Service>().list(&all).await.map_err(error)?));
+            left.extend(names(&namespace.api::<Pod>().list(&all).await.map_err(error)?));
             if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
         })
         .await?;
@@ -109,6 +109,6 @@ async fn deletion_leaves_nothing() {
     .await;
 }
 
-fn names<K: kube::Resource<DynamicType = ()> + Clone>(list: kube::api::ObjectList<K>) -> Vec<String> {
+fn names<K: kube::Resource<DynamicType = ()> + Clone>(list: &kube::api::ObjectList<K>) -> Vec<String> {
     list.items.iter().map(|object| format!("{} {}", K::kind(&()), object.name_any())).collect()
 }

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// To start pods while other tests do.
-pub const START: Duration = Duration::from_secs(120);
+pub const START: Duration = Duration::from_mins(2);
 /// For a change to reach status.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_mins(1);
 /// The key that the provider takes.
 pub const KEY: &str = "sk-e2e-3f9c1d77aa";
 

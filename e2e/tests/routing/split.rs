@@ -89,7 +89,7 @@ async fn a_changed_policy_is_followed_at_once_and_no_request_fails() {
         let app = application(&namespace).await?;
         app.start_loop(&namespace, &Ask::new("assistant", "Hello"), Duration::from_millis(2)).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let changed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let changed = jiff::Timestamp::now().as_duration();
         apply(&namespace, &to("after")).await?;
         wait(&namespace, "change", "Programmed", "True", "Programmed").await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
