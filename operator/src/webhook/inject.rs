@@ -74,14 +74,14 @@ fn add(path: &[&str], value: Value) -> PatchOperation {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::fleet::{Entry, Verdict};
     use crate::routing_policy::ObjectKey;
     use crate::routing_policy::compile::{Compiled, tests::policy};
     use flotilla_crds::router_config::{Policy, Route, Sensitivity, Timeouts};
 
-    fn router() -> RouterPod {
+    pub(crate) fn router() -> RouterPod {
         RouterPod {
             image: "example/router:1".to_owned(),
             operator_url: "https://flotilla-operator.flotilla.svc:9443".to_owned(),
@@ -89,7 +89,7 @@ mod tests {
         }
     }
 
-    fn catalog() -> Catalog {
+    pub(crate) fn catalog() -> Catalog {
         let wire = Policy {
             name: "apps/split".to_owned(),
             models: vec![],
@@ -109,7 +109,7 @@ mod tests {
         Catalog::build(vec![entry], &Catalog::default()).0
     }
 
-    fn pod(labels: &Value, spec: &Value) -> Pod {
+    pub(crate) fn pod(labels: &Value, spec: &Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"labels": labels}, "spec": spec})).unwrap()
     }
 
