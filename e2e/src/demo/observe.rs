@@ -69,7 +69,7 @@ pub struct Observation {
 pub(super) fn observe(cluster: &Cluster, requests: Vec<Request>) -> Result<Observation> {
     let step = Step::start("read what became of it");
     let nodes = items(cluster.get(["nodes"])?);
-    let models = items(cluster.get(["-n", NAMESPACE, "modeldeployments"])?);
+    let models = items(cluster.get(["-n", NAMESPACE, "modeldeployments.flotilla.dev"])?);
     let engines = items(cluster.get(["-n", NAMESPACE, "pods", "-l", "flotilla.dev/model-deployment"])?);
     let all = engines.iter().map(|pod| placement(pod, &nodes, &models));
     let (pods, waiting) = all.partition(|pod: &PodPlacement| !pod.node.is_empty());
@@ -132,7 +132,7 @@ fn placement(pod: &Value, nodes: &[Value], models: &[Value]) -> PodPlacement {
 fn counted_policy(cluster: &Cluster, answered: usize) -> Result<Value> {
     let start = Instant::now();
     loop {
-        let policy = cluster.get(["-n", NAMESPACE, "routingpolicy", "assistant"])?;
+        let policy = cluster.get(["-n", NAMESPACE, "routingpolicies.flotilla.dev", "assistant"])?;
         let counted = policy["status"]["split"]["requests"].as_u64().unwrap_or(0);
         if counted >= answered as u64 || start.elapsed() > STATUS_DEADLINE {
             return Ok(policy);

@@ -39,7 +39,7 @@ pub(super) fn apply(cluster: &Cluster) -> Result<()> {
 
     let step = Step::start("engines load their models");
     for model in ["smollm2-135m", "custom-14gi", "custom-20gi"] {
-        cluster.wait(&format!("modeldeployment/{model}"), "condition=Ready")?;
+        cluster.wait(&format!("modeldeployments.flotilla.dev/{model}"), "condition=Ready")?;
     }
     cluster.wait("deployment/provider", "condition=Available")?;
     step.done();
@@ -48,7 +48,7 @@ pub(super) fn apply(cluster: &Cluster) -> Result<()> {
     cluster.apply(include_str!("application.yaml"))?;
     cluster.wait("pod/chat", "condition=Ready")?;
     cluster.wait("deployment/assistant-gateway", "condition=Available")?;
-    cluster.wait("routingpolicy/assistant", "condition=Programmed")?;
+    cluster.wait("routingpolicies.flotilla.dev/assistant", "condition=Programmed")?;
     step.done();
     Ok(())
 }
