@@ -103,19 +103,30 @@ async fn the_definitions_install_both_ways() {
     case("definitions", async |cluster, namespace| {
         for (flags, way) in [(&[][..], "client"), (&["--server-side"][..], "server")] {
             let group = format!("{way}.{}.example", namespace.name);
-            let manifests: Vec<String> = flotilla_crds::manifests::manifests()
+            let copies: Vec<String> = flotilla_crds::manifests::manifests()
                 .into_iter()
-                .map(|(_, crd)| serde_json::to_string(&crd).unwrap().replace("flotilla.dev", &group))
+                .map(|(_, crd)| copy(serde_json::to_value(&crd).unwrap(), &group).to_string())
                 .collect();
-            let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{}]}}"#, manifests.join(","));
+            let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{}]}}"#, copies.join(","));
             let outcome = install_twice(&cluster, flags, &list);
-            let delete = ["delete", "--ignore-not-found", "--wait=true", "-f", "-"];
+            // A definition that goes right after it came may keep its finalizer for minutes: not waited for.
+            let delete = ["delete", "--ignore-not-found", "--wait=false", "-f", "-"];
             output_with_input(&mut cluster.kubectl(delete)?, &list)?;
             outcome?;
         }
         Ok(())
     })
     .await;
+}
+
+/// The definition of another kind in another group, so that nobody who asks for the true one meets it.
+fn copy(mut crd: Value, group: &str) -> Value {
+    let kind = crd["spec"]["names"]["kind"].as_str().unwrap().to_owned();
+    let plural = format!("copied{}", crd["spec"]["names"]["plural"].as_str().unwrap());
+    crd["metadata"]["name"] = json!(format!("{plural}.{group}"));
+    crd["spec"]["group"] = json!(group);
+    crd["spec"]["names"] = json!({"kind": format!("Copied{kind}"), "plural": plural});
+    crd
 }
 
 fn install_twice(cluster: &Cluster, flags: &[&str], list: &str) -> Result<()> {

@@ -17,7 +17,7 @@ pub const CASES_AT_ONCE: usize = 4;
 const DEADLINE: Duration = Duration::from_mins(4);
 static SLOTS: Semaphore = Semaphore::const_new(CASES_AT_ONCE);
 
-/// Runs a test's body in a namespace of its own.
+/// Runs a test's body in a namespace of its own, which goes when it ends, unless `FLOTILLA_E2E_KEEP` is set.
 ///
 /// # Panics
 /// If the body fails; the message says why, and where pods' logs, events and objects of the namespace lie.

@@ -1,6 +1,6 @@
 //! Which pods get a router.
 
-use super::objects::{apply, out, policy, wait, with_flotilla};
+use super::objects::{out, policy, with_flotilla};
 use flotilla_e2e::command::command;
 use flotilla_e2e::harness::{Cluster, Result, TestNamespace, image};
 use k8s_openapi::api::core::v1::Pod;
@@ -13,11 +13,24 @@ async fn create(
     name: &str,
     labels: &Value,
 ) -> Result<(String, Pod)> {
+    create_after(&[], cluster, namespace, name, labels).await
+}
+
+/// The same with other objects before it in the same manifest.
+async fn create_after(
+    others: &[Value],
+    cluster: &Cluster,
+    namespace: &TestNamespace,
+    name: &str,
+    labels: &Value,
+) -> Result<(String, Pod)> {
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
         "spec": {"containers": [{"name": "app", "image": image("flotilla/openai-client:dev"), "args": ["-c", "pass"]}]}});
+    let items = [others, &[pod]].concat();
+    let manifest = json!({"apiVersion": "v1", "kind": "List", "items": items});
     let kubectl = cluster.kubectl(["apply", "-n", &namespace.name, "-f", "-"])?;
     let script = "printf '%s' \"$0\" | \"$@\" 2>&1";
-    let mut shell = command("/bin/sh", ["-c", script, &pod.to_string()]);
+    let mut shell = command("/bin/sh", ["-c", script, &manifest.to_string()]);
     shell.arg(kubectl.get_program()).args(kubectl.get_args());
     shell.envs(kubectl.get_envs().filter_map(|(key, value)| Some((key, value?))));
     let said = flotilla_e2e::command::output(&mut shell)?;
@@ -36,13 +49,9 @@ async fn only_pods_that_ask_and_match_get_a_router_and_others_are_told() {
         let (said, pod) = create(&cluster, &namespace, "too-early", &asks).await?;
         assert!(!has_router(&pod) && said.contains("create the policy first"), "{said}");
 
-        apply(
-            &namespace,
-            &policy("attached", &[out(&namespace, "out")], &json!({"backends": [{"name": "out"}]})),
-        )
-        .await?;
-        wait(&namespace, "attached", "Accepted", "True", "Accepted").await?;
-        let (said, pod) = create(&cluster, &namespace, "matches", &asks).await?;
+        // One manifest with both: no replica of the operator has to be waited for.
+        let attached = policy("attached", &[out(&namespace, "out")], &json!({"backends": [{"name": "out"}]}));
+        let (said, pod) = create_after(&[attached], &cluster, &namespace, "matches", &asks).await?;
         assert!(has_router(&pod) && !said.contains("Warning"), "{said}");
         let other = json!({"app": "other", "flotilla.dev/inject": "enabled"});
         let (said, pod) = create(&cluster, &namespace, "other", &other).await?;
