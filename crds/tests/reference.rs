@@ -87,5 +87,8 @@ fn the_api_reference_is_fresh() {
         std::fs::write(&path, &page).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == page, "docs/api.md is stale: run FLOTILLA_UPDATE=1 cargo test -p flotilla-crds and commit");
+    assert!(
+        committed == page,
+        "docs/api.md is stale: run FLOTILLA_UPDATE=1 cargo test -p flotilla-crds and commit"
+    );
 }
