@@ -36,7 +36,7 @@ test-e2e: ## Run the tests that need the bed.
 	if ! $(BED) status > /dev/null 2>&1; then trap '$(BED) down' EXIT; fi
 	$(BED) up
 	$(BED) images
-	cargo test --locked --package flotilla-e2e --test '*'
+	cargo test --locked --package flotilla-e2e --test '*' -- --test-threads 4
 
 .PHONY: bed-up
 bed-up: ## Bring up a real Kubernetes with three GPU-labelled nodes on this machine (root).

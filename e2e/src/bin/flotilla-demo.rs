@@ -24,7 +24,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("flotilla-demo: {error}");
@@ -33,19 +33,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
-    let cluster = match (cli.kubeconfig, cli.registry) {
-        (Some(kubeconfig), Some(registry)) => Cluster::given(kubeconfig, registry),
-        _ => {
-            let paths = Paths::from_env()?;
-            bed::up(&paths)?;
-            // Tests that ran on this bed may have left it with more cards than it has.
-            for node in bed::NODES {
-                bed::advertise(&paths, node.name, node.gpu.count)?;
-            }
-            images::build_and_push(&paths, bed::REGISTRY, &[], true)?;
-            Cluster::bed(&paths)?
-        }
+fn run(cli: &Cli) -> Result<()> {
+    let cluster = if let (Some(kubeconfig), Some(registry)) = (&cli.kubeconfig, &cli.registry) {
+        Cluster::given(kubeconfig.clone(), registry.clone())
+    } else {
+        bed()?
     };
     let outcome = demo::run(&cluster)?;
     let folder = repository().join("target/demo");
@@ -59,4 +51,16 @@ fn run(cli: Cli) -> Result<()> {
     print!("{}", outcome.report);
     println!("The figures are in {}.", folder.join("summary.json").display());
     Ok(())
+}
+
+/// The bed, up, with every image.
+fn bed() -> Result<Cluster> {
+    let paths = Paths::from_env()?;
+    bed::up(&paths)?;
+    // Tests that ran on this bed may have left it with more cards than it has.
+    for node in bed::NODES {
+        bed::advertise(&paths, node.name, node.gpu.count)?;
+    }
+    images::build_and_push(&paths, bed::REGISTRY, &[], true)?;
+    Cluster::bed(&paths)
 }

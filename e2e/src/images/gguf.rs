@@ -62,7 +62,7 @@ impl Tokenizer {
             let kind = reader.u32()?;
             match key {
                 b"tokenizer.ggml.tokens" => {
-                    tokenizer.tokens = reader.array(kind::STRING, |r| r.string().map(<[u8]>::to_vec))?
+                    tokenizer.tokens = reader.array(kind::STRING, |r| r.string().map(<[u8]>::to_vec))?;
                 }
                 b"tokenizer.ggml.token_type" => {
                     tokenizer.types = reader.array(kind::I32, |r| r.u32().map(u32::cast_signed))?;
