@@ -33,6 +33,7 @@ test-unit: ## Run the tests that need no bed.
 # A bed that was up before is left up.
 .PHONY: test-e2e
 test-e2e: ## Run the tests that need the bed.
+	cargo build --release --locked --package flotilla-e2e --bin flotilla-bed
 	if ! $(BED) status > /dev/null 2>&1; then trap '$(BED) down' EXIT; fi
 	$(BED) up
 	$(BED) images
@@ -55,7 +56,7 @@ images: prune ## Build the images and push them: REGISTRY=HOST/PREFIX, ONLY=name
 lint: $(CARGO_DENY) ## Check formatting, clippy, licences and sources of dependencies.
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
-	$(CARGO_DENY) --locked check licenses bans sources
+	$(CARGO_DENY) --locked check --hide-inclusion-graph licenses bans sources
 
 .PHONY: bench
 bench: ## Measure the hot paths.
