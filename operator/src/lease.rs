@@ -54,6 +54,16 @@ pub enum LeaseError {
     Lost,
 }
 
+/// How one try ended.
+enum Turn {
+    /// The lease is ours.
+    Held,
+    /// Somebody else holds it.
+    Theirs,
+    /// Somebody else wrote it in between.
+    Raced,
+}
+
 /// One candidate.
 pub struct Election {
     api: Api<Lease>,
@@ -76,15 +86,16 @@ impl Election {
             let now = Instant::now();
             let held = *self.state.borrow();
             match self.try_hold(now).await {
-                Ok(true) => {
+                Ok(Turn::Held) => {
                     renewed = now;
                     if !held {
                         tracing::info!(identity = %self.identity, "leading");
                         self.state.send_replace(true);
                     }
                 }
-                Ok(false) if held => return self.lost(),
-                Ok(false) => {}
+                Ok(Turn::Theirs) if held => return self.lost(),
+                // Who was faster, and with what, the next read tells: it may have been an edit of an annotation.
+                Ok(Turn::Theirs | Turn::Raced) => {}
                 Err(error) => tracing::warn!(%error, "the lease could not be renewed or read"),
             }
             if *self.state.borrow() && now.duration_since(renewed) > RENEW_DEADLINE {
@@ -104,8 +115,8 @@ impl Election {
         Err(LeaseError::Lost)
     }
 
-    /// Whether the lease is held after one try.
-    async fn try_hold(&mut self, now: Instant) -> Result<bool, CallError> {
+    /// How the lease stands after one try.
+    async fn try_hold(&mut self, now: Instant) -> Result<Turn, CallError> {
         let live = within_retry("read the lease", self.api.get_opt(LEASE)).await?;
         let Some(live) = live else {
             let created =
@@ -114,7 +125,7 @@ impl Election {
             return won(created);
         };
         if !self.may_take(&live, now) {
-            return Ok(false);
+            return Ok(Turn::Theirs);
         }
         let (params, renewed) = (PostParams::default(), self.lease(Some(&live)));
         won(within_retry("renew the lease", self.api.replace(LEASE, &params, &renewed)).await)
@@ -185,11 +196,10 @@ impl Election {
     }
 }
 
-fn won(result: Result<Lease, CallError>) -> Result<bool, CallError> {
+fn won(result: Result<Lease, CallError>) -> Result<Turn, CallError> {
     match result {
-        Ok(_) => Ok(true),
-        // Somebody else was faster; the next read tells who.
-        Err(error) if error.is_conflict() => Ok(false),
+        Ok(_) => Ok(Turn::Held),
+        Err(error) if error.is_conflict() => Ok(Turn::Raced),
         Err(error) => Err(error),
     }
 }

@@ -68,6 +68,18 @@ async fn a_conflict_makes_no_leader_and_is_no_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_conflict_while_leading_is_no_loss() {
+    let server = ApiServer::default();
+    let a = candidate(&server, "a");
+    sleep(Duration::from_secs(5)).await;
+    assert!(a.leadership.is_leader());
+    server.0.lock().unwrap().late_puts = 1;
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(server.0.lock().unwrap().late_puts, 0, "no renewal met the conflict");
+    assert!(a.leadership.is_leader() && !a.ended.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_cannot_renew_stops_before_anybody_else_may_start() {
     let server = ApiServer::default();
     let a = candidate(&server, "a");
