@@ -30,13 +30,13 @@ test-unit: ## Run the tests that need no bed.
 	cargo test --locked --workspace --exclude flotilla-e2e
 	cargo test --locked --package flotilla-e2e --lib --bins
 
-# A bed that was up before is left up.
+# One shell for all of it: the trap takes the bed down however the tests end. A bed that was up before is left up.
 .PHONY: test-e2e
 test-e2e: ## Run the tests that need the bed.
 	cargo build --release --locked --package flotilla-e2e --bin flotilla-bed
-	if ! $(BED) status > /dev/null 2>&1; then trap '$(BED) down' EXIT; fi
-	$(BED) up
-	$(BED) images
+	if ! $(BED) status > /dev/null 2>&1; then trap '$(BED) down' EXIT; fi; \
+	$(BED) up; \
+	$(BED) images; \
 	cargo test --locked --package flotilla-e2e --test '*' -- --test-threads 4
 
 .PHONY: bed-up
