@@ -6,7 +6,7 @@ const LINE: usize = 17;
 const COLUMN: f64 = 7.8;
 const MARGIN: usize = 16;
 /// Longer lines are cut, so that the picture stays readable in a page.
-const COLUMNS: usize = 132;
+const COLUMNS: usize = 164;
 
 /// Draws `text`; headings (lines in capitals that are not indented) stand out.
 pub(super) fn svg(text: &str) -> String {
