@@ -20,24 +20,25 @@ pub fn manifests() -> Vec<(&'static str, CustomResourceDefinition)> {
 fn installed(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
-            drop_nullable(schema);
+            tidy(schema);
         }
     }
     crd
 }
 
-fn drop_nullable(schema: &mut JSONSchemaProps) {
+fn tidy(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    schema.format.take_if(|format| format.starts_with("uint"));
     if let Some(values) = &mut schema.enum_ {
         values.retain(|value| !value.0.is_null());
     }
-    schema.properties.iter_mut().flat_map(|p| p.values_mut()).for_each(drop_nullable);
+    schema.properties.iter_mut().flat_map(|p| p.values_mut()).for_each(tidy);
     match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => drop_nullable(items),
-        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(drop_nullable),
+        Some(JSONSchemaPropsOrArray::Schema(items)) => tidy(items),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(tidy),
         None => {}
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        drop_nullable(values);
+        tidy(values);
     }
 }
