@@ -10,6 +10,7 @@ pub mod kube_ext;
 pub mod lease;
 pub mod metrics;
 pub mod model_deployment;
+pub mod model_file;
 pub mod options;
 pub mod push;
 pub mod routing_policy;

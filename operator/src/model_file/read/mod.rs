@@ -1,0 +1,34 @@
+//! Reading parts of a file, wherever it lies.
+
+mod error;
+
+pub use error::ReadError;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+/// A file that can be read from any offset. Implementations bound each call in time and size.
+pub trait ReadAt: Send + Sync {
+    /// The file's name for people: a path or URL, without credentials or query.
+    fn name(&self) -> &str;
+
+    /// The file's length in bytes.
+    fn size(&self) -> BoxFuture<'_, Result<u64, ReadError>>;
+
+    /// `length` bytes from `offset`; fewer only where the file ends, and none at or after its end.
+    fn read_at(&self, offset: u64, length: usize) -> BoxFuture<'_, Result<Bytes, ReadError>>;
+
+    /// How much of a file's metadata is worth reading.
+    fn reach(&self) -> Reach {
+        Reach::Dimensions
+    }
+}
+
+/// How far to read into a file's metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Until the dimensions are known: a few hundred KB.
+    Dimensions,
+    /// To the end of the list of tensors, past the vocabulary: a few MB. Gives exact weights.
+    Tensors,
+}
