@@ -8,7 +8,7 @@ use divan::{AllocProfiler, Bencher, black_box, counter::BytesCount};
 use flotilla_crds::router_config::RouterConfig;
 use flotilla_router::account::Metrics;
 use flotilla_router::request::peek;
-use flotilla_router::route::{Draws, Facts, plan};
+use flotilla_router::route::{Draws, Facts, Standing, plan};
 use flotilla_router::snapshot::{Policy, Store};
 use flotilla_router::sse::EventRelay;
 use std::collections::VecDeque;
@@ -64,8 +64,10 @@ fn policy(endpoints: usize) -> Arc<Policy> {
 #[divan::bench(args = [1, 1000])]
 fn plan_a_request(bencher: Bencher<'_, '_>, endpoints: usize) {
     let (policy, draws) = (policy(endpoints), Draws::starting_at(1));
-    let facts = Facts { prompt_tokens: 100, classes: &[] };
-    bencher.bench(|| plan(black_box(&policy), black_box(&facts), draws.next()).map(drop).is_ok());
+    let facts = Facts { prompt_tokens: 100, classes: &[], session: None };
+    bencher.bench(|| {
+        plan(black_box(&policy), black_box(&facts), draws.next(), |_| Standing::Good).map(drop).is_ok()
+    });
 }
 
 #[divan::bench]

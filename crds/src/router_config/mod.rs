@@ -5,12 +5,14 @@
 
 mod backend;
 mod money;
+mod resilience;
 mod route;
 mod secret;
 mod stream;
 
 pub use backend::{Backend, BackendTarget, Credentials, Endpoint, ExternalTarget, FleetTarget};
 pub use money::{MoneyError, NanoUsd, Pricing};
+pub use resilience::{Ejection, Retries};
 pub use route::{
     Boundary, DEFAULT_CLASS_HEADER, Match, PromptTokens, Route, Rule, Sensitivity, Timeouts, WeightedBackend,
 };
@@ -58,6 +60,12 @@ pub struct Policy {
     /// Deadlines of one request.
     #[serde(default)]
     pub timeouts: Timeouts,
+    /// How often a request may be sent again.
+    #[serde(default, skip_serializing_if = "resilience::is_default")]
+    pub retries: Retries,
+    /// When an endpoint that fails is left alone.
+    #[serde(default, skip_serializing_if = "resilience::is_default")]
+    pub ejection: Ejection,
 }
 
 impl RouterConfig {

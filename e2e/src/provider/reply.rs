@@ -106,3 +106,13 @@ pub(super) fn cut(pieces: Vec<Piece>, size: usize) -> Vec<Piece> {
 pub(super) fn error(message: &str, kind: &str, code: &str) -> Bytes {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}}).to_string().into()
 }
+
+/// What llama-server says to a prompt that does not fit.
+pub(super) fn overflow() -> Bytes {
+    json!({"error": {
+        "code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 9001, "n_ctx": 8192,
+        "message": "request (9001 tokens) exceeds the available context size (8192 tokens), try increasing it",
+    }})
+    .to_string()
+    .into()
+}

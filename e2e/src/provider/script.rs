@@ -52,6 +52,10 @@ pub enum Fault {
     StallAfter(usize),
     /// A stream whose first event is an error.
     ErrorEvent,
+    /// A stream that reports an error after this many pieces.
+    ErrorAfter(usize),
+    /// The prompt does not fit, in llama.cpp's words.
+    Overflow,
 }
 
 impl Script {

@@ -175,7 +175,8 @@ async fn complete(state: &Arc<State>, received: Received) -> io::Result<Response
             let event = [b"data: ", &body[..], b"\n\n"].concat().into();
             return Ok(stream_of(state, asked.stream, vec![(event, 0)], Fault::None, Duration::ZERO));
         }
-        Fault::None | Fault::CutAfter(_) | Fault::StallAfter(_) => {}
+        Fault::Overflow => return Ok(json(StatusCode::BAD_REQUEST, reply::overflow())),
+        Fault::None | Fault::CutAfter(_) | Fault::StallAfter(_) | Fault::ErrorAfter(_) => {}
     }
     let pieces = if asked.stream { asked.events(&script.reply) } else { asked.whole(&script.reply) };
     state.seen.lock().prompt_tokens += asked.prompt_tokens();
@@ -215,6 +216,12 @@ fn stream_of(
                     return Some((Err(io::Error::other("scripted cut")), (pieces, sent + 1, taken)));
                 }
                 Fault::StallAfter(after) if sent == after => std::future::pending().await,
+                Fault::ErrorAfter(after) if sent == after => {
+                    let error = reply::error("overloaded", "server_error", "overloaded");
+                    let event = [b"data: ", &error[..], b"\n\n"].concat().into();
+                    taken.whole = true;
+                    return Some((Ok(Frame::data(event)), (Vec::new().into_iter(), sent + 1, taken)));
+                }
                 _ => {}
             }
             let (piece, tokens) = pieces.next()?;

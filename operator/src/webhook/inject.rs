@@ -79,7 +79,7 @@ pub(crate) mod tests {
     use crate::fleet::{Entry, Verdict};
     use crate::routing_policy::ObjectKey;
     use crate::routing_policy::compile::{Compiled, tests::policy};
-    use flotilla_crds::router_config::{Policy, Route, Sensitivity, Timeouts};
+    use flotilla_crds::router_config::{Ejection, Policy, Retries, Route, Sensitivity, Timeouts};
 
     pub(crate) fn router() -> RouterPod {
         RouterPod {
@@ -98,6 +98,8 @@ pub(crate) mod tests {
             default: Route { backends: vec![], fallback: vec![] },
             sensitivity: Sensitivity::default(),
             timeouts: Timeouts::default(),
+            retries: Retries::default(),
+            ejection: Ejection::default(),
         };
         let entry = Entry {
             key: ObjectKey { namespace: "apps".to_owned(), name: "split".to_owned() },

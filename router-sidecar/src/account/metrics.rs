@@ -1,6 +1,7 @@
 //! The router's metrics. Labels are policies and backends of the config in force and constants of this crate,
 //! so that no client can make them grow.
 
+use super::Faults;
 use crate::snapshot::Snapshot;
 use parking_lot::Mutex;
 use prometheus::{
@@ -48,6 +49,8 @@ pub struct Metrics {
     config_refused: IntCounter,
     config_age: Gauge,
     confirmed: Mutex<Option<Instant>>,
+    /// Failures, and what was done about them.
+    pub faults: Faults,
     /// Whether the stream to the operator is up.
     pub stream_connected: IntGauge,
     /// Client connections open now.
@@ -124,6 +127,7 @@ impl Metrics {
             config_refused: counter("config_refused_total", "Configs refused as wrong.")?,
             config_age,
             confirmed: Mutex::new(None),
+            faults: Faults::new(&registry)?,
             stream_connected: gauge("stream_connected", "1 while the stream to the operator is up.")?,
             connections: gauge("connections", "Client connections open now.")?,
             registry,
@@ -159,6 +163,7 @@ impl Metrics {
             let keep = kept.contains(&(policy.as_str(), backend.as_str()));
             if !keep {
                 let labels = &[policy.as_str(), backend.as_str()];
+                self.faults.remove(policy, backend);
                 // Removing what is not there is an error we do not mind.
                 self.counters.iter().for_each(|v| drop(v.remove_label_values(labels)));
                 self.histograms.iter().for_each(|v| drop(v.remove_label_values(labels)));

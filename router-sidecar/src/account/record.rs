@@ -3,10 +3,10 @@
 //! A [`Record`] travels with the request and then with its answer's body. Whatever ends it — the last byte, a
 //! broken upstream, a deadline, a client that leaves — drops the record, and dropping it counts and logs.
 
-use super::{Metrics, Tokens};
+use super::{Event, Metrics, Tokens};
 use crate::error::Code;
 use crate::route::{Plan, Reason};
-use crate::snapshot::{Backend, BackendIndex, InFlight, Policy};
+use crate::snapshot::{Backend, BackendIndex, Endpoint, Health, InFlight, Policy};
 use crate::upstream::Failure;
 use http::StatusCode;
 use serde::Serialize;
@@ -42,6 +42,7 @@ impl Outcome {
 struct Attempt {
     backend: BackendIndex,
     _in_flight: InFlight,
+    health: Arc<Health>,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
     tokens: Option<Tokens>,
@@ -61,6 +62,7 @@ pub struct Record {
     targets: Vec<BackendIndex>,
     reasons: Vec<Reason>,
     failed: Vec<(BackendIndex, Failure)>,
+    denied: bool,
     attempt: Option<Attempt>,
     refused: Option<Code>,
 }
@@ -96,6 +98,7 @@ impl Record {
             targets: Vec::new(),
             reasons: Vec::new(),
             failed: Vec::new(),
+            denied: false,
             attempt: None,
             refused: None,
         }
@@ -130,10 +133,15 @@ impl Record {
     }
 
     /// An attempt begins.
-    pub fn begin(&mut self, backend: BackendIndex, in_flight: InFlight) {
+    pub fn begin(&mut self, backend: BackendIndex, endpoint: &Endpoint) {
+        if !self.failed.is_empty() {
+            self.count(Event::Retry, backend);
+        }
+        endpoint.health.begin(Instant::now());
         self.attempt = Some(Attempt {
             backend,
-            _in_flight: in_flight,
+            _in_flight: endpoint.load.start(),
+            health: Arc::clone(&endpoint.health),
             status: None,
             first_byte: None,
             tokens: None,
@@ -143,23 +151,51 @@ impl Record {
         });
     }
 
-    /// The attempt failed before its first byte.
+    /// The attempt failed before its first content.
     pub fn failed(&mut self, failure: Failure) {
         if let Some(attempt) = self.attempt.take() {
             if let Some(backend) = self.policy.backends.get(attempt.backend) {
                 backend.counters.requests.inc();
                 backend.counters.failed.inc();
+                self.metrics.faults.failure(&self.policy.name, &backend.name, &failure);
+            }
+            if attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
+                self.count(Event::Ejection, attempt.backend);
             }
             self.failed.push((attempt.backend, failure));
         }
     }
 
+    /// The last failure is final: there is no budget for another attempt.
+    pub fn denied(&mut self) {
+        self.denied = true;
+        if let Some((backend, _)) = self.failed.last() {
+            self.count(Event::RetryDenied, *backend);
+        }
+    }
+
     /// The attempt's answer begins.
     pub fn answered(&mut self, status: StatusCode) {
-        let elapsed = self.started.elapsed();
+        let now = Instant::now();
         if let Some(attempt) = &mut self.attempt {
             attempt.status = Some(status);
-            attempt.first_byte = Some(elapsed);
+            attempt.first_byte = Some(now.saturating_duration_since(self.started));
+            attempt.health.answered(now);
+        }
+    }
+
+    /// The answer stopped in the middle, and its endpoint is to blame.
+    pub fn broke_off(&mut self) {
+        if let Some(attempt) = &self.attempt
+            && attempt.health.broke_off(Instant::now(), &self.policy.ejection)
+        {
+            self.count(Event::Ejection, attempt.backend);
+        }
+    }
+
+    fn count(&self, event: Event, backend: BackendIndex) {
+        if let Some(backend) = self.policy.backends.get(backend) {
+            self.metrics.faults.event(event, &self.policy.name, &backend.name);
         }
     }
 
@@ -210,7 +246,8 @@ impl Record {
             let name = self.policy.backends.get(*index).map_or("?", |b| b.name.as_str());
             format!("{name} failed: {failure}")
         });
-        planned.chain(failed).collect()
+        let denied = self.denied.then(|| "the retry budget is spent".to_owned());
+        planned.chain(failed).chain(denied).collect()
     }
 
     /// Counts an answered attempt.

@@ -4,9 +4,11 @@ mod classes;
 mod peek;
 mod prompt;
 mod read;
+mod session;
 mod splice;
 
 pub use classes::data_classes;
 pub use peek::{Peek, PeekError, peek};
 pub use read::{ReadError, read};
+pub use session::session;
 pub use splice::{Spliced, UsageEdit, splice};

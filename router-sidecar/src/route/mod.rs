@@ -3,15 +3,22 @@
 //! This is the only place where a target is chosen. The candidate set is narrowed once, by
 //! [`candidates`], and every leg of the request comes from it.
 
+mod budget;
 mod candidates;
 mod draws;
+mod ejection;
 mod matching;
+mod onward;
 mod plan;
 mod reason;
+mod rendezvous;
 #[cfg(test)]
 mod tests;
 
+pub use budget::{BudgetRules, RetryBudget};
 pub use draws::Draws;
+pub use ejection::{EjectionRules, History, Standing};
+pub use onward::Onward;
 pub use plan::{Plan, Refusal, RefusalKind, RuleIndex, plan};
 pub use reason::Reason;
 
@@ -22,4 +29,13 @@ pub struct Facts<'a> {
     pub prompt_tokens: u32,
     /// The data classes it claims, in lower case.
     pub classes: &'a [String],
+    /// Names the session it belongs to, if it does: the requests of one stay together.
+    pub session: Option<u64>,
+}
+
+/// Spreads the bits of a number over all of it (the finalizer of splitmix64).
+pub(crate) const fn mix(number: u64) -> u64 {
+    let z = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }

@@ -1,7 +1,7 @@
 //! The decision itself.
 
 use super::candidates::{Candidates, Usable};
-use super::{Facts, Reason, matching};
+use super::{Facts, Reason, Standing, matching, rendezvous};
 use crate::snapshot::{BackendIndex, Policy, Route};
 use flotilla_crds::router_config::Boundary;
 
@@ -47,15 +47,22 @@ pub enum RefusalKind {
     },
 }
 
-/// Plans one request. `draw` is in [0, 1).
+/// Plans one request. `draw` is in [0, 1); `standing` says how a backend fares now, and is asked once for each
+/// usable target of the one route that is taken.
 ///
 /// The first rule that matches gives the route, unless all its targets are across the boundary: then the next
 /// that matches, and at last the default. Among a route's targets only the usable ones are drawn from, so a
-/// target without endpoints leaves its share to the others of the route.
+/// target without endpoints leaves its share to the others of the route; so does one that is left alone after
+/// failures, unless all are: then the one whose rest ends first is used, rather than none.
 ///
 /// # Errors
 /// Nothing is left to send to.
-pub fn plan(policy: &Policy, facts: &Facts<'_>, draw: f64) -> Result<Plan, Refusal> {
+pub fn plan(
+    policy: &Policy,
+    facts: &Facts<'_>,
+    draw: f64,
+    standing: impl Fn(BackendIndex) -> Standing,
+) -> Result<Plan, Refusal> {
     let mut reasons = Vec::with_capacity(4);
     let mut candidates = Candidates::of(policy, facts, &mut reasons);
     for (index, rule) in policy.rules.iter().enumerate() {
@@ -68,13 +75,13 @@ pub fn plan(policy: &Policy, facts: &Facts<'_>, draw: f64) -> Result<Plan, Refus
         }
         if has_allowed(&rule.route, &candidates) {
             reasons.push(Reason::Matched(index));
-            return order(Some(index), &rule.route, &candidates, facts, draw, reasons);
+            return order(Some(index), &rule.route, &candidates, facts, draw, &standing, reasons);
         }
         reasons.push(Reason::RuleClosed(index));
     }
     reasons.push(Reason::Default);
     if has_allowed(&policy.default, &candidates) {
-        return order(None, &policy.default, &candidates, facts, draw, reasons);
+        return order(None, &policy.default, &candidates, facts, draw, &standing, reasons);
     }
     Err(Refusal { kind: RefusalKind::DataBoundary, reasons })
 }
@@ -91,6 +98,7 @@ fn order(
     candidates: &Candidates<'_>,
     facts: &Facts<'_>,
     draw: f64,
+    standing: &impl Fn(BackendIndex) -> Standing,
     mut reasons: Vec<Reason>,
 ) -> Result<Plan, Refusal> {
     let mut blocked = Blocked::default();
@@ -121,15 +129,45 @@ fn order(
         }
         false
     };
+    let mut known: Vec<(BackendIndex, Standing)> = Vec::with_capacity(4);
+    let mut asked = |backend: BackendIndex| {
+        if let Some((_, standing)) = known.iter().find(|(b, _)| *b == backend) {
+            return *standing;
+        }
+        let standing = standing(backend);
+        known.push((backend, standing));
+        standing
+    };
     let weighted: Vec<_> = route.weighted.iter().copied().filter(|(b, _)| usable(*b)).collect();
     let fallback: Vec<_> = route.fallback.iter().copied().filter(|b| usable(*b)).collect();
+    let weighted: Vec<_> = weighted.into_iter().map(|(b, weight)| (b, weight, asked(b))).collect();
+    let fallback: Vec<_> = fallback.into_iter().map(|b| (b, asked(b))).collect();
 
-    let mut targets = Vec::with_capacity(1 + fallback.len());
-    if let Some((backend, weight, total)) = pick(&weighted, draw) {
-        reasons.push(Reason::Drawn { backend, weight, total });
-        targets.push(backend);
+    for (backend, standing) in &known {
+        if let Standing::Resting { ejected, .. } = *standing {
+            reasons.push(Reason::Resting { backend: *backend, ejected });
+        }
     }
-    targets.extend(fallback.into_iter().filter(|b| targets.first() != Some(b)).collect::<Vec<_>>());
+    let well = |standing: &Standing| *standing == Standing::Good;
+    let mut targets = Vec::with_capacity(1 + fallback.len());
+    if known.iter().any(|(_, standing)| well(standing)) {
+        let drawn: Vec<_> = weighted.iter().filter(|(.., s)| well(s)).map(|(b, w, _)| (*b, *w)).collect();
+        if let Some((backend, weight, total)) = pick(&drawn, facts.session, draw) {
+            let by_session = facts.session.is_some();
+            reasons.push(Reason::Drawn { backend, weight, total, by_session });
+            targets.push(backend);
+        }
+        let rest = fallback.iter().filter(|(b, s)| well(s) && targets.first() != Some(b)).map(|(b, _)| *b);
+        targets.extend(rest.collect::<Vec<_>>());
+    } else {
+        // The first of equals: weighted ones before fallbacks, in the order written.
+        if let Some((backend, _)) = known.iter().min_by_key(|(_, standing)| *standing) {
+            reasons.push(Reason::LastResort(*backend));
+            targets.push(*backend);
+        }
+        let rest = fallback.iter().map(|(b, _)| *b).filter(|b| targets.first() != Some(b));
+        targets.extend(rest.collect::<Vec<_>>());
+    }
     if targets.is_empty() {
         let in_cluster_only = candidates.in_cluster_only();
         let kind = blocked.kind(in_cluster_only, facts.prompt_tokens);
@@ -156,9 +194,17 @@ impl Blocked {
     }
 }
 
-/// The entry in whose share of the total the draw falls, with its weight and the total.
-fn pick(weighted: &[(BackendIndex, u32)], draw: f64) -> Option<(BackendIndex, u32, u64)> {
+/// The entry in whose share of the total the draw falls, or the one that the session is bound to, with its weight
+/// and the total.
+fn pick(
+    weighted: &[(BackendIndex, u32)],
+    session: Option<u64>,
+    draw: f64,
+) -> Option<(BackendIndex, u32, u64)> {
     let total: u64 = weighted.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    if let Some(session) = session {
+        return rendezvous::pick(weighted, session).map(|(backend, weight)| (backend, weight, total));
+    }
     let mut point = draw * total as f64;
     for (backend, weight) in weighted {
         point -= f64::from(*weight);

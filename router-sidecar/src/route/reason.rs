@@ -25,7 +25,18 @@ pub enum Reason {
         weight: u32,
         /// The sum of the weights that could be drawn.
         total: u64,
+        /// Whether the session decided, and not the draw.
+        by_session: bool,
     },
+    /// The target is left alone for a while.
+    Resting {
+        /// The target.
+        backend: BackendIndex,
+        /// Whether for its failures, and not because it asked for it.
+        ejected: bool,
+    },
+    /// Every target is left alone: this one's rest ends first.
+    LastResort(BackendIndex),
     /// The target is across the boundary.
     Across(BackendIndex),
     /// The config says that the target must not be used now.
@@ -59,8 +70,18 @@ impl Reason {
             }
             Self::Matched(index) => format!("rule {} matched", rule(*index)),
             Self::Default => "default route".to_owned(),
-            Self::Drawn { backend: index, weight, total } => {
-                format!("{} drawn with weight {weight} of {total}", backend(*index))
+            Self::Drawn { backend: index, weight, total, by_session } => {
+                let how = if *by_session { "is its session's" } else { "drawn" };
+                format!("{} {how} with weight {weight} of {total}", backend(*index))
+            }
+            Self::Resting { backend: index, ejected: true } => {
+                format!("{} is left alone after failures", backend(*index))
+            }
+            Self::Resting { backend: index, ejected: false } => {
+                format!("{} asked to be left alone", backend(*index))
+            }
+            Self::LastResort(index) => {
+                format!("no target is well, and {} is to be tried again first", backend(*index))
             }
             Self::Across(index) => format!("{} is outside the cluster", backend(*index)),
             Self::Unavailable(index) => {

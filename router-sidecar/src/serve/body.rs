@@ -98,11 +98,23 @@ impl Relayed {
                 }
                 Poll::Ready(None) => {
                     self.reading.finish(&mut self.ready);
-                    self.end(Outcome::Complete);
+                    if self.reading.failed() {
+                        self.record.broke_off();
+                        self.end(Outcome::Cut);
+                    } else {
+                        self.end(Outcome::Complete);
+                    }
                 }
-                Poll::Ready(Some(Err(_))) => self.end_early(Outcome::Cut, Code::UpstreamError),
+                Poll::Ready(Some(Err(_))) => {
+                    self.blame();
+                    self.end_early(Outcome::Cut, Code::UpstreamError);
+                }
                 Poll::Pending => {
                     ready!(self.poll_deadline(cx));
+                    // A generation that is long is not one that hangs.
+                    if Instant::now() < self.total {
+                        self.blame();
+                    }
                     self.end_early(Outcome::TimedOut, Code::UpstreamTimeout);
                 }
             }
@@ -118,6 +130,13 @@ impl Relayed {
                 return Poll::Ready(());
             }
             self.timer.as_mut().reset(due);
+        }
+    }
+
+    /// The endpoint is at fault, unless the answer was complete but for its end.
+    fn blame(&mut self) {
+        if !self.reading.done() {
+            self.record.broke_off();
         }
     }
 

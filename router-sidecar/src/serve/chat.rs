@@ -5,7 +5,8 @@ use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::{Code, RETRY_AFTER, Rejection};
 use crate::request::{self, PeekError, ReadError};
-use crate::route::{self, Facts, Refusal, RefusalKind};
+use crate::route::{self, Facts, Refusal, RefusalKind, Standing};
+use crate::snapshot::BackendIndex;
 use crate::upstream::Outgoing;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -51,9 +52,14 @@ async fn prepare(
 async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
     let classes = request::data_classes(&outgoing.headers, &policy.class_header);
-    let facts = Facts { prompt_tokens: outgoing.peek.prompt_tokens, classes: &classes };
+    let session = request::session(&outgoing.headers);
+    let facts = Facts { prompt_tokens: outgoing.peek.prompt_tokens, classes: &classes, session };
+    let now = Instant::now();
+    let standing = |target: BackendIndex| {
+        policy.backends.get(target).map_or(Standing::Good, |backend| backend.standing(now))
+    };
     let explain = outgoing.headers.get(EXPLAIN).is_some_and(|value| value == "1");
-    match route::plan(&policy, &facts, policy.draws.next()) {
+    match route::plan(&policy, &facts, policy.draws.next(), standing) {
         Ok(plan) => dispatch(router, record, plan, &outgoing, explain).await,
         Err(refusal) => {
             let rejection = refused(&refusal);

@@ -3,9 +3,9 @@
 use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::Rejection;
-use crate::route::Plan;
+use crate::route::{Onward, Plan};
 use crate::snapshot::{Backend, BackendIndex, Policy};
-use crate::upstream::{Answer, Failure, Outgoing, answer_headers, attempt, choose};
+use crate::upstream::{Answer, Failure, Next, Outgoing, answer_headers, attempt, choose};
 use http::{HeaderName, HeaderValue, Response};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 const BACKEND: HeaderName = HeaderName::from_static("x-flotilla-backend");
 /// Holds the decision, for requests that ask for it.
 const DECISION: HeaderName = HeaderName::from_static("x-flotilla-decision");
-/// Endpoints of one backend that are tried when connections to them fail.
+/// Endpoints of one backend that are tried before the next backend is.
 const ENDPOINTS_PER_TARGET: usize = 2;
 
 /// Sends a planned request and answers the client.
@@ -27,19 +27,24 @@ pub(super) async fn dispatch(
 ) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
     let total = Instant::from_std(record.started()) + policy.timeouts.total;
+    policy.budget.deposit(policy.budget_rules);
+    let mut onward = Onward::default();
     let mut last = None;
     for target in record.planned(plan) {
         let Some(backend) = policy.backends.get(target) else {
             continue;
         };
+        if !onward.allows(backend.context_window) {
+            continue;
+        }
+        if last.is_some() && !may_go_on(&mut record, total) {
+            break;
+        }
         match try_target(router, &mut record, target, backend, outgoing, total).await {
             Ok(answer) => return respond(record, &policy, answer, outgoing, explain, total),
             Err(failure) => {
-                let go_on = failure.may_try_next() && Instant::now() < total;
+                onward.after(&failure, backend.context_window, policy.failover_on_auth);
                 last = Some(failure.rejection(&backend.name));
-                if !go_on {
-                    break;
-                }
             }
         }
     }
@@ -48,7 +53,21 @@ pub(super) async fn dispatch(
     reject(record, rejection, explain)
 }
 
-/// One target: an endpoint of it, and another one if the first could not even be connected to.
+/// Whether time and budget are left for another attempt.
+fn may_go_on(record: &mut Record, total: Instant) -> bool {
+    let now = Instant::now();
+    if now >= total {
+        return false;
+    }
+    let policy = record.policy();
+    let paid = policy.budget.withdraw(policy.budget_rules, now.into_std());
+    if !paid {
+        record.denied();
+    }
+    paid
+}
+
+/// One target: an endpoint of it, and another one if that may do better.
 async fn try_target(
     router: &Router,
     record: &mut Record,
@@ -61,20 +80,24 @@ async fn try_target(
     let mut failed = None;
     let mut result = Err(Failure::Connect);
     for _ in 0..ENDPOINTS_PER_TARGET {
-        let Some(chosen) = choose(&backend.endpoints, failed, router.dice.roll()) else {
+        let now = Instant::now().into_std();
+        let Some(chosen) = choose(&backend.endpoints, failed, router.dice.roll(), now) else {
             break;
         };
+        if failed.is_some() && !may_go_on(record, total) {
+            break;
+        }
         let endpoint = &backend.endpoints[chosen];
         // An answer that comes whole has no first token: only the total bounds it.
         let deadline =
             if outgoing.peek.stream { total.min(Instant::now() + timeouts.first_token) } else { total };
-        record.begin(target, endpoint.load.start());
+        record.begin(target, endpoint);
         result = attempt(&router.client, backend, endpoint, outgoing, deadline).await;
         match &result {
             Err(failure) => record.failed(failure.clone()),
             Ok(answer) => record.answered(answer.status),
         }
-        if !matches!(&result, Err(failure) if failure.nothing_sent()) {
+        if !matches!(&result, Err(failure) if failure.next() == Next::Any) {
             break;
         }
         failed = Some(chosen);

@@ -1,11 +1,14 @@
 //! A target with everything prebuilt that sending to it needs.
 
+use super::Health;
 use crate::account::BackendCounters;
+use crate::route::Standing;
 use bytes::Bytes;
 use flotilla_crds::router_config::NanoUsd;
 use http::{HeaderValue, Uri};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// One backend of one policy.
 #[derive(Debug)]
@@ -32,6 +35,21 @@ pub struct Backend {
     pub counters: BackendCounters,
 }
 
+impl Backend {
+    /// The standing of its best endpoint. A backend without any stands well: what it lacks shows elsewhere.
+    pub fn standing(&self, now: Instant) -> Standing {
+        let mut best = None;
+        for endpoint in &self.endpoints {
+            let standing = endpoint.health.standing(now);
+            if standing == Standing::Good {
+                return standing;
+            }
+            best = Some(best.map_or(standing, |best: Standing| best.min(standing)));
+        }
+        best.unwrap_or(Standing::Good)
+    }
+}
+
 /// The two sides of the boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -48,6 +66,8 @@ pub struct Endpoint {
     pub uri: Uri,
     /// What it is doing now; the same object as long as any config names the address.
     pub load: Arc<Load>,
+    /// How it fared; of an external API, for this backend's model and key alone.
+    pub health: Arc<Health>,
 }
 
 /// Prices per million tokens.

@@ -7,15 +7,17 @@ mod backend;
 mod compile;
 mod credentials;
 mod error;
+mod health;
 mod models;
 mod store;
 
 pub use backend::{Backend, Endpoint, InFlight, Load, Prices, Side};
 pub use error::ConfigError;
+pub use health::Health;
 pub(crate) use models::Model;
 pub use store::{Applied, Store};
 
-use crate::route::Draws;
+use crate::route::{BudgetRules, Draws, EjectionRules, RetryBudget};
 use bytes::Bytes;
 use flotilla_crds::router_config::{Boundary, PromptTokens};
 use http::HeaderName;
@@ -78,6 +80,14 @@ pub struct Policy {
     pub timeouts: Timeouts,
     /// The policy's sequence of draws; it goes on across configs.
     pub draws: Arc<Draws>,
+    /// What further attempts are paid from; it goes on across configs.
+    pub budget: Arc<RetryBudget>,
+    /// What the budget takes in.
+    pub budget_rules: BudgetRules,
+    /// Whether a key that is not accepted leads to the next target.
+    pub failover_on_auth: bool,
+    /// When an endpoint is left alone.
+    pub ejection: EjectionRules,
 }
 
 /// One rule, ready to match.

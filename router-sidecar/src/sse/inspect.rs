@@ -4,12 +4,15 @@ use crate::account::Tokens;
 use memchr::memmem;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 /// What an event turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     /// A comment, or an event without data.
     Nothing,
+    /// A chunk before the first content: it names the role, reports on filters, or says nothing.
+    Prelude,
     /// A chunk of the answer; `text` if it carries any.
     Chunk {
         /// Whether it holds content or a tool call.
@@ -37,18 +40,23 @@ struct Chunk {
 struct MaybeError {
     #[serde(default)]
     error: Option<IgnoredAny>,
+    #[serde(default)]
+    object: Option<String>,
 }
 
 impl Seen {
-    /// Reads one event. `first` events are also checked for being an error.
-    pub(super) fn in_event(event: &[u8], first: bool) -> Self {
+    /// Reads one event. Before the first content, more is looked at: nothing has gone to the client yet.
+    pub(super) fn in_event(event: &[u8], before_content: bool) -> Self {
         let Some(data) = data_of(event) else {
             return Self::Nothing;
         };
         if data == b"[DONE]" {
             return Self::Done;
         }
-        if first && memmem::find(data, b"\"error\"").is_some() && is_error(data) {
+        // What follows content is an error only if it says so first, as all engines do.
+        let may_be_error =
+            data.starts_with(b"{\"error\"") || (before_content && memmem::find(data, b"\"error\"").is_some());
+        if may_be_error && is_error(data) {
             return Self::Error;
         }
         if may_have_usage(data)
@@ -60,8 +68,38 @@ impl Seen {
                 Self::ChunkWithUsage(tokens)
             };
         }
-        Self::Chunk { text: has_text(data) }
+        let text = has_text(data);
+        if before_content && !text && is_prelude(data) {
+            return Self::Prelude;
+        }
+        Self::Chunk { text }
     }
+}
+
+/// Whether a chunk has no content: no choice ends, and what its deltas hold besides the role is empty.
+fn is_prelude(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Chunk {
+        choices: Vec<Choice>,
+    }
+    #[derive(Deserialize)]
+    struct Choice {
+        delta: Map<String, Value>,
+        #[serde(default)]
+        finish_reason: Option<IgnoredAny>,
+    }
+    let empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    };
+    serde_json::from_slice::<Chunk>(data).is_ok_and(|chunk| {
+        chunk.choices.iter().all(|choice| {
+            choice.finish_reason.is_none()
+                && choice.delta.iter().all(|(field, value)| field == "role" || empty(value))
+        })
+    })
 }
 
 /// The usage in an answer that came whole.
@@ -74,14 +112,16 @@ pub fn usage_of(body: &[u8]) -> Option<Tokens> {
 }
 
 /// The data of an event with one `data:` line, as every provider sends it. With more, the first one.
-fn data_of(event: &[u8]) -> Option<&[u8]> {
+pub(super) fn data_of(event: &[u8]) -> Option<&[u8]> {
     let mut lines = event.split(|byte| *byte == b'\n');
     let data = lines.find_map(|line| line.strip_prefix(b"data:"))?;
     Some(data.trim_ascii())
 }
 
 fn is_error(data: &[u8]) -> bool {
-    matches!(serde_json::from_slice(data), Ok(MaybeError { error: Some(_) }))
+    // vLLM and SGLang before they nested it: {"object":"error","message":…}.
+    let old = |data: &MaybeError| data.object.as_deref() == Some("error");
+    serde_json::from_slice::<MaybeError>(data).is_ok_and(|data| data.error.is_some() || old(&data))
 }
 
 /// Whether `"usage":` is there with anything but `null`. Spares a parse per chunk: providers that are asked for
@@ -116,7 +156,21 @@ mod tests {
                 "data:{\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}\n\n",
                 Seen::Chunk { text: true },
             ),
-            ("data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\r\n\r\n", Seen::Chunk { text: false }),
+            ("data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\r\n\r\n", Seen::Prelude),
+            (
+                "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null}}]}\n\n",
+                Seen::Prelude,
+            ),
+            ("data: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n", Seen::Prelude),
+            (
+                "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+                Seen::Chunk { text: false },
+            ),
+            (
+                "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":0}]}}]}\n\n",
+                Seen::Chunk { text: false },
+            ),
+            ("data: {\"object\":\"error\",\"message\":\"busy\"}\n\n", Seen::Error),
             (
                 "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5,\"x\":{}}}\n\n",
                 Seen::UsageOnly(tokens),
@@ -126,7 +180,7 @@ mod tests {
                 Seen::ChunkWithUsage(tokens),
             ),
             ("event: error\ndata: {\"error\":{\"message\":\"busy\"}}\n\n", Seen::Error),
-            ("data: {\"error\":null,\"choices\":[]}\n\n", Seen::Chunk { text: false }),
+            ("data: {\"error\":null,\"choices\":[]}\n\n", Seen::Prelude),
             ("data: not json with \"usage\":{\n\n", Seen::Chunk { text: false }),
         ] {
             assert_eq!(Seen::in_event(event.as_bytes(), true), seen, "{event}");

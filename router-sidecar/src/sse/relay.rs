@@ -1,7 +1,7 @@
 //! Events on their way to the client: passed on as slices of what came, whole events only, minus the usage chunk
 //! that nobody asked for.
 
-use super::inspect::Seen;
+use super::inspect::{Seen, data_of};
 use super::scan::Scanner;
 use crate::account::Tokens;
 use bytes::{Bytes, BytesMut};
@@ -24,8 +24,10 @@ pub struct EventRelay {
     pub tokens: Option<Tokens>,
     /// Chunks with text.
     pub pieces: u64,
-    /// Events with data.
-    pub events: u64,
+    /// Whether an event with content has come, or one that is not known to have none.
+    pub begun: bool,
+    /// The data of the error that the stream reported, if it did.
+    pub error: Option<Bytes>,
     /// How far the stream is.
     pub progress: Progress,
 }
@@ -35,7 +37,7 @@ pub struct EventRelay {
 pub enum Progress {
     /// Under way, or not begun.
     Open,
-    /// Its first event with data was an error.
+    /// It reported an error.
     Failed,
     /// `[DONE]` came.
     Done,
@@ -51,7 +53,8 @@ impl EventRelay {
             hide_usage,
             tokens: None,
             pieces: 0,
-            events: 0,
+            begun: false,
+            error: None,
             progress: Progress::Open,
         }
     }
@@ -87,7 +90,7 @@ impl EventRelay {
         pass(piece, run_start..at, out);
         self.held.extend_from_slice(&piece[at..]);
         if self.held.len() > HOLD_AT_MOST {
-            self.events += 1;
+            self.begun = true;
             self.overflow = true;
             out.push_back(std::mem::take(&mut self.held).freeze());
         }
@@ -103,12 +106,10 @@ impl EventRelay {
 
     /// Reads an event; false if it must not go to the client.
     fn inspect(&mut self, event: &[u8]) -> bool {
-        let seen = Seen::in_event(event, self.events == 0);
-        if seen != Seen::Nothing {
-            self.events += 1;
-        }
+        let seen = Seen::in_event(event, !self.begun);
+        self.begun |= !matches!(seen, Seen::Nothing | Seen::Prelude | Seen::Error);
         match seen {
-            Seen::Nothing | Seen::Chunk { text: false } => {}
+            Seen::Nothing | Seen::Prelude | Seen::Chunk { text: false } => {}
             Seen::Chunk { text: true } => self.pieces += 1,
             Seen::ChunkWithUsage(tokens) => {
                 self.pieces += 1;
@@ -118,7 +119,10 @@ impl EventRelay {
                 self.tokens = Some(tokens);
                 return !self.hide_usage;
             }
-            Seen::Error => self.progress = Progress::Failed,
+            Seen::Error => {
+                self.progress = Progress::Failed;
+                self.error = data_of(event).map(Bytes::copy_from_slice);
+            }
             Seen::Done => self.progress = Progress::Done,
         }
         true
@@ -156,7 +160,7 @@ mod tests {
             let (seen, out) = relay(&stream, size, true);
             assert_eq!(std::str::from_utf8(&out).unwrap(), expected, "pieces of {size} bytes");
             assert_eq!(seen.tokens, Some(Tokens { prompt: 7, completion: 2 }));
-            assert_eq!((seen.pieces, seen.events, seen.progress), (2, 4, Progress::Done));
+            assert_eq!((seen.pieces, seen.begun, seen.progress), (2, true, Progress::Done));
             let (_, out) = relay(&stream, size, false);
             assert_eq!(out, stream.as_bytes(), "pieces of {size} bytes");
         }

@@ -1,11 +1,11 @@
-//! One attempt at one endpoint: everything up to the point of no return, the first piece of the answer.
+//! One attempt at one endpoint: everything up to the point of no return, the first content of the answer.
 
 use super::connection::Answered;
 use super::headers::request_headers;
-use super::{Failure, Reading, UpstreamClient};
+use super::{Failure, Reading, UpstreamClient, overflow};
 use crate::request::{Peek, splice};
 use crate::snapshot::{Backend, Endpoint};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -15,6 +15,10 @@ use tokio::time::Instant;
 /// Stale connections that one attempt may meet; the next one is the last, so that a server that closes everything
 /// is told from one that closed a few.
 const STALE_CONNECTIONS: u32 = 3;
+
+/// What is held back of an answer until its first content, or of a refusal until its reason is known. An answer
+/// that says more before its first content is passed on as it is.
+const HOLD_AT_MOST: usize = 64 * 1024;
 
 /// What the client sent, the same for every attempt.
 #[derive(Debug)]
@@ -27,7 +31,7 @@ pub struct Outgoing {
     pub peek: Peek,
 }
 
-/// An answer whose first piece is there.
+/// An answer whose first content is there.
 #[derive(Debug)]
 pub struct Answer {
     /// Its status.
@@ -42,7 +46,7 @@ pub struct Answer {
     pub rest: Option<Incoming>,
 }
 
-/// Sends the request and waits for the first piece, at most until the deadline.
+/// Sends the request and waits for the first content, at most until the deadline.
 ///
 /// # Errors
 /// The target failed; nothing of it has gone to the client.
@@ -53,13 +57,13 @@ pub async fn attempt(
     outgoing: &Outgoing,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    match tokio::time::timeout_at(deadline, first_piece(client, backend, endpoint, outgoing)).await {
+    match tokio::time::timeout_at(deadline, first_content(client, backend, endpoint, outgoing)).await {
         Ok(result) => result,
         Err(_) => Err(Failure::Timeout),
     }
 }
 
-async fn first_piece(
+async fn first_content(
     client: &UpstreamClient,
     backend: &Backend,
     endpoint: &Endpoint,
@@ -73,30 +77,49 @@ async fn first_piece(
     }
     let mut reading = Reading::new(&parts.headers, outgoing.peek.usage_edit.is_some());
     let mut ready = VecDeque::new();
+    // The reason of a refusal is read before it is passed on: another target may not have it.
+    let refusal = overflow::may_have(parts.status);
+    let mut held = 0;
     let rest = loop {
         match body.frame().await {
             Some(Ok(frame)) => {
                 if let Ok(piece) = frame.into_data() {
+                    held += piece.len();
                     reading.push(piece, &mut ready);
                 }
             }
             Some(Err(_)) => return Err(Failure::Broken),
             None => {
                 reading.finish(&mut ready);
-                if reading.is_empty_stream() {
-                    return Err(Failure::Broken);
-                }
                 break None;
             }
         }
-        if reading.begun() {
+        if reading.error().is_some() || held > HOLD_AT_MOST || (reading.begun() && !refusal) {
             break Some(body);
         }
     };
-    if reading.failed() {
-        return Err(Failure::ErrorEvent);
+    if refusal
+        && rest.is_none()
+        && let Some(said) = overflow::recognise(&joined(&ready))
+    {
+        return Err(Failure::ContextOverflow(said));
+    }
+    if !reading.begun() {
+        if let Some(error) = reading.error() {
+            return Err(overflow::recognise(error).map_or(Failure::ErrorEvent, Failure::ContextOverflow));
+        }
+        if rest.is_none() && reading.is_stream() {
+            return Err(Failure::Broken);
+        }
     }
     Ok(Answer { status: parts.status, headers: parts.headers, ready, reading, rest })
+}
+
+fn joined(pieces: &VecDeque<Bytes>) -> Bytes {
+    match pieces.as_slices() {
+        ([one], []) => one.clone(),
+        _ => pieces.iter().flat_map(Buf::chunk).copied().collect(),
+    }
 }
 
 /// Sends the request, again if it met connections that the server had closed.

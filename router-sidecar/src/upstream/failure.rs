@@ -1,19 +1,20 @@
-//! How a target can fail before its first byte, and what the client is told when no other is left.
+//! How a target can fail before its first content, what follows from it, and what the client is told when no other
+//! target is left.
 
 use crate::error::{Code, Rejection};
 use http::{HeaderMap, StatusCode, header};
 use std::time::Duration;
 
-/// Why an attempt failed before anything of it went to the client.
+/// Why an attempt failed before any content of it went to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// No connection; nothing was sent.
     #[error("no connection")]
     Connect,
-    /// The connection broke before the answer's first byte.
+    /// The connection broke before the answer's first content.
     #[error("the connection broke")]
     Broken,
-    /// No first byte in time.
+    /// No content in time.
     #[error("no first byte in time")]
     Timeout,
     /// The answer is a server error, or leads elsewhere.
@@ -25,12 +26,82 @@ pub enum Failure {
     /// The target does not take the policy's key.
     #[error("status {0}: the key is not accepted")]
     Auth(StatusCode),
-    /// The stream's first event is an error.
+    /// The stream holds an error before any content.
     #[error("an error event")]
     ErrorEvent,
+    /// The prompt does not fit; what the target says about it.
+    #[error("the prompt does not fit its context window: {0}")]
+    ContextOverflow(String),
 }
 
+/// Which of the further targets may do better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Any, and another endpoint of the same target first.
+    Any,
+    /// Any but this one: all of its endpoints would say the same.
+    Others,
+    /// Those with a larger context window.
+    Larger,
+    /// Others, but only if the policy asks for it: a wrong key is the policy's own mistake, which must show
+    /// instead of being paid for elsewhere.
+    IfAsked,
+}
+
+/// What a failure says about the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// It may be broken: counts towards its ejection.
+    Fault,
+    /// It is well, but must be left alone for a time.
+    CoolDown(Duration),
+    /// Nothing: the request or the policy is at fault.
+    None,
+}
+
+/// How long a target rests after a 429 that does not say it.
+const COOL_DOWN: Duration = Duration::from_secs(1);
+/// The longest rest that a target may ask for. Daily quotas say hours; a look now and then costs little.
+const COOL_DOWN_AT_MOST: Duration = Duration::from_mins(5);
+
 impl Failure {
+    /// The causes, as metrics name them.
+    pub const CAUSES: [&'static str; 8] =
+        ["connect", "broken", "timeout", "status", "rate_limited", "auth", "error_event", "context_overflow"];
+
+    /// Cause, code for the client, what may do better: the table.
+    fn row(&self) -> (&'static str, Code, Next) {
+        match self {
+            Self::Connect => ("connect", Code::UpstreamUnreachable, Next::Any),
+            Self::Broken => ("broken", Code::UpstreamError, Next::Any),
+            Self::Timeout => ("timeout", Code::UpstreamTimeout, Next::Any),
+            Self::Status(_) => ("status", Code::UpstreamError, Next::Any),
+            Self::RateLimited(_) => ("rate_limited", Code::UpstreamRateLimited, Next::Others),
+            Self::Auth(_) => ("auth", Code::UpstreamAuth, Next::IfAsked),
+            Self::ErrorEvent => ("error_event", Code::UpstreamError, Next::Any),
+            Self::ContextOverflow(_) => ("context_overflow", Code::ContextLengthExceeded, Next::Larger),
+        }
+    }
+
+    /// The cause, for metrics.
+    pub fn cause(&self) -> &'static str {
+        self.row().0
+    }
+
+    /// What may do better.
+    pub fn next(&self) -> Next {
+        self.row().2
+    }
+
+    /// What it says about the endpoint.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::RateLimited(after) => Blame::CoolDown(after.unwrap_or(COOL_DOWN).min(COOL_DOWN_AT_MOST)),
+            Self::Auth(_) | Self::ContextOverflow(_) => Blame::None,
+            Self::Connect | Self::Broken | Self::Timeout | Self::Status(_) | Self::ErrorEvent => Blame::Fault,
+        }
+    }
+
     /// What a status means, if it is a failure of the target rather than of the request.
     pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, with_key: bool) -> Option<Self> {
         match status {
@@ -43,29 +114,12 @@ impl Failure {
         }
     }
 
-    /// Whether another target may do better. A wrong key is the policy's own mistake: it must show, not be paid
-    /// for elsewhere.
-    pub fn may_try_next(&self) -> bool {
-        !matches!(self, Self::Auth(_))
-    }
-
-    /// Whether the request was never sent, so that another endpoint of the same backend is free to try.
-    pub fn nothing_sent(&self) -> bool {
-        matches!(self, Self::Connect)
-    }
-
     /// The answer when this was the last attempt.
     pub fn rejection(&self, backend: &str) -> Rejection {
-        let code = match self {
-            Self::Connect => Code::UpstreamUnreachable,
-            Self::Broken | Self::Status(_) | Self::ErrorEvent => Code::UpstreamError,
-            Self::Timeout => Code::UpstreamTimeout,
-            Self::RateLimited(_) => Code::UpstreamRateLimited,
-            Self::Auth(_) => Code::UpstreamAuth,
-        };
-        let rejection = Rejection::new(code, format!("backend {backend} failed: {self}"));
+        let rejection = Rejection::new(self.row().1, format!("backend {backend} failed: {self}"));
         match self {
             Self::RateLimited(Some(after)) => rejection.retry_after(*after),
+            Self::ContextOverflow(_) => rejection.param("messages"),
             _ => rejection,
         }
     }
@@ -75,4 +129,33 @@ impl Failure {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_a_cause_that_metrics_know() {
+        let bad = StatusCode::BAD_GATEWAY;
+        let all = [
+            Failure::Connect,
+            Failure::Broken,
+            Failure::Timeout,
+            Failure::Status(bad),
+            Failure::RateLimited(None),
+            Failure::Auth(bad),
+            Failure::ErrorEvent,
+            Failure::ContextOverflow(String::new()),
+        ];
+        assert_eq!(all.map(|failure| failure.cause()), Failure::CAUSES);
+    }
+
+    #[test]
+    fn a_quota_that_is_spent_for_hours_is_looked_at_again_within_minutes() {
+        let rest = |after| Failure::RateLimited(after).blame();
+        assert_eq!(rest(None), Blame::CoolDown(COOL_DOWN));
+        assert_eq!(rest(Some(Duration::from_secs(7))), Blame::CoolDown(Duration::from_secs(7)));
+        assert_eq!(rest(Some(Duration::from_hours(9))), Blame::CoolDown(COOL_DOWN_AT_MOST));
+    }
 }

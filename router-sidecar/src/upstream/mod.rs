@@ -6,11 +6,12 @@ mod client;
 mod connection;
 mod failure;
 mod headers;
+mod overflow;
 mod reading;
 
 pub use attempt::{Answer, Outgoing, attempt};
 pub use balance::{Dice, choose};
 pub use client::{ClientError, UpstreamClient, client};
-pub use failure::Failure;
+pub use failure::{Blame, Failure, Next};
 pub use headers::answer_headers;
 pub use reading::Reading;

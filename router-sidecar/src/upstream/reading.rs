@@ -68,22 +68,30 @@ impl Reading {
         }
     }
 
-    /// Whether the first piece that counts has come: an event with data, or any byte.
+    /// Whether the first content has come: an event that says something, or any byte.
     pub(super) fn begun(&self) -> bool {
         match self {
-            Self::Events(relay) => relay.events > 0,
+            Self::Events(relay) => relay.begun,
             Self::Whole { length, .. } => *length > 0,
         }
     }
 
-    /// Whether the stream began with an error.
-    pub(super) fn failed(&self) -> bool {
-        matches!(self, Self::Events(relay) if relay.progress == Progress::Failed)
+    /// The error that a stream reported in the place of content.
+    pub(super) fn error(&self) -> Option<&Bytes> {
+        match self {
+            Self::Events(relay) => relay.error.as_ref(),
+            Self::Whole { .. } => None,
+        }
     }
 
-    /// Whether a stream has no event at all: after its end, that is no answer.
-    pub(super) fn is_empty_stream(&self) -> bool {
-        matches!(self, Self::Events(relay) if relay.events == 0)
+    /// Whether it is a stream of events: one that ends without content is no answer.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self, Self::Events(_))
+    }
+
+    /// Whether the stream reported an error after its first content.
+    pub fn failed(&self) -> bool {
+        matches!(self, Self::Events(relay) if relay.progress == Progress::Failed)
     }
 
     /// Whether the stream said that it is complete.

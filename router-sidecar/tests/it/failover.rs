@@ -1,6 +1,6 @@
 //! What happens when a target breaks, before and after its first byte.
 
-use crate::rig::{Rig, ask, client, external, nobody, provider};
+use crate::rig::{Rig, ask, client, engine, external, fleet, nobody, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use http_body_util::BodyExt;
 
@@ -10,9 +10,13 @@ fn fail(provider: &Provider, faults: impl IntoIterator<Item = Fault>, script: Sc
 
 /// Two providers: all to the first, the second as fallback.
 async fn pair() -> (Provider, Provider, Rig) {
+    pair_with("").await
+}
+
+async fn pair_with(more: &str) -> (Provider, Provider, Rig) {
     let (first, second) = (provider().await, provider().await);
     let rig = Rig::start(&format!(
-        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]}}\ntimeouts: {{firstTokenMs: 300, idleMs: 300, totalMs: 20000}}",
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]}}\ntimeouts: {{firstTokenMs: 300, idleMs: 300, totalMs: 20000}}\n{more}",
         external("first", &first),
         external("second", &second)
     ))
@@ -21,34 +25,147 @@ async fn pair() -> (Provider, Provider, Rig) {
 }
 
 #[tokio::test]
-async fn before_the_first_byte_the_next_target_is_tried() {
-    let (first, second, rig) = pair().await;
+async fn before_the_first_content_the_next_target_is_tried() {
     let cases = [
-        (Fault::Status(500), false),
-        (Fault::Status(503), true),
-        (Fault::Status(429), false),
-        (Fault::Status(307), false),
-        (Fault::Reset, false),
-        (Fault::Reset, true),
-        (Fault::Stall, true),
-        (Fault::StallAfter(0), true),
-        (Fault::CutAfter(0), false),
-        (Fault::CutAfter(0), true),
-        (Fault::ErrorEvent, true),
+        (Fault::Status(500), false, "status"),
+        (Fault::Status(503), true, "status"),
+        (Fault::Status(429), false, "rate_limited"),
+        (Fault::Status(307), false, "status"),
+        (Fault::Reset, false, "broken"),
+        (Fault::Reset, true, "broken"),
+        (Fault::Stall, true, "timeout"),
+        (Fault::StallAfter(0), true, "timeout"),
+        (Fault::CutAfter(0), false, "broken"),
+        (Fault::CutAfter(0), true, "broken"),
+        (Fault::ErrorEvent, true, "error_event"),
+        // The first piece of a stream only names the role.
+        (Fault::CutAfter(1), true, "broken"),
+        (Fault::StallAfter(1), true, "timeout"),
+        (Fault::ErrorAfter(1), true, "error_event"),
     ];
-    for (fault, stream) in cases {
+    for (fault, stream, cause) in cases {
+        let (first, second, rig) = pair().await;
         // Repeated: a connection that answered before and then breaks unanswered is tried once more.
-        fail(&first, [fault], Script { repeat: true, ..Script::default() });
+        fail(&first, [fault], Script { repeat: true, gap_ms: 1, ..Script::default() });
         let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", stream)).await;
         assert_eq!((reply.status.as_u16(), reply.backend()), (200, "second"), "{fault:?}, streamed {stream}");
         assert!(reply.header("x-flotilla-decision").contains("first failed"), "{fault:?}");
+        // The client sees one answer, with nothing of the other before it.
+        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert_eq!(text.matches(r#""role":"assistant""#).count(), 1, "{text}");
+        assert_eq!((rig.usage("first").requests, rig.usage("first").failed), (1, 1), "{fault:?}");
+        assert_eq!((rig.usage("second").requests, rig.usage("second").failed), (1, 0), "{fault:?}");
+        assert_eq!(second.seen().requests, 1);
+        // Nothing of a failed attempt is charged.
+        assert_eq!(rig.usage("first").cost.0, 0);
+        let metrics = rig.metrics().await;
+        let counted =
+            format!(r#"attempts_failed_total{{backend="first",cause="{cause}",policy="team/assistant"}} 1"#);
+        assert!(metrics.contains(&counted), "{fault:?}: {metrics}");
+        assert!(
+            metrics.contains(r#"retries_total{backend="second",policy="team/assistant"} 1"#),
+            "{metrics}"
+        );
     }
-    let tried = cases.len() as u64;
-    assert_eq!((rig.usage("first").requests, rig.usage("first").failed), (tried, tried));
-    assert_eq!((rig.usage("second").requests, rig.usage("second").failed), (tried, 0));
-    assert_eq!(second.seen().requests, tried);
-    // Nothing of a failed attempt is charged.
-    assert_eq!(rig.usage("first").cost.0, 0);
+}
+
+#[tokio::test]
+async fn a_prompt_that_does_not_fit_goes_to_a_larger_window_only() {
+    let (small, same, large) = (provider().await, provider().await, provider().await);
+    let window =
+        |text: String, tokens: u32| text.replace("model: m,", &format!("model: m, contextWindow: {tokens},"));
+    let policy = |fallback: &str| {
+        let backends = [("small", &small, 8192), ("same", &same, 8192), ("large", &large, 128_000)];
+        let backends =
+            backends.map(|(name, provider, tokens)| window(external(name, provider), tokens)).join("\n");
+        format!(
+            "backends:\n{backends}\n{}\ndefault: {{backends: [{{name: small}}], fallback: [{fallback}]}}",
+            external("unknown", &same)
+        )
+    };
+    for stream in [false, true] {
+        fail(&small, [Fault::Overflow], Script { repeat: true, ..Script::default() });
+        let rig = Rig::start(&policy("unknown, same, large")).await;
+        let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", stream)).await;
+        assert_eq!((reply.status.as_u16(), reply.backend()), (200, "large"));
+        assert!(reply.header("x-flotilla-decision").contains("9001 tokens"));
+        // Without a larger one the client is told so in OpenAI's words, whatever the engine's are.
+        let rig = Rig::start(&policy("same")).await;
+        let reply = rig.chat(ask("hi", stream)).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "context_length_exceeded"));
+        assert!(String::from_utf8_lossy(&reply.body).contains("9001 tokens"));
+    }
+    assert_eq!(same.seen().requests, 0);
+}
+
+#[tokio::test]
+async fn a_target_out_of_quota_rests_as_long_as_it_says() {
+    let (first, second, rig) = pair().await;
+    fail(&first, [Fault::Status(429)], Script::default());
+    for _ in 0..3 {
+        assert_eq!(rig.chat(ask("hi", false)).await.backend(), "second");
+    }
+    assert_eq!((first.seen().requests, second.seen().requests), (1, 3));
+    let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", false)).await;
+    assert!(reply.header("x-flotilla-decision").contains("first asked to be left alone"));
+    // Without another it is asked again: it knows its quota best.
+    rig.apply(&format!("backends:\n{}\ndefault: {{backends: [{{name: first}}]}}", external("first", &first)));
+    assert_eq!(rig.chat(ask("hi", false)).await.backend(), "first");
+}
+
+#[tokio::test]
+async fn a_target_that_keeps_failing_is_left_alone() {
+    let (first, second, rig) = pair_with("ejection: {consecutiveFailures: 3}").await;
+    fail(&first, [Fault::Status(500)], Script { repeat: true, ..Script::default() });
+    for _ in 0..10 {
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "second");
+    }
+    assert_eq!((first.seen().requests, second.seen().requests), (3, 10));
+    assert!(rig.metrics().await.contains(r#"ejections_total{backend="first",policy="team/assistant"} 1"#));
+    // A config that says something else about other things does not bring it back.
+    rig.apply(&format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]}}",
+        external("second", &second),
+        external("first", &first)
+    ));
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "second");
+    // When there is no other, it is better than none.
+    rig.apply(&format!("backends:\n{}\ndefault: {{backends: [{{name: first}}]}}", external("first", &first)));
+    fail(&first, [], Script::default());
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "first");
+}
+
+#[tokio::test]
+async fn an_outage_does_not_double_the_load() {
+    let (first, second, rig) =
+        pair_with("ejection: {consecutiveFailures: 0, failurePercent: 0}\nretries: {minPerSecond: 0, budgetPercent: 20}").await;
+    fail(&first, [Fault::Status(500)], Script { repeat: true, ..Script::default() });
+    let mut failed = 0;
+    for _ in 0..100 {
+        let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", false)).await;
+        if reply.status.as_u16() != 200 {
+            failed += 1;
+            assert!(reply.header("x-flotilla-decision").contains("retry budget is spent"));
+        }
+    }
+    assert_eq!((first.seen().requests, second.seen().requests, failed), (100, 20, 80));
+    assert!(
+        rig.metrics().await.contains(r#"retries_denied_total{backend="first",policy="team/assistant"} 80"#)
+    );
+}
+
+#[tokio::test]
+async fn a_pod_that_breaks_is_followed_by_another_of_the_same_fleet() {
+    let (first, second) = (engine().await, engine().await);
+    for fault in [Fault::Reset, Fault::Status(500), Fault::CutAfter(1)] {
+        let pods = fleet("fleet", &[first.address, second.address]);
+        let rig = Rig::start(&format!("backends:\n{pods}\ndefault: {{backends: [{{name: fleet}}]}}")).await;
+        fail(&first, [fault], Script { repeat: true, gap_ms: 1, ..Script::default() });
+        for _ in 0..6 {
+            assert_eq!(rig.chat(ask("hi", true)).await.status.as_u16(), 200, "{fault:?}");
+        }
+        assert!(rig.usage("fleet").requests >= 6);
+    }
 }
 
 #[tokio::test]
@@ -66,7 +183,7 @@ async fn a_target_that_nobody_listens_at_is_passed_over() {
 
 #[tokio::test]
 async fn after_the_first_byte_nothing_is_tried_again() {
-    for fault in [Fault::CutAfter(3), Fault::StallAfter(3)] {
+    for fault in [Fault::CutAfter(3), Fault::StallAfter(3), Fault::ErrorAfter(3)] {
         let (first, second, rig) = pair().await;
         // The pause lets the pieces out before the cut.
         fail(&first, [fault], Script { gap_ms: 20, ..Script::default() });
@@ -78,7 +195,7 @@ async fn after_the_first_byte_nothing_is_tried_again() {
         let last = text.trim_end().rsplit("data: ").next().unwrap();
         let error: serde_json::Value = serde_json::from_str(last).unwrap();
         let code = error["error"]["code"].as_str().unwrap();
-        assert!(["upstream_error", "upstream_timeout"].contains(&code), "{fault:?}: {code}");
+        assert!(["upstream_error", "upstream_timeout", "overloaded"].contains(&code), "{fault:?}: {code}");
         assert_eq!(second.seen().requests, 0, "{fault:?}");
         assert_eq!(rig.usage("first").failed, 1, "{fault:?}");
     }
@@ -148,6 +265,10 @@ async fn a_key_that_is_not_accepted_shows_as_the_policys_fault_without_the_key()
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_auth"));
     assert!(!format!("{reply:?}").contains("0815"));
     assert_eq!((first.seen().unauthorized, second.seen().requests), (1, 0));
+    // A policy may ask for the next target instead.
+    let asks = format!("{policy}\nretries: {{onAuth: true}}");
+    let rig = Rig::start(&asks.replacen("sk-provider-key-4711", "sk-wrong-key-0815", 1)).await;
+    assert_eq!(rig.chat(ask("hi", false)).await.backend(), "second");
 }
 
 #[tokio::test]

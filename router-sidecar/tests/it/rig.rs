@@ -92,6 +92,10 @@ impl Rig {
         get(self.address, path).await
     }
 
+    pub(crate) async fn metrics(&self) -> String {
+        String::from_utf8(self.get("/metrics").await.body.to_vec()).unwrap()
+    }
+
     /// What one backend of the only policy served.
     pub(crate) fn usage(&self, backend: &str) -> flotilla_crds::router_config::BackendUsage {
         let snapshot = self.router.store.current().unwrap();

@@ -1,7 +1,7 @@
 //! What holds for every policy and every request.
 
 use super::compiled;
-use crate::route::{Draws, Facts, plan};
+use crate::route::{Draws, Facts, Standing, plan};
 use crate::snapshot::{Policy, Side};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{
@@ -11,7 +11,7 @@ use flotilla_crds::router_config::{
 use proptest::prelude::*;
 use std::collections::HashMap;
 
-const CLASSES: [&str; 4] = ["PHI", "pii", "Export", "unknown"];
+pub(super) const CLASSES: [&str; 4] = ["PHI", "pii", "Export", "unknown"];
 
 fn backend(index: usize) -> impl Strategy<Value = Backend> {
     let window = proptest::option::of(1_u32..20_000);
@@ -68,7 +68,7 @@ fn rule(backends: usize) -> impl Strategy<Value = (Match, Route, Boundary)> {
 }
 
 prop_compose! {
-    fn policy()(count in 1_usize..6)(
+    pub(super) fn policy()(count in 1_usize..6)(
         backends in (0..count).map(backend).collect::<Vec<_>>(),
         rules in proptest::collection::vec(rule(count), 0..4),
         default in route(count),
@@ -83,6 +83,8 @@ prop_compose! {
             default,
             sensitivity: Sensitivity { fail_closed, ..Sensitivity::default() },
             timeouts: config::Timeouts::default(),
+            retries: config::Retries::default(),
+            ejection: config::Ejection::default(),
         }
     }
 }
@@ -98,7 +100,7 @@ fn must_stay(policy: &config::Policy, classes: &[String]) -> bool {
     })
 }
 
-fn source_route(source: &config::Policy, rule: Option<usize>) -> &Route {
+pub(super) fn source_route(source: &config::Policy, rule: Option<usize>) -> &Route {
     rule.map_or(&source.default, |index| &source.rules[index].route)
 }
 
@@ -118,7 +120,8 @@ proptest! {
     ) {
         let policy = compiled(source.clone());
         let classes: Vec<String> = classes.iter().map(|c| c.to_lowercase()).collect();
-        let Ok(plan) = plan(&policy, &Facts { prompt_tokens, classes: &classes }, draw) else {
+        let facts = Facts { prompt_tokens, classes: &classes, session: None };
+        let Ok(plan) = plan(&policy, &facts, draw, |_| Standing::Good) else {
             return Ok(());
         };
         let route = source_route(&source, plan.rule);
@@ -166,8 +169,9 @@ proptest! {
         let mut counts: HashMap<usize, u32> = HashMap::new();
         let rounds = 1000;
         for _ in 0..rounds {
-            let facts = Facts { prompt_tokens: 1, classes: &[] };
-            *counts.entry(plan(&policy, &facts, draws.next()).unwrap().targets[0]).or_default() += 1;
+            let facts = Facts { prompt_tokens: 1, classes: &[], session: None };
+            let plan = plan(&policy, &facts, draws.next(), |_| Standing::Good).unwrap();
+            *counts.entry(plan.targets[0]).or_default() += 1;
         }
         let total: u32 = weights.iter().sum();
         for (index, weight) in weights.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! One policy, many requests.
 
 use super::compiled;
-use crate::route::{Facts, Plan, Reason, Refusal, RefusalKind, plan};
+use crate::route::{Facts, Plan, Reason, Refusal, RefusalKind, Standing, plan};
 use crate::snapshot::Policy;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn policy(edit: impl Fn(&str) -> String) -> Arc<Policy> {
 
 fn decide(policy: &Policy, prompt_tokens: u32, classes: &[&str], draw: f64) -> Result<Plan, Refusal> {
     let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
-    plan(policy, &Facts { prompt_tokens, classes: &classes }, draw)
+    plan(policy, &Facts { prompt_tokens, classes: &classes, session: None }, draw, |_| Standing::Good)
 }
 
 /// The rule and the targets, by name.

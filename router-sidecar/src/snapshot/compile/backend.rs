@@ -1,6 +1,6 @@
 //! One backend: addresses, key, prices.
 
-use super::Carried;
+use super::{Carried, owner};
 use crate::account::BackendCounters;
 use crate::snapshot::error::BackendError;
 use crate::snapshot::{Backend, Endpoint, Prices, Side, credentials};
@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 const CHAT_COMPLETIONS: &str = "/chat/completions";
 
 pub(super) fn backend(
+    policy: &str,
     source: &config::Backend,
     counters: BackendCounters,
     carried: &mut Carried,
@@ -21,6 +22,7 @@ pub(super) fn backend(
     let header = HeaderValue::from_str(&source.name).map_err(|_| BackendError::Name)?;
     let name = source.name.clone();
     let unavailable = source.unavailable.clone();
+    let owner = |side| owner(policy, &source.name, side);
     // What is broken in a backend that is not used must not cost the rest of the config.
     let used = unavailable.is_none();
     Ok(match &source.target {
@@ -29,7 +31,11 @@ pub(super) fn backend(
             header,
             side: Side::InCluster,
             unavailable,
-            endpoints: if used { fleet_endpoints(fleet, carried)? } else { Vec::new() },
+            endpoints: if used {
+                fleet_endpoints(fleet, &owner(Side::InCluster), carried)?
+            } else {
+                Vec::new()
+            },
             authorization: None,
             model_json: json_string(&fleet.model),
             context_window: fleet.context_window,
@@ -41,7 +47,11 @@ pub(super) fn backend(
             header,
             side: Side::External,
             unavailable,
-            endpoints: if used { vec![carried.endpoint(external_uri(external)?)] } else { Vec::new() },
+            endpoints: if used {
+                vec![carried.endpoint(&owner(Side::External), external_uri(external)?)]
+            } else {
+                Vec::new()
+            },
             authorization: external
                 .credentials
                 .as_ref()
@@ -61,13 +71,17 @@ fn json_string(text: &str) -> Bytes {
     Bytes::from(serde_json::to_vec(text).unwrap_or_default())
 }
 
-fn fleet_endpoints(fleet: &FleetTarget, carried: &mut Carried) -> Result<Vec<Endpoint>, BackendError> {
+fn fleet_endpoints(
+    fleet: &FleetTarget,
+    owner: &str,
+    carried: &mut Carried,
+) -> Result<Vec<Endpoint>, BackendError> {
     let mut endpoints = Vec::with_capacity(fleet.endpoints.len());
     for endpoint in &fleet.endpoints {
         let wrong = || BackendError::Endpoint(endpoint.address.clone());
         let address: SocketAddr = endpoint.address.parse().map_err(|_| wrong())?;
         let uri = format!("http://{address}/v1{CHAT_COMPLETIONS}");
-        endpoints.push(carried.endpoint(uri.parse().map_err(|_| wrong())?));
+        endpoints.push(carried.endpoint(owner, uri.parse().map_err(|_| wrong())?));
     }
     Ok(endpoints)
 }

@@ -4,21 +4,32 @@ mod backend;
 mod route;
 
 use super::error::PolicyError;
-use super::{ConfigError, Endpoint, Load, Policy, Snapshot, Timeouts, models};
+use super::{ConfigError, Endpoint, Health, Load, Policy, Side, Snapshot, Timeouts, models};
 use crate::account::Metrics;
-use crate::route::Draws;
+use crate::route::{BudgetRules, Draws, EjectionRules, RetryBudget};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{Boundary, ROUTER_CONFIG_VERSION, RouterConfig};
 use http::{HeaderName, Uri};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a new snapshot takes over from the one before, so that a swap disturbs neither balance nor split.
 #[derive(Debug, Default)]
 pub(super) struct Carried {
     draws: HashMap<String, Arc<Draws>>,
     loads: HashMap<String, Arc<Load>>,
+    budgets: HashMap<String, Arc<RetryBudget>>,
+    health: HashMap<(String, String), Arc<Health>>,
+}
+
+/// Whose health an address has: that of a pod is everybody's, that of an external API belongs to one backend, as
+/// quotas go by model and key.
+fn owner(policy: &str, backend: &str, side: Side) -> String {
+    match side {
+        Side::InCluster => String::new(),
+        Side::External => format!("{policy} {backend}"),
+    }
 }
 
 impl Carried {
@@ -27,8 +38,14 @@ impl Carried {
         let mut carried = Self::default();
         for policy in &snapshot.policies {
             carried.draws.insert(policy.name.clone(), Arc::clone(&policy.draws));
-            for endpoint in policy.backends.iter().flat_map(|b| &b.endpoints) {
-                carried.loads.insert(endpoint.uri.to_string(), Arc::clone(&endpoint.load));
+            carried.budgets.insert(policy.name.clone(), Arc::clone(&policy.budget));
+            for backend in &policy.backends {
+                for endpoint in &backend.endpoints {
+                    let (uri, owner) =
+                        (endpoint.uri.to_string(), owner(&policy.name, &backend.name, backend.side));
+                    carried.loads.insert(uri.clone(), Arc::clone(&endpoint.load));
+                    carried.health.insert((owner, uri), Arc::clone(&endpoint.health));
+                }
             }
         }
         carried
@@ -42,9 +59,15 @@ impl Carried {
         )
     }
 
-    fn endpoint(&mut self, uri: Uri) -> Endpoint {
-        let load = Arc::clone(self.loads.entry(uri.to_string()).or_default());
-        Endpoint { uri, load }
+    fn budget(&self, policy: &str) -> Arc<RetryBudget> {
+        self.budgets.get(policy).map_or_else(|| Arc::new(RetryBudget::new(Instant::now())), Arc::clone)
+    }
+
+    fn endpoint(&mut self, owner: &str, uri: Uri) -> Endpoint {
+        let address = uri.to_string();
+        let load = Arc::clone(self.loads.entry(address.clone()).or_default());
+        let health = Arc::clone(self.health.entry((owner.to_owned(), address)).or_default());
+        Endpoint { uri, load, health }
     }
 }
 
@@ -99,7 +122,7 @@ fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> 
             return Err(wrap(PolicyError::DuplicateBackend(from.name.clone())));
         }
         let counters = metrics.backend(&source.name, &from.name)?;
-        let compiled = backend::backend(from, counters, carried)
+        let compiled = backend::backend(&source.name, from, counters, carried)
             .map_err(|error| wrap(PolicyError::Backend { backend: from.name.clone(), source: error }))?;
         backends.push(Arc::new(compiled));
     }
@@ -116,9 +139,27 @@ fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> 
         fail_closed: source.sensitivity.fail_closed,
         timeouts: timeouts(source.timeouts).map_err(wrap)?,
         draws: carried.draws(&source.name),
+        budget: carried.budget(&source.name),
+        budget_rules: BudgetRules {
+            percent: source.retries.budget_percent,
+            per_second: source.retries.min_per_second,
+        },
+        failover_on_auth: source.retries.on_auth,
+        ejection: ejection(source.ejection),
         backends,
         rules,
     })
+}
+
+fn ejection(source: config::Ejection) -> EjectionRules {
+    let base = Duration::from_millis(source.base_ms);
+    EjectionRules {
+        consecutive_failures: source.consecutive_failures,
+        failure_percent: source.failure_percent,
+        min_requests: source.min_requests,
+        base,
+        max: Duration::from_millis(source.max_ms).max(base),
+    }
 }
 
 fn timeouts(source: config::Timeouts) -> Result<Timeouts, PolicyError> {

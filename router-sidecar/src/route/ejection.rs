@@ -1,0 +1,287 @@
+//! Passive ejection: an endpoint that fails under real traffic is left alone for a while, then tried again by one
+//! request. Pure: what happened and when goes in, a standing comes out.
+//!
+//! ```text
+//!            enough failures                     time is over
+//!   Good ---------------------> Ejected(until) --------------> Probation
+//!     ^                             ^                              | one request
+//!     |            it fails: twice as long                        |
+//!     |                             +------------------------------+
+//!     +------------------------------------------- it succeeds ----+
+//! ```
+
+use std::time::{Duration, Instant};
+
+/// When to eject and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct EjectionRules {
+    /// Failures in a row; 0: never for this.
+    pub consecutive_failures: u32,
+    /// Failures in percent of recent requests; 0: never for this.
+    pub failure_percent: u32,
+    /// Recent requests below which the percentage says nothing.
+    pub min_requests: u32,
+    /// The first ejection.
+    pub base: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+/// Whether an endpoint, or a target as the best of its endpoints, should be used now.
+///
+/// Ordered: what comes first is to be preferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// As any other.
+    Good,
+    /// Left alone until then, because it failed or asked for a rest.
+    Resting {
+        /// When it may be tried again; the earlier, the better.
+        until: Instant,
+        /// Whether failures brought it here, and not a 429.
+        ejected: bool,
+    },
+}
+
+/// Recent requests are those of this time and the same time before it.
+const WINDOW: Duration = Duration::from_secs(15);
+/// How long one request on probation keeps others off. It is over sooner if its outcome is known sooner.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// What is remembered of one endpoint.
+#[derive(Debug, Clone)]
+pub struct History {
+    consecutive: u32,
+    /// Requests and failures in this window and in the one before.
+    now: (u32, u32),
+    before: (u32, u32),
+    window_start: Instant,
+    ejected_until: Option<Instant>,
+    /// Ejections in a row.
+    times: u32,
+    cooling_until: Option<Instant>,
+    probe_until: Option<Instant>,
+}
+
+impl History {
+    /// Nothing is known.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            consecutive: 0,
+            now: (0, 0),
+            before: (0, 0),
+            window_start: now,
+            ejected_until: None,
+            times: 0,
+            cooling_until: None,
+            probe_until: None,
+        }
+    }
+
+    /// Whether to use it now.
+    pub fn standing(&self, now: Instant) -> Standing {
+        let later = |at: Option<Instant>| at.filter(|at| *at > now);
+        // On probation only one request at a time gets through.
+        let ejected = later(self.ejected_until).max(later(self.probe_until));
+        match (ejected, later(self.cooling_until)) {
+            (None, None) => Standing::Good,
+            (Some(until), None) => Standing::Resting { until, ejected: true },
+            (ejected, Some(until)) => Standing::Resting {
+                until: ejected.map_or(until, |e| e.max(until)),
+                ejected: ejected.is_some(),
+            },
+        }
+    }
+
+    /// A request goes there: on probation it is the one that decides.
+    pub fn begin(&mut self, now: Instant) {
+        if self.ejected_until.is_some_and(|until| until <= now) {
+            self.probe_until = Some(now + PROBE);
+        }
+    }
+
+    /// It answered.
+    pub fn success(&mut self, now: Instant) {
+        self.count(now, 0);
+        self.consecutive = 0;
+        self.ejected_until = None;
+        self.probe_until = None;
+        self.times = 0;
+    }
+
+    /// It failed; true if that ejects it.
+    pub fn failure(&mut self, now: Instant, rules: &EjectionRules) -> bool {
+        self.count(now, 1);
+        self.consecutive = self.consecutive.saturating_add(1);
+        // Requests that were under way when it was ejected say nothing new.
+        if self.ejected_until.is_some_and(|until| until > now) {
+            return false;
+        }
+        let on_probation = self.ejected_until.is_some();
+        if !on_probation && !self.too_many(rules) {
+            return false;
+        }
+        let doubled = rules.base.saturating_mul(1_u32.checked_shl(self.times).unwrap_or(u32::MAX));
+        self.ejected_until = Some(now + doubled.min(rules.max));
+        self.probe_until = None;
+        self.times = self.times.saturating_add(1);
+        // Those failures have had their effect.
+        (self.now, self.before) = ((0, 0), (0, 0));
+        true
+    }
+
+    /// It asks to be left alone.
+    pub fn cool_down(&mut self, now: Instant, rest: Duration) {
+        self.cooling_until = self.cooling_until.max(Some(now + rest));
+    }
+
+    fn too_many(&self, rules: &EjectionRules) -> bool {
+        let in_a_row = rules.consecutive_failures > 0 && self.consecutive >= rules.consecutive_failures;
+        let (requests, failures) = (self.now.0 + self.before.0, self.now.1 + self.before.1);
+        let share = u64::from(failures) * 100 >= u64::from(rules.failure_percent) * u64::from(requests);
+        in_a_row || (rules.failure_percent > 0 && requests >= rules.min_requests.max(1) && share)
+    }
+
+    fn count(&mut self, now: Instant, failures: u32) {
+        let age = now.saturating_duration_since(self.window_start);
+        if age >= WINDOW {
+            self.before = if age < WINDOW * 2 { self.now } else { (0, 0) };
+            self.now = (0, 0);
+            self.window_start = now;
+        }
+        self.now = (self.now.0.saturating_add(1), self.now.1.saturating_add(failures));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: EjectionRules = EjectionRules {
+        consecutive_failures: 3,
+        failure_percent: 50,
+        min_requests: 10,
+        base: Duration::from_secs(10),
+        max: Duration::from_mins(1),
+    };
+
+    fn second(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn ejected_after(history: &mut History, at: Instant, failures: u32) -> bool {
+        (0..failures).fold(false, |_, _| history.failure(at, &RULES))
+    }
+
+    #[test]
+    fn failures_in_a_row_eject_and_a_success_between_them_does_not() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        assert!(!ejected_after(&mut history, start, 2));
+        history.success(start);
+        assert!(!ejected_after(&mut history, start, 2));
+        assert_eq!(history.standing(start), Standing::Good);
+        assert!(history.failure(start, &RULES));
+        let until = start + second(10);
+        assert_eq!(history.standing(start), Standing::Resting { until, ejected: true });
+    }
+
+    #[test]
+    fn half_of_recent_requests_failing_ejects_whatever_their_order() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        for _ in 0..5 {
+            history.success(start);
+            assert_eq!(history.standing(start), Standing::Good);
+            history.failure(start, &RULES);
+        }
+        assert_ne!(history.standing(start), Standing::Good);
+        // The same failures long ago say nothing about now.
+        let mut history = History::new(start);
+        for _ in 0..4 {
+            history.success(start);
+            history.failure(start, &RULES);
+        }
+        let later = start + second(60);
+        (0..5).for_each(|_| history.success(later));
+        history.failure(later, &RULES);
+        assert_eq!(history.standing(later), Standing::Good);
+    }
+
+    #[test]
+    fn probation_lets_one_request_in_and_its_outcome_decides() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        ejected_after(&mut history, start, 3);
+        let over = start + second(10);
+        assert_eq!(history.standing(over), Standing::Good);
+        history.begin(over);
+        assert_ne!(history.standing(over), Standing::Good, "a second request must wait for the first");
+        // It fails: twice as long.
+        assert!(history.failure(over, &RULES));
+        let until = over + second(20);
+        assert_eq!(history.standing(over), Standing::Resting { until, ejected: true });
+        // It succeeds: as new, and the next ejection is short again.
+        history.begin(until);
+        history.success(until);
+        assert_eq!(history.standing(until), Standing::Good);
+        assert!(ejected_after(&mut history, until, 3));
+        let again = until + second(10);
+        assert_eq!(history.standing(until), Standing::Resting { until: again, ejected: true });
+    }
+
+    #[test]
+    fn a_probe_without_an_outcome_does_not_block_for_ever() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        ejected_after(&mut history, start, 3);
+        let over = start + second(10);
+        history.begin(over);
+        assert_eq!(history.standing(over + PROBE), Standing::Good);
+    }
+
+    #[test]
+    fn ejections_double_up_to_the_longest_and_late_failures_change_nothing() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        let mut now = start;
+        ejected_after(&mut history, now, 3);
+        for expected in [20, 40, 60, 60, 60] {
+            let Standing::Resting { until, .. } = history.standing(now) else { panic!("not ejected") };
+            assert!(!history.failure(now, &RULES), "already ejected");
+            now = until;
+            assert!(history.failure(now, &RULES));
+            let until = now + second(expected);
+            assert_eq!(history.standing(now), Standing::Resting { until, ejected: true });
+        }
+    }
+
+    #[test]
+    fn a_rest_that_was_asked_for_is_kept_and_is_no_ejection() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        history.cool_down(start, second(7));
+        history.cool_down(start, second(1));
+        let until = start + second(7);
+        assert_eq!(history.standing(start), Standing::Resting { until, ejected: false });
+        history.success(start);
+        assert_ne!(history.standing(start), Standing::Good, "an answer under way does not end the rest");
+        assert_eq!(history.standing(until), Standing::Good);
+    }
+
+    #[test]
+    fn rules_of_zero_never_eject() {
+        let off = EjectionRules { consecutive_failures: 0, failure_percent: 0, ..RULES };
+        let start = Instant::now();
+        let mut history = History::new(start);
+        assert!((0..1000).all(|_| !history.failure(start, &off)));
+    }
+
+    #[test]
+    fn what_can_be_used_soonest_comes_first() {
+        let start = Instant::now();
+        let resting = |seconds, ejected| Standing::Resting { until: start + second(seconds), ejected };
+        assert!(Standing::Good < resting(1, false));
+        assert!(resting(1, true) < resting(2, false));
+    }
+}

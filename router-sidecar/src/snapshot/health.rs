@@ -1,0 +1,54 @@
+//! What is known of an endpoint's health, shared by all requests and carried from config to config.
+
+use crate::route::{EjectionRules, History, Standing};
+use crate::upstream::{Blame, Failure};
+use parking_lot::Mutex;
+use std::time::Instant;
+
+/// The history of one endpoint.
+#[derive(Debug)]
+pub struct Health(Mutex<History>);
+
+impl Default for Health {
+    fn default() -> Self {
+        Self(Mutex::new(History::new(Instant::now())))
+    }
+}
+
+impl Health {
+    /// Whether to use it now.
+    pub fn standing(&self, now: Instant) -> Standing {
+        self.0.lock().standing(now)
+    }
+
+    /// A request goes there.
+    pub fn begin(&self, now: Instant) {
+        self.0.lock().begin(now);
+    }
+
+    /// It answered well, or told the client what is wrong with its request.
+    pub fn answered(&self, now: Instant) {
+        self.0.lock().success(now);
+    }
+
+    /// It failed before its first content; true if that ejects it.
+    pub fn failed(&self, now: Instant, failure: &Failure, rules: &EjectionRules) -> bool {
+        let mut history = self.0.lock();
+        match failure.blame() {
+            Blame::Fault => history.failure(now, rules),
+            Blame::CoolDown(rest) => {
+                history.cool_down(now, rest);
+                false
+            }
+            Blame::None => {
+                history.success(now);
+                false
+            }
+        }
+    }
+
+    /// Its answer broke off; true if that ejects it.
+    pub fn broke_off(&self, now: Instant, rules: &EjectionRules) -> bool {
+        self.0.lock().failure(now, rules)
+    }
+}
