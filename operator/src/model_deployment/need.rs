@@ -1,7 +1,8 @@
 //! How much GPU memory one replica of this spec needs.
 
 use crate::decide::sizing::{
-    self, Alternative, Architecture, Bytes, Estimate, Family, Request, SizingError, UnknownPreset,
+    self, Alternative, Architecture, Attention, Bytes, Estimate, Family, FeedForward, LlamaCpp, Request,
+    SizingError, UnknownPreset,
 };
 use crate::kube_ext::{QuantityError, to_mib};
 use flotilla_crds::ModelDeploymentSpec;
@@ -86,7 +87,7 @@ pub fn need(spec: &ModelDeploymentSpec) -> Result<Need, NeedError> {
     };
     let (total_mib, default_headroom) = match (declared_mib, &estimate) {
         (Some(mib), _) => (mib, 0),
-        (None, Some(estimate)) => (estimate.total().mib(), DEFAULT_HEADROOM_PERCENT),
+        (None, Some(estimate)) => (estimate.per_gpu.mib(), DEFAULT_HEADROOM_PERCENT),
         (None, None) => return Err(NeedError::Undescribed),
     };
     let headroom = placement
@@ -112,15 +113,12 @@ fn limits(spec: &ModelDeploymentSpec) -> Result<Option<Limits>, NeedError> {
         return Ok(None);
     }
     let (max_tokens, parallel_sequences, kv_cache_type) = context(spec);
-    // Any architecture and quantization will do: the number of cells depends on neither.
-    let any = &sizing::presets()[0].architecture;
-    let request = Request { parallel_sequences, ..Request::new(any, sizing::Quantization::F16, max_tokens) };
     Ok(Some(Limits {
         max_tokens,
         parallel_sequences,
-        context_tokens: request.engine_context_tokens()?,
+        context_tokens: LlamaCpp::context_tokens(max_tokens, parallel_sequences)?,
         kv_cache_type,
-        ubatch_tokens: sizing::DEFAULT_UBATCH_TOKENS,
+        ubatch_tokens: LlamaCpp::default().ubatch_tokens,
     }))
 }
 
@@ -138,7 +136,8 @@ fn request<'a>(spec: &ModelDeploymentSpec, architecture: &'a Architecture) -> Re
     if asked > window {
         return Err(NeedError::BeyondWindow { asked, window });
     }
-    let quantization = spec.model.quantization.ok_or(NeedError::Undescribed)?.as_str().parse()?;
+    let quantization: sizing::Quantization =
+        spec.model.quantization.ok_or(NeedError::Undescribed)?.as_str().parse()?;
     let (max_tokens, parallel_sequences, kv_cache_type) = context(spec);
     Ok(Request {
         parallel_sequences,
@@ -170,13 +169,18 @@ fn from_spec(given: &ArchitectureSpec) -> Architecture {
         },
         layers: given.layers,
         hidden: given.hidden_size,
-        ffn: given.feed_forward_size,
-        heads: given.heads,
-        kv_heads: given.kv_heads,
-        head_dim: given.head_dim.unwrap_or_else(|| given.hidden_size / given.heads.max(1)),
         vocab: given.vocab_size,
+        attention: Attention::Grouped {
+            heads: given.heads,
+            kv_heads: given.kv_heads,
+            head_dim: given.head_dim.unwrap_or_else(|| given.hidden_size / given.heads.max(1)),
+        },
+        sliding: None,
+        recurrent: None,
+        feed_forward: FeedForward::dense(given.feed_forward_size),
         tied_embeddings: given.tied_embeddings,
         context_window: u32::MAX,
+        vision: None,
     }
 }
 
@@ -253,6 +257,6 @@ mod tests {
         spec.model.quantization = Some(Quantization::F16);
         let options = alternatives(&spec, 24_564);
         assert!(!options.is_empty());
-        assert!(options.iter().all(|option| option.total.mib() * 105 <= 24_564 * 100), "{options:?}");
+        assert!(options.iter().all(|option| option.per_gpu.mib() * 105 <= 24_564 * 100), "{options:?}");
     }
 }

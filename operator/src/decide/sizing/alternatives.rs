@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Bytes, KvCacheType, Quantization, Request, estimate};
+use super::{Bytes, KvCacheType, Quantization, Request, Weights, estimate};
 
 /// Quantizations that cost little quality.
 const FINE: &[Quantization] =
@@ -29,7 +29,7 @@ impl Change {
     fn apply<'a>(self, to: &Request<'a>) -> Request<'a> {
         let mut changed = *to;
         match self {
-            Self::Quantization(quantization) => changed.quantization = quantization,
+            Self::Quantization(quantization) => changed.weights = Weights::Gguf(quantization),
             Self::KvCacheType(kv) => changed.kv = kv,
             Self::ParallelSequences(count) => changed.parallel_sequences = count,
             Self::ContextTokens(tokens) => changed.context_tokens = tokens,
@@ -54,8 +54,8 @@ impl fmt::Display for Change {
 pub struct Alternative {
     /// What to change, the cheapest sacrifice first.
     pub changes: Vec<Change>,
-    /// The need after the changes.
-    pub total: Bytes,
+    /// The need of the fullest GPU after the changes.
+    pub per_gpu: Bytes,
 }
 
 impl fmt::Display for Alternative {
@@ -64,11 +64,11 @@ impl fmt::Display for Alternative {
             let separator = if index == 0 { "" } else { " and " };
             write!(f, "{separator}{change}")?;
         }
-        write!(f, " ({})", self.total)
+        write!(f, " ({})", self.per_gpu)
     }
 }
 
-/// What could be changed in `request` for its need to be at most `room`: of each kind of change the mildest
+/// What could be changed in `request` for its need on each GPU to be at most `room`: of each kind of change the mildest
 /// that suffices, kinds that cost the least first. Where no single change suffices, the shortest series of
 /// changes in that order. Empty if nothing helps.
 pub fn alternatives(request: &Request<'_>, room: Bytes) -> Vec<Alternative> {
@@ -77,8 +77,8 @@ pub fn alternatives(request: &Request<'_>, room: Bytes) -> Vec<Alternative> {
         .iter()
         .filter_map(|kind| {
             kind.iter().find_map(|change| {
-                let total = total_within(&change.apply(request), room)?;
-                Some(Alternative { changes: vec![*change], total })
+                let per_gpu = need_within(&change.apply(request), room)?;
+                Some(Alternative { changes: vec![*change], per_gpu })
             })
         })
         .collect();
@@ -97,21 +97,26 @@ fn series(request: &Request<'_>, room: Bytes, kinds: &[Vec<Change>]) -> Option<A
         changed = next;
         taken.retain(|earlier| std::mem::discriminant(earlier) != std::mem::discriminant(change));
         taken.push(*change);
-        if let Some(total) = total_within(&changed, room) {
-            return Some(Alternative { changes: taken, total });
+        if let Some(per_gpu) = need_within(&changed, room) {
+            return Some(Alternative { changes: taken, per_gpu });
         }
     }
     None
 }
 
-fn total_within(request: &Request<'_>, room: Bytes) -> Option<Bytes> {
-    estimate(request).ok().map(|estimate| estimate.total()).filter(|total| *total <= room)
+fn need_within(request: &Request<'_>, room: Bytes) -> Option<Bytes> {
+    estimate(request).ok().map(|estimate| estimate.per_gpu).filter(|need| *need <= room)
 }
 
 /// Every change that makes the request smaller, by kind: kinds from cheap to dear, each from mild to severe.
 fn kinds_of_change(request: &Request<'_>) -> [Vec<Change>; 6] {
     let smaller = |ladder: &[Quantization]| {
-        ladder.iter().copied().filter(|q| *q > request.quantization).map(Change::Quantization).collect()
+        let of_now = match request.weights {
+            Weights::Gguf(quantization) => Some(quantization),
+            Weights::Given { .. } => None,
+        };
+        let smaller = ladder.iter().copied().filter(|q| of_now.is_some_and(|now| *q > now));
+        smaller.map(Change::Quantization).collect()
     };
     let smaller_kv =
         |kv| Some(kv).filter(|kv| *kv > request.kv).map(Change::KvCacheType).into_iter().collect();

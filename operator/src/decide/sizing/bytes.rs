@@ -37,6 +37,24 @@ impl Bytes {
         self.0.checked_add(other.0).map(Self).ok_or(SizingError::Overflow { term })
     }
 
+    /// `percent` of it, rounded up, or [`SizingError::Overflow`] naming `term`.
+    pub(super) fn percent(self, percent: u64, term: &'static str) -> Result<Self, SizingError> {
+        self.0
+            .checked_mul(percent)
+            .map(|product| Self(product.div_ceil(100)))
+            .ok_or(SizingError::Overflow { term })
+    }
+
+    /// One of `parts` equal parts, rounded up; the whole where there are no parts.
+    pub(super) const fn divided(self, parts: u64) -> Self {
+        if parts == 0 { self } else { Self(self.0.div_ceil(parts)) }
+    }
+
+    /// What is left of it after `other` is taken, or nothing.
+    pub(super) const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The product of `factors`, or [`SizingError::Overflow`] naming `term`.
     pub(super) fn product(factors: &[u64], term: &'static str) -> Result<Self, SizingError> {
         factors

@@ -39,7 +39,15 @@ pub enum SizingError {
         /// Values in one of its blocks.
         block: u64,
         /// The model's head size.
-        head_dim: u32,
+        head_dim: u64,
+    },
+    /// The engine cannot store keys and values that way.
+    #[error("{engine} has no KV cache type {kv}; use F16 or Q8_0")]
+    KvOfOtherEngine {
+        /// The KV cache type.
+        kv: KvCacheType,
+        /// The engine.
+        engine: &'static str,
     },
     /// llama.cpp has no block format for a tensor of this shape.
     #[error("{quantization} cannot store rows of {row} values (not a multiple of {block}); use F16")]

@@ -1,8 +1,7 @@
-//! The KV cache.
+//! How keys and values are stored.
 
 use super::ggml_type::GgmlType;
 use super::names::named_enum;
-use super::{Architecture, Bytes, SizingError};
 
 named_enum! {
     /// How keys and values are stored (`--cache-type-k`, `--cache-type-v`).
@@ -11,6 +10,8 @@ named_enum! {
         F16,
         /// 16-bit floats, 8 bits of exponent.
         BF16,
+        /// 8-bit floats: half of F16. vLLM and SGLang only.
+        FP8,
         /// 34 bytes for 32 values: 53 % of F16.
         Q8_0,
         /// 24 bytes for 32 values: 38 % of F16.
@@ -25,29 +26,17 @@ named_enum! {
 }
 
 impl KvCacheType {
-    const fn format(self) -> GgmlType {
+    /// llama.cpp's block format, where it has one.
+    pub(super) const fn format(self) -> Option<GgmlType> {
         match self {
-            Self::F16 => GgmlType::F16,
-            Self::BF16 => GgmlType::Bf16,
-            Self::Q8_0 => GgmlType::Q8_0,
-            Self::Q5_1 => GgmlType::Q5_1,
-            Self::Q5_0 => GgmlType::Q5_0,
-            Self::Q4_1 => GgmlType::Q4_1,
-            Self::Q4_0 => GgmlType::Q4_0,
+            Self::F16 => Some(GgmlType::F16),
+            Self::BF16 => Some(GgmlType::Bf16),
+            Self::FP8 => None,
+            Self::Q8_0 => Some(GgmlType::Q8_0),
+            Self::Q5_1 => Some(GgmlType::Q5_1),
+            Self::Q5_0 => Some(GgmlType::Q5_0),
+            Self::Q4_1 => Some(GgmlType::Q4_1),
+            Self::Q4_0 => Some(GgmlType::Q4_0),
         }
     }
-}
-
-/// Memory of keys and values of `cells` tokens in every layer of a validated model.
-///
-/// Every layer attends to everything: llama.cpp runs these families without a sliding window, Mistral and
-/// Phi-3 too.
-pub(super) fn kv_cache(a: &Architecture, kv: KvCacheType, cells: u64) -> Result<Bytes, SizingError> {
-    let format = kv.format();
-    if !format.holds(u64::from(a.head_dim)) {
-        return Err(SizingError::KvBlock { kv, block: format.block_values(), head_dim: a.head_dim });
-    }
-    let overflow = SizingError::Overflow { term: "the KV cache" };
-    let row = format.row_bytes(a.kv_width()).ok_or(overflow)?;
-    Bytes::product(&[2, row, u64::from(a.layers), cells], "the KV cache")
 }

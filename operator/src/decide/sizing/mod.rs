@@ -7,10 +7,12 @@
 //! A new model is a row in `presets.rs`, a new quantization a row in `quantization.rs` and in `mixture.rs`,
 //! a new model family a file in `family/` and a line in its table.
 
+mod adapter;
 mod alternatives;
 mod architecture;
+mod assumption;
 mod bytes;
-mod compute;
+mod engine;
 mod error;
 mod estimate;
 mod family;
@@ -20,20 +22,28 @@ mod mixture;
 mod names;
 mod presets;
 mod quantization;
+mod request;
 mod rule;
-mod runtime;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod weights;
 
+pub use adapter::Adapter;
 pub use alternatives::{Alternative, Change, alternatives};
-pub use architecture::Architecture;
+pub use architecture::{
+    Architecture, Attention, Experts, FeedForward, Layers, Recurrent, RecurrentKind, Sliding, Vision,
+};
+pub use assumption::Assumption;
 pub use bytes::Bytes;
-pub use compute::Logits;
+pub use engine::Engine;
+pub use engine::llama_cpp::{LlamaCpp, Logits};
 pub use error::SizingError;
-pub use estimate::{DEFAULT_UBATCH_TOKENS, Estimate, Request, estimate};
+pub use estimate::{Estimate, estimate};
 pub use family::Family;
 pub use kv::KvCacheType;
 pub use names::UnknownName;
 pub use presets::{Preset, UnknownPreset, preset, presets};
 pub use quantization::Quantization;
+pub use request::Request;
+pub use weights::Weights;

@@ -1,6 +1,6 @@
 //! The models that are known by name.
 
-use super::{Architecture, Family};
+use super::{Architecture, Attention, Family, FeedForward};
 
 /// A model known by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +20,14 @@ macro_rules! preset_table {
                 family: Family::$family,
                 layers: $layers,
                 hidden: $hidden,
-                ffn: $ffn,
-                heads: $heads,
-                kv_heads: $kv_heads,
-                head_dim: $head_dim,
                 vocab: $vocab,
+                attention: Attention::Grouped { heads: $heads, kv_heads: $kv_heads, head_dim: $head_dim },
+                sliding: None,
+                recurrent: None,
+                feed_forward: FeedForward::dense($ffn),
                 tied_embeddings: $tied_embeddings,
                 context_window: $context_window,
+                vision: None,
             },
         },)+];
     };

@@ -3,7 +3,7 @@
 use super::ggml_type::GgmlType;
 use super::mixture::Mixture;
 use super::rule::Place;
-use super::{Architecture, Bytes, Quantization, SizingError};
+use super::{Architecture, Bytes, Quantization, SizingError, Weights};
 
 /// What a matrix does, as far as its storage format depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,22 +72,28 @@ impl Tensor {
     }
 }
 
-/// Memory of all tensors of a validated model.
-///
+/// Memory of all tensors of a validated model. With `host_memory` those count too that llama.cpp leaves there.
+pub(super) fn weights(a: &Architecture, weights: Weights, host_memory: bool) -> Result<Bytes, SizingError> {
+    match weights {
+        Weights::Gguf(quantization) => quantized(a, quantization, host_memory),
+        Weights::Given { bytes, .. } if host_memory => Ok(bytes),
+        Weights::Given { bytes, host_bytes } => Ok(bytes.minus(host_bytes)),
+    }
+}
+
 /// File metadata (a few MiB of vocabulary) is not part of it: it never reaches the GPU.
-pub(super) fn weights(a: &Architecture, quantization: Quantization) -> Result<Bytes, SizingError> {
+fn quantized(a: &Architecture, quantization: Quantization, host_memory: bool) -> Result<Bytes, SizingError> {
     let mixture = quantization.mixture();
     let (hidden, vocab) = (u64::from(a.hidden), u64::from(a.vocab));
     let mut around = vec![Tensor::vector(hidden), Tensor::matrix(Role::Output, hidden, vocab)];
-    if !a.tied_embeddings {
+    if !a.tied_embeddings && host_memory {
         around.push(Tensor::matrix(Role::Embedding, hidden, vocab));
     }
-    let layer = a.family.layer(a);
-
-    let place = |layer| Place { layer, layers: a.layers, heads_per_kv_head: a.heads_per_kv_head() };
-    let around = around.iter().map(|tensor| (tensor, place(0)));
-    let inside = (0..a.layers).flat_map(|index| layer.iter().map(move |tensor| (tensor, place(index))));
-    around.chain(inside).try_fold(Bytes::default(), |sum, (tensor, place)| {
-        sum.plus(tensor.bytes(&mixture, &place)?, "weights")
+    let place = |layer| Place { layer, layers: a.layers, heads_per_kv_head: a.attention.heads_per_kv_head() };
+    let sum = |sum: Bytes, tensors: Vec<Tensor>, place: &Place| {
+        tensors.iter().try_fold(sum, |sum, tensor| sum.plus(tensor.bytes(&mixture, place)?, "weights"))
+    };
+    (0..a.layers).try_fold(sum(Bytes::default(), around, &place(0))?, |so_far, index| {
+        sum(so_far, a.family.layer(a, index), &place(index))
     })
 }

@@ -1,7 +1,7 @@
 //! Compute buffers against what llama.cpp projects and prints.
 
-use super::super::compute::graph;
-use super::super::{KvCacheType, Logits, Quantization, Request, estimate};
+use super::super::engine::llama_cpp::compute::graph;
+use super::super::{Engine, KvCacheType, LlamaCpp, Logits, Quantization, Request, estimate};
 use super::{architecture, mib, rows};
 
 /// Ours and llama.cpp's in MiB, for each row of a fixture. Its context is the total over the slots.
@@ -15,14 +15,15 @@ fn compared(
         .map(|row| {
             let number = |column: usize| row[column].parse::<u32>().unwrap();
             let architecture = architecture(row[0]);
-            let default = Request::new(&architecture, Quantization::F16, number(1) / number(2));
+            let default = LlamaCpp::default();
+            let ubatch_tokens = ubatch.map_or(default.ubatch_tokens, number);
+            let engine = LlamaCpp { batch_tokens: u32::MAX, ubatch_tokens, logits, ..default };
             let request = Request {
                 parallel_sequences: number(2),
-                ubatch_tokens: ubatch.map_or(default.ubatch_tokens, number),
-                logits,
-                ..default
+                engine: Engine::LlamaCpp(engine),
+                ..Request::new(&architecture, Quantization::F16, number(1) / number(2))
             };
-            let ours = mib(graph(&architecture, &request.pass().unwrap()).unwrap());
+            let ours = mib(graph(&architecture, &engine.pass(&request).unwrap()).unwrap());
             (ours, row[theirs].parse().unwrap(), format!("{row:?}: {ours:.2} MiB"))
         })
         .collect()

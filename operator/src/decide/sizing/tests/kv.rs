@@ -1,6 +1,6 @@
 //! The KV cache against llama.cpp's own projection and measurements.
 
-use super::super::{KvCacheType, Quantization, Request, estimate};
+use super::super::{KvCacheType, LlamaCpp, Quantization, Request, estimate};
 use super::{architecture, rows};
 
 #[test]
@@ -14,7 +14,7 @@ fn kv_cache_is_llama_cpps() {
             kv: row[3].parse().unwrap(),
             ..Request::new(&architecture, Quantization::F16, total / slots)
         };
-        assert_eq!(request.engine_context_tokens(), Ok(total));
+        assert_eq!(LlamaCpp::context_tokens(total / slots, slots), Ok(total));
         let ours = estimate(&request).unwrap().kv_cache.get() >> 20;
         assert_eq!(ours.to_string(), row[6], "{row:?}: it cuts to whole MiB");
         compared += 1;
@@ -42,7 +42,5 @@ fn kv_cache_of_smollm2_135m_is_the_measured() {
 /// llama.cpp allocates in steps of 256 cells a sequence, and so must the flags.
 #[test]
 fn context_is_rounded_up_for_each_sequence() {
-    let architecture = architecture("smollm2-135m");
-    let request = Request { parallel_sequences: 3, ..Request::new(&architecture, Quantization::Q4_1, 1000) };
-    assert_eq!(request.engine_context_tokens(), Ok(3 * 1024));
+    assert_eq!(LlamaCpp::context_tokens(1000, 3), Ok(3 * 1024));
 }

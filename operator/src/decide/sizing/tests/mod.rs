@@ -7,7 +7,7 @@ mod properties;
 mod refusals;
 mod weights;
 
-use super::{Architecture, Bytes, Family, preset};
+use super::{Architecture, Attention, Bytes, Family, FeedForward, preset};
 
 /// Rows of a fixture: comments and the header left out, cut at commas.
 fn rows(fixture: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
@@ -21,22 +21,24 @@ fn architecture(name: &str) -> Architecture {
             family: Family::Phi3,
             layers: 40,
             hidden: 5120,
-            ffn: 17920,
-            heads: 40,
-            kv_heads: 10,
-            head_dim: 128,
+            attention: grouped(40, 10, 128),
+            feed_forward: FeedForward::dense(17920),
             vocab: 100_352,
-            tied_embeddings: false,
             context_window: 16384,
+            ..architecture("llama-3.1-8b")
         },
-        "llama-3.1-70b" => {
-            Architecture { layers: 80, hidden: 8192, ffn: 28672, heads: 64, ..architecture("llama-3.1-8b") }
-        }
+        "llama-3.1-70b" => Architecture {
+            layers: 80,
+            hidden: 8192,
+            attention: grouped(64, 8, 128),
+            feed_forward: FeedForward::dense(28672),
+            ..architecture("llama-3.1-8b")
+        },
         "wide-attention" => Architecture {
             layers: 4,
             hidden: 1024,
-            ffn: 1024,
-            heads: 64,
+            attention: grouped(64, 8, 128),
+            feed_forward: FeedForward::dense(1024),
             vocab: 8192,
             ..architecture("llama-3.1-8b")
         },
@@ -46,4 +48,8 @@ fn architecture(name: &str) -> Architecture {
 
 fn mib(bytes: Bytes) -> f64 {
     bytes.get() as f64 / f64::from(1 << 20)
+}
+
+fn grouped(heads: u32, kv_heads: u32, head_dim: u32) -> Attention {
+    Attention::Grouped { heads, kv_heads, head_dim }
 }

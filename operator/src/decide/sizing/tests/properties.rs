@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::super::{
-    Architecture, Bytes, Estimate, Family, KvCacheType, Logits, Quantization, Request, alternatives,
-    estimate, preset, presets,
+    Architecture, Attention, Bytes, Engine, Estimate, Family, FeedForward, KvCacheType, LlamaCpp, Logits,
+    Quantization, Request, alternatives, estimate, preset, presets,
 };
 
 fn quantization() -> impl Strategy<Value = Quantization> {
@@ -12,7 +12,7 @@ fn quantization() -> impl Strategy<Value = Quantization> {
 }
 
 fn kv() -> impl Strategy<Value = KvCacheType> {
-    prop::sample::select(KvCacheType::ALL)
+    prop::sample::select(KvCacheType::ALL).prop_filter("llama.cpp's own", |kv| *kv != KvCacheType::FP8)
 }
 
 fn known() -> impl Strategy<Value = &'static Architecture> {
@@ -22,19 +22,20 @@ fn known() -> impl Strategy<Value = &'static Architecture> {
 /// Any dimensions at all, small ones as often as absurd ones.
 fn anything() -> impl Strategy<Value = Architecture> {
     let number = || prop_oneof![0_u32..64, (0_u32..1024).prop_map(|n| n * 32), any::<u32>()];
-    let family = prop::sample::select(vec![Family::Llama, Family::Qwen2, Family::Qwen3, Family::Phi3]);
+    let family = prop::sample::select(Family::ALL);
     (family, [number(), number(), number(), number(), number(), number(), number()], any::<bool>()).prop_map(
         |(family, [layers, hidden, ffn, heads, kv_heads, head_dim, vocab], tied_embeddings)| Architecture {
             family,
             layers,
             hidden,
-            ffn,
-            heads,
-            kv_heads,
-            head_dim,
             vocab,
+            attention: Attention::Grouped { heads, kv_heads, head_dim },
+            sliding: None,
+            recurrent: None,
+            feed_forward: FeedForward::dense(ffn),
             tied_embeddings,
             context_window: 4096,
+            vision: None,
         },
     )
 }
@@ -56,13 +57,15 @@ proptest! {
         logits in prop::sample::select(vec![Logits::PerSequence, Logits::PerToken]),
         room in any::<u64>(),
     ) {
-        let request =
-            Request { architecture: &architecture, quantization, context_tokens, parallel_sequences, kv, ubatch_tokens, logits };
+        let engine = Engine::LlamaCpp(LlamaCpp { ubatch_tokens, logits, ..LlamaCpp::default() });
+        let request = Request {
+            parallel_sequences, kv, engine, ..Request::new(&architecture, quantization, context_tokens)
+        };
         if let Ok(estimate) = estimate(&request) {
             prop_assert!(terms_add_up(&estimate));
         }
         for alternative in alternatives(&request, Bytes::new(room)) {
-            prop_assert!(alternative.total.get() <= room);
+            prop_assert!(alternative.per_gpu.get() <= room);
         }
     }
 

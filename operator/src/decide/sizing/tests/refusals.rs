@@ -1,7 +1,10 @@
 //! What is refused, and whether the message says what to change.
 
-use super::super::{Architecture, KvCacheType, Quantization, Request, SizingError, estimate, preset};
-use super::architecture;
+use super::super::{
+    Architecture, Engine, FeedForward, KvCacheType, LlamaCpp, Quantization, Request, SizingError, estimate,
+    preset,
+};
+use super::{architecture, grouped};
 
 fn error(change: impl FnOnce(&mut Architecture), alter: impl FnOnce(&mut Request<'_>)) -> SizingError {
     let mut architecture = architecture("llama-3.2-1b");
@@ -17,10 +20,10 @@ fn zeros() {
     let fields: [(&str, Change); 8] = [
         ("layers", |a| a.layers = 0),
         ("hidden", |a| a.hidden = 0),
-        ("ffn", |a| a.ffn = 0),
-        ("heads", |a| a.heads = 0),
-        ("kvHeads", |a| a.kv_heads = 0),
-        ("headDim", |a| a.head_dim = 0),
+        ("ffn", |a| a.feed_forward = FeedForward::dense(0)),
+        ("heads", |a| a.attention = grouped(0, 8, 64)),
+        ("kvHeads", |a| a.attention = grouped(32, 0, 64)),
+        ("headDim", |a| a.attention = grouped(32, 8, 0)),
         ("vocab", |a| a.vocab = 0),
         ("contextWindow", |a| a.context_window = 0),
     ];
@@ -29,7 +32,10 @@ fn zeros() {
     }
     assert_eq!(error(|_| (), |r| r.context_tokens = 0), SizingError::Zero { field: "maxTokens" });
     assert_eq!(error(|_| (), |r| r.parallel_sequences = 0), SizingError::Zero { field: "parallelSequences" });
-    assert_eq!(error(|_| (), |r| r.ubatch_tokens = 0), SizingError::Zero { field: "ubatchTokens" });
+    assert_eq!(
+        error(|_| (), |r| r.engine = Engine::LlamaCpp(LlamaCpp { ubatch_tokens: 0, ..LlamaCpp::default() })),
+        SizingError::Zero { field: "ubatchTokens" }
+    );
 }
 
 #[test]
@@ -38,19 +44,25 @@ fn more_than_any_model_has_or_the_engine_takes() {
     assert_eq!(layers.to_string(), "layers is 4294967295; it must be at most 4096");
     let slots = error(|_| (), |r| r.parallel_sequences = 257);
     assert_eq!(slots.to_string(), "parallelSequences is 257; it must be at most 256");
-    let heads = error(|a| a.kv_heads = 5, |_| ());
+    let heads = error(|a| a.attention = grouped(32, 5, 64), |_| ());
     assert_eq!(heads.to_string(), "heads is 32, which is not a multiple of kvHeads (5)");
 }
 
 #[test]
 fn quantized_cache_of_odd_heads() {
-    let message = error(|a| a.head_dim = 80, |r| r.kv = KvCacheType::Q8_0).to_string();
+    let message = error(|a| a.attention = grouped(32, 8, 80), |r| r.kv = KvCacheType::Q8_0).to_string();
     assert!(message.contains("blocks of 32 values, which do not divide headDim 80; use F16"), "{message}");
 }
 
 #[test]
+fn cache_types_of_other_engines() {
+    let message = error(|_| (), |r| r.kv = KvCacheType::FP8).to_string();
+    assert_eq!(message, "llama.cpp has no KV cache type FP8; use F16 or Q8_0");
+}
+
+#[test]
 fn quantization_of_odd_rows() {
-    let message = error(|a| a.hidden = 100, |r| r.quantization = Quantization::Q4_0).to_string();
+    let message = error(|a| a.hidden = 100, |r| r.weights = Quantization::Q4_0.into()).to_string();
     assert_eq!(message, "Q4_0 cannot store rows of 100 values (not a multiple of 32); use F16");
 }
 
@@ -82,10 +94,10 @@ fn unknown_names_list_what_there_is() {
         message.starts_with("quantization \"Q4_K_X\" is unknown; use one of F32, BF16, F16, Q8_0"),
         "{message}"
     );
-    let message = "fp8".parse::<KvCacheType>().unwrap_err().to_string();
+    let message = "fp6".parse::<KvCacheType>().unwrap_err().to_string();
     assert_eq!(
         message,
-        "KV cache type \"fp8\" is unknown; use one of F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0"
+        "KV cache type \"fp6\" is unknown; use one of F16, BF16, FP8, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0"
     );
 }
 

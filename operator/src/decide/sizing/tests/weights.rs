@@ -1,7 +1,7 @@
 //! Weights against llama.cpp's quantizer, published files and the rule of thumb.
 
 use super::super::tensors::weights;
-use super::super::{Quantization, presets};
+use super::super::{Bytes, Quantization, Weights, presets};
 use super::{architecture, mib, rows};
 
 /// Half of the last digit that the fixtures print, in MiB.
@@ -12,7 +12,7 @@ fn errors(fixture: &'static str, theirs: impl Fn(&str) -> f64) -> Vec<(f64, Stri
     let mut errors: Vec<_> = rows(fixture)
         .map(|row| {
             let quantization: Quantization = row[1].parse().unwrap();
-            let ours = mib(weights(&architecture(row[0]), quantization).unwrap());
+            let ours = mib(weights(&architecture(row[0]), quantization.into(), true).unwrap());
             let theirs = theirs(row[2]);
             let difference = ours - theirs;
             let error = if difference.abs() <= ROUNDING { 0.0 } else { difference / theirs };
@@ -85,7 +85,7 @@ fn four_bits_are_about_half_a_byte_a_parameter() {
     let guides = [("llama-3.2-3b", 1.5), ("mistral-7b-v0.3", 3.5), ("qwen2.5-7b", 3.5), ("qwen2.5-14b", 7.0)];
     for (name, gib) in guides {
         for quantization in [Quantization::Q4_0, Quantization::Q4_K_M, Quantization::IQ4_XS] {
-            let ours = mib(weights(&architecture(name), quantization).unwrap()) / 1024.0;
+            let ours = mib(weights(&architecture(name), quantization.into(), true).unwrap()) / 1024.0;
             let ratio = ours / gib;
             assert!((1.0..1.4).contains(&ratio), "{name} {quantization}: {ours:.2} GiB, guides say {gib}");
         }
@@ -95,5 +95,23 @@ fn four_bits_are_about_half_a_byte_a_parameter() {
 /// The tensors of a real file, to the byte.
 #[test]
 fn smollm2_135m_q4_1_is_the_file() {
-    assert_eq!(weights(&architecture("smollm2-135m"), Quantization::Q4_1).unwrap().get(), 96_576_768);
+    assert_eq!(
+        weights(&architecture("smollm2-135m"), Quantization::Q4_1.into(), true).unwrap().get(),
+        96_576_768
+    );
+}
+
+/// It is looked up token by token, which the host does.
+#[test]
+fn an_input_embedding_that_is_not_tied_stays_in_host_memory() {
+    let of = |name, host_memory| {
+        weights(&architecture(name), Quantization::Q8_0.into(), host_memory).unwrap().get()
+    };
+    // 128,256 rows of 4,096 values in blocks of 32 values and 34 bytes.
+    assert_eq!(of("llama-3.1-8b", true) - of("llama-3.1-8b", false), 128_256 * 4096 / 32 * 34);
+    assert_eq!(of("llama-3.2-1b", true), of("llama-3.2-1b", false));
+    let (bytes, host_bytes) = (Bytes::new(1000), Bytes::new(100));
+    let file = Weights::Given { bytes, host_bytes };
+    assert_eq!(weights(&architecture("llama-3.1-8b"), file, true), Ok(bytes));
+    assert_eq!(weights(&architecture("llama-3.1-8b"), file, false), Ok(Bytes::new(900)));
 }

@@ -1,21 +1,13 @@
 //! The buffers that one forward pass of llama.cpp works in.
 
-use super::{Architecture, Bytes, KvCacheType, SizingError};
+use super::Logits;
+use crate::decide::sizing::{Architecture, Bytes, KvCacheType, SizingError};
 
 const TERM: &str = "compute buffers";
 /// Activations are 32-bit floats.
 const ACTIVATION: u64 = 4;
 /// The attention mask and converted keys and values are 16-bit floats.
 const HALF: u64 = 2;
-
-/// The tokens of a pass that the engine reserves logits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Logits {
-    /// The last token of each sequence: llama-server since June 2026 (llama.cpp pull request 23861).
-    PerSequence,
-    /// Every token: older servers, and tools that want the logits of a whole prompt.
-    PerToken,
-}
 
 impl Logits {
     /// Buffers of the residual stream's width that lie beside the widest one: the embedded input, the
@@ -30,26 +22,26 @@ impl Logits {
 }
 
 /// What a pass works on.
-pub(super) struct Pass {
+pub(in crate::decide::sizing) struct Pass {
     /// Tokens in one pass (`--ubatch-size`), no more than there are cells.
-    pub(super) tokens: u64,
-    pub(super) sequences: u64,
+    pub(in crate::decide::sizing) tokens: u64,
+    pub(in crate::decide::sizing) sequences: u64,
     /// KV cells of one sequence.
-    pub(super) sequence_cells: u64,
-    pub(super) kv: KvCacheType,
-    pub(super) logits: Logits,
+    pub(in crate::decide::sizing) sequence_cells: u64,
+    pub(in crate::decide::sizing) kv: KvCacheType,
+    pub(in crate::decide::sizing) logits: Logits,
 }
 
 /// Memory of the compute buffers, with flash attention on.
-pub(super) fn compute(a: &Architecture, pass: &Pass) -> Result<Bytes, SizingError> {
+pub(in crate::decide::sizing) fn compute(a: &Architecture, pass: &Pass) -> Result<Bytes, SizingError> {
     graph(a, pass)?.plus(converted_kv(a, pass)?, TERM)
 }
 
 /// The graph's buffers: what llama.cpp prints as its compute buffer. Its planner reuses memory from layer to
 /// layer, so that only the widest moment counts: gate, up and their product; queries and what attention makes
 /// of them; or the logits.
-pub(super) fn graph(a: &Architecture, pass: &Pass) -> Result<Bytes, SizingError> {
-    let in_layer = (3 * u64::from(a.ffn)).max(2 * a.query_width());
+pub(in crate::decide::sizing) fn graph(a: &Architecture, pass: &Pass) -> Result<Bytes, SizingError> {
+    let in_layer = (3 * u64::from(a.feed_forward.size)).max(2 * a.attention.query_width());
     let in_layer = Bytes::product(&[in_layer, pass.tokens, ACTIVATION], TERM)?;
     let rows = match pass.logits {
         Logits::PerSequence => pass.sequences.min(pass.tokens),
@@ -67,5 +59,5 @@ fn converted_kv(a: &Architecture, pass: &Pass) -> Result<Bytes, SizingError> {
     if pass.kv == KvCacheType::F16 {
         return Ok(Bytes::default());
     }
-    Bytes::product(&[2, a.kv_width(), pass.sequences, pass.sequence_cells, HALF], TERM)
+    Bytes::product(&[2, a.attention.kv_width(), pass.sequences, pass.sequence_cells, HALF], TERM)
 }

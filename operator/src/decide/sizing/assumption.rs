@@ -1,0 +1,36 @@
+//! What an estimate rests on.
+
+use std::fmt;
+
+/// Something that an estimate takes for granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Assumption {
+    /// The plain rule was used, for want of a better one.
+    UnknownFamily {
+        /// Added to the sum of the terms for that.
+        percent: u64,
+    },
+    /// Layers are dealt out evenly.
+    SplitByLayer {
+        /// How many GPUs share the layers.
+        gpus: u32,
+    },
+}
+
+impl fmt::Display for Assumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownFamily { percent } => write!(
+                f,
+                "the model's architecture has no rule of its own: it is taken for a plain transformer, with \
+                 {percent} % on top"
+            ),
+            Self::SplitByLayer { gpus } => write!(
+                f,
+                "layers are split evenly over {gpus} GPUs (--split-mode layer); the figure per GPU is that of \
+                 the fullest"
+            ),
+        }
+    }
+}

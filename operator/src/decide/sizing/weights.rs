@@ -1,0 +1,23 @@
+//! How a model's weights are stored.
+
+use super::{Bytes, Quantization};
+
+/// How a model's weights are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// In a GGUF file of this quantization.
+    Gguf(Quantization),
+    /// In a file whose size is known.
+    Given {
+        /// All tensors.
+        bytes: Bytes,
+        /// Of these, what llama.cpp leaves in host memory: an input embedding that is not tied.
+        host_bytes: Bytes,
+    },
+}
+
+impl From<Quantization> for Weights {
+    fn from(quantization: Quantization) -> Self {
+        Self::Gguf(quantization)
+    }
+}
