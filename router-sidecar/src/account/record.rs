@@ -50,6 +50,9 @@ struct Attempt {
     outcome: Outcome,
 }
 
+/// Tokens of an answer nobody has seen yet: the middle of what chats have, some hundreds.
+const EXPECTED_COMPLETION: u64 = 256;
+
 /// One request, from its facts to its settlement.
 #[derive(Debug)]
 pub struct Record {
@@ -140,7 +143,7 @@ impl Record {
         endpoint.health.begin(Instant::now());
         self.attempt = Some(Attempt {
             backend,
-            _in_flight: endpoint.load.start(),
+            _in_flight: endpoint.load.start(u64::from(self.prompt_estimate) + EXPECTED_COMPLETION),
             health: Arc::clone(&endpoint.health),
             status: None,
             first_byte: None,

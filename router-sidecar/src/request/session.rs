@@ -1,6 +1,6 @@
 //! The session that a request belongs to.
 
-use crate::route::mix;
+use crate::route::hash;
 use http::{HeaderMap, HeaderName};
 
 /// Names the session; what the name means is the client's own affair.
@@ -9,11 +9,7 @@ const SESSION: HeaderName = HeaderName::from_static("x-session-id");
 /// A number for the session named in the headers; the same name gives the same number in every router.
 pub fn session(headers: &HeaderMap) -> Option<u64> {
     let name = headers.get(&SESSION)?.as_bytes();
-    // FNV-1a, with the bits spread: names differ in their last digits more often than not.
-    let hash = name.iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    });
-    (!name.is_empty()).then(|| mix(hash))
+    (!name.is_empty()).then(|| hash(name))
 }
 
 #[cfg(test)]

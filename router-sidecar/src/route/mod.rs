@@ -3,8 +3,10 @@
 //! This is the only place where a target is chosen. The candidate set is narrowed once, by
 //! [`candidates`], and every leg of the request comes from it.
 
+mod balance;
 mod budget;
 mod candidates;
+mod dice;
 mod draws;
 mod ejection;
 mod matching;
@@ -15,7 +17,9 @@ mod rendezvous;
 #[cfg(test)]
 mod tests;
 
+pub use balance::{Ask, Memory, Prefix, choose};
 pub use budget::{BudgetRules, RetryBudget};
+pub use dice::Dice;
 pub use draws::Draws;
 pub use ejection::{EjectionRules, History, Standing};
 pub use onward::Onward;
@@ -31,6 +35,14 @@ pub struct Facts<'a> {
     pub classes: &'a [String],
     /// Names the session it belongs to, if it does: the requests of one stay together.
     pub session: Option<u64>,
+}
+
+/// The same number for the same bytes in every router: FNV-1a with its bits spread, since names differ in their last
+/// characters more often than not.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    mix(bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    }))
 }
 
 /// Spreads the bits of a number over all of it (the finalizer of splitmix64).

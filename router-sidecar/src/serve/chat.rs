@@ -45,15 +45,16 @@ async fn prepare(
     let metrics = Arc::clone(&router.metrics);
     let record = Record::new(metrics, Arc::clone(policy), started, peek.stream, peek.prompt_tokens);
     let headers = parts.headers;
-    Ok((record, Outgoing { headers, body, peek }))
+    let session = request::session(&headers);
+    Ok((record, Outgoing { headers, body, peek, session }))
 }
 
 /// Plans and dispatches.
 async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
     let classes = request::data_classes(&outgoing.headers, &policy.class_header);
-    let session = request::session(&outgoing.headers);
-    let facts = Facts { prompt_tokens: outgoing.peek.prompt_tokens, classes: &classes, session };
+    let facts =
+        Facts { prompt_tokens: outgoing.peek.prompt_tokens, classes: &classes, session: outgoing.session };
     let now = Instant::now();
     let standing = |target: BackendIndex| {
         policy.backends.get(target).map_or(Standing::Good, |backend| backend.standing(now))

@@ -3,9 +3,9 @@
 use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::Rejection;
-use crate::route::{Onward, Plan};
+use crate::route::{Ask, Onward, Plan, Prefix, choose};
 use crate::snapshot::{Backend, BackendIndex, Policy};
-use crate::upstream::{Answer, Failure, Next, Outgoing, answer_headers, attempt, choose};
+use crate::upstream::{Answer, Failure, Next, Outgoing, answer_headers, attempt};
 use http::{HeaderName, HeaderValue, Response};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -77,17 +77,24 @@ async fn try_target(
     total: Instant,
 ) -> Result<Answer, Failure> {
     let timeouts = record.policy().timeouts;
-    let mut failed = None;
+    let mut tried = Vec::new();
+    let ask = ask(backend, outgoing);
     let mut result = Err(Failure::Connect);
     for _ in 0..ENDPOINTS_PER_TARGET {
         let now = Instant::now().into_std();
-        let Some(chosen) = choose(&backend.endpoints, failed, router.dice.roll(), now) else {
+        let Some(chosen) = choose(&backend.endpoints, &ask, &backend.memory, &tried, router.dice.roll(), now)
+        else {
             break;
         };
-        if failed.is_some() && !may_go_on(record, total) {
+        if !tried.is_empty() && !may_go_on(record, total) {
             break;
         }
-        let endpoint = &backend.endpoints[chosen];
+        let Some(endpoint) = backend.endpoints.get(chosen) else {
+            break;
+        };
+        if backend.endpoints.len() > 1 {
+            backend.memory.remember(&ask, endpoint.id);
+        }
         // An answer that comes whole has no first token: only the total bounds it.
         let deadline =
             if outgoing.peek.stream { total.min(Instant::now() + timeouts.first_token) } else { total };
@@ -100,9 +107,20 @@ async fn try_target(
         if !matches!(&result, Err(failure) if failure.next() == Next::Any) {
             break;
         }
-        failed = Some(chosen);
+        tried.push(chosen);
     }
     result
+}
+
+/// What balancing over a backend's endpoints knows of the request. A single endpoint needs no balancing.
+fn ask(backend: &Backend, outgoing: &Outgoing) -> Ask {
+    let several = backend.endpoints.len() > 1;
+    Ask {
+        prompt_tokens: outgoing.peek.prompt_tokens,
+        session: outgoing.session,
+        prefix: if several { Prefix::of(&outgoing.body) } else { Prefix::default() },
+        adapter: backend.adapter,
+    }
 }
 
 /// The answer of a target, its body still under way.

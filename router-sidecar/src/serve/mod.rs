@@ -14,8 +14,9 @@ pub use paths::data_service;
 
 use crate::account::Metrics;
 use crate::error::Rejection;
+use crate::route::Dice;
 use crate::snapshot::Store;
-use crate::upstream::{ClientError, Dice, UpstreamClient, client};
+use crate::upstream::{ClientError, UpstreamClient, client};
 use http::Response;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,12 +2,12 @@
 
 use super::Health;
 use crate::account::BackendCounters;
-use crate::route::Standing;
+use crate::route::{Memory, Standing};
 use bytes::Bytes;
 use flotilla_crds::router_config::NanoUsd;
 use http::{HeaderValue, Uri};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// One backend of one policy.
@@ -23,6 +23,11 @@ pub struct Backend {
     pub unavailable: Option<String>,
     /// Where requests go: engine pods, or the one address of an external API. Empty: not to be chosen now.
     pub endpoints: Vec<Endpoint>,
+    /// What its endpoints have seen lately.
+    pub memory: Arc<Memory>,
+    /// The model as a number, if its endpoints serve other models besides: then it is an adapter, as far as balancing
+    /// is concerned.
+    pub adapter: Option<u64>,
     /// The `authorization` header, marked sensitive.
     pub authorization: Option<HeaderValue>,
     /// The model's name there, as a JSON string with its quotes.
@@ -64,6 +69,8 @@ pub enum Side {
 pub struct Endpoint {
     /// The full address of its chat completions.
     pub uri: Uri,
+    /// A number for the address, the same in every config.
+    pub id: u64,
     /// What it is doing now; the same object as long as any config names the address.
     pub load: Arc<Load>,
     /// How it fared; of an external API, for this backend's model and key alone.
@@ -86,29 +93,42 @@ impl Prices {
     }
 }
 
-/// Requests in flight to one address.
+/// What is under way to one address.
 #[derive(Debug, Default)]
-pub struct Load(AtomicUsize);
+pub struct Load {
+    requests: AtomicUsize,
+    tokens: AtomicU64,
+}
 
 impl Load {
     /// Requests in flight now.
     pub fn in_flight(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.requests.load(Ordering::Relaxed)
     }
 
-    /// Counts a request until the guard is dropped.
-    pub fn start(self: &Arc<Self>) -> InFlight {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(self))
+    /// Tokens that these requests were estimated to need.
+    pub fn outstanding(&self) -> u64 {
+        self.tokens.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request of so many tokens until the guard is dropped.
+    pub fn start(self: &Arc<Self>, tokens: u64) -> InFlight {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.tokens.fetch_add(tokens, Ordering::Relaxed);
+        InFlight { load: Arc::clone(self), tokens }
     }
 }
 
 /// One request in flight.
 #[derive(Debug)]
-pub struct InFlight(Arc<Load>);
+pub struct InFlight {
+    load: Arc<Load>,
+    tokens: u64,
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.load.requests.fetch_sub(1, Ordering::Relaxed);
+        self.load.tokens.fetch_sub(self.tokens, Ordering::Relaxed);
     }
 }

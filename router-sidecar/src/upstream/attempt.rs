@@ -29,6 +29,8 @@ pub struct Outgoing {
     pub body: Bytes,
     /// What was seen in it.
     pub peek: Peek,
+    /// The session it belongs to.
+    pub session: Option<u64>,
 }
 
 /// An answer whose first content is there.

@@ -1,7 +1,6 @@
 //! Sending a request to one target, up to the first piece of its answer.
 
 mod attempt;
-mod balance;
 mod client;
 mod connection;
 mod failure;
@@ -10,7 +9,6 @@ mod overflow;
 mod reading;
 
 pub use attempt::{Answer, Outgoing, attempt};
-pub use balance::{Dice, choose};
 pub use client::{ClientError, UpstreamClient, client};
 pub use failure::{Blame, Failure, Next};
 pub use headers::answer_headers;

@@ -20,48 +20,75 @@ pub(super) fn backend(
     carried: &mut Carried,
 ) -> Result<Backend, BackendError> {
     let header = HeaderValue::from_str(&source.name).map_err(|_| BackendError::Name)?;
-    let name = source.name.clone();
     let unavailable = source.unavailable.clone();
-    let owner = |side| owner(policy, &source.name, side);
     // What is broken in a backend that is not used must not cost the rest of the config.
     let used = unavailable.is_none();
+    let target = target(policy, source, used, carried)?;
+    Ok(Backend {
+        name: source.name.clone(),
+        header,
+        unavailable,
+        memory: carried.memory(policy, &source.name, &target.endpoints),
+        side: target.side,
+        endpoints: target.endpoints,
+        adapter: target.adapter,
+        authorization: target.authorization,
+        model_json: json_string(target.model),
+        context_window: target.context_window,
+        prices: target.prices,
+        counters,
+    })
+}
+
+/// What differs between the two sides.
+struct Target<'a> {
+    side: Side,
+    endpoints: Vec<Endpoint>,
+    adapter: Option<u64>,
+    authorization: Option<HeaderValue>,
+    model: &'a str,
+    context_window: Option<u32>,
+    prices: Prices,
+}
+
+fn target<'a>(
+    policy: &str,
+    source: &'a config::Backend,
+    used: bool,
+    carried: &mut Carried,
+) -> Result<Target<'a>, BackendError> {
+    let owner = |side| owner(policy, &source.name, side);
     Ok(match &source.target {
-        BackendTarget::Fleet(fleet) => Backend {
-            name,
-            header,
+        BackendTarget::Fleet(fleet) => Target {
             side: Side::InCluster,
-            unavailable,
             endpoints: if used {
                 fleet_endpoints(fleet, &owner(Side::InCluster), carried)?
             } else {
                 Vec::new()
             },
+            adapter: carried.adapter(fleet),
             authorization: None,
-            model_json: json_string(&fleet.model),
+            model: &fleet.model,
             context_window: fleet.context_window,
             prices: Prices::default(),
-            counters,
         },
-        BackendTarget::External(external) => Backend {
-            name,
-            header,
+        BackendTarget::External(external) => Target {
             side: Side::External,
-            unavailable,
             endpoints: if used {
                 vec![carried.endpoint(&owner(Side::External), external_uri(external)?)]
             } else {
                 Vec::new()
             },
+            adapter: None,
             authorization: external
                 .credentials
                 .as_ref()
                 .filter(|_| used)
                 .map(credentials::authorization)
                 .transpose()?,
-            model_json: json_string(&external.model),
+            model: &external.model,
             context_window: external.context_window,
             prices: external.pricing.as_ref().map(prices).transpose()?.unwrap_or_default(),
-            counters,
         },
     })
 }

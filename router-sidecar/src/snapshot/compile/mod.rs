@@ -6,7 +6,7 @@ mod route;
 use super::error::PolicyError;
 use super::{ConfigError, Endpoint, Health, Load, Policy, Side, Snapshot, Timeouts, models};
 use crate::account::Metrics;
-use crate::route::{BudgetRules, Draws, EjectionRules, RetryBudget};
+use crate::route::{BudgetRules, Draws, EjectionRules, Memory, RetryBudget, hash};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{Boundary, ROUTER_CONFIG_VERSION, RouterConfig};
 use http::{HeaderName, Uri};
@@ -21,6 +21,9 @@ pub(super) struct Carried {
     loads: HashMap<String, Arc<Load>>,
     budgets: HashMap<String, Arc<RetryBudget>>,
     health: HashMap<(String, String), Arc<Health>>,
+    memories: HashMap<(String, String), Arc<Memory>>,
+    /// Models by the address that serves them, of the config that is being compiled.
+    models: HashMap<String, HashSet<String>>,
 }
 
 /// Whose health an address has: that of a pod is everybody's, that of an external API belongs to one backend, as
@@ -40,6 +43,8 @@ impl Carried {
             carried.draws.insert(policy.name.clone(), Arc::clone(&policy.draws));
             carried.budgets.insert(policy.name.clone(), Arc::clone(&policy.budget));
             for backend in &policy.backends {
+                let key = (policy.name.clone(), backend.name.clone());
+                carried.memories.insert(key, Arc::clone(&backend.memory));
                 for endpoint in &backend.endpoints {
                     let (uri, owner) =
                         (endpoint.uri.to_string(), owner(&policy.name, &backend.name, backend.side));
@@ -65,9 +70,39 @@ impl Carried {
 
     fn endpoint(&mut self, owner: &str, uri: Uri) -> Endpoint {
         let address = uri.to_string();
+        let id = hash(address.as_bytes());
         let load = Arc::clone(self.loads.entry(address.clone()).or_default());
         let health = Arc::clone(self.health.entry((owner.to_owned(), address)).or_default());
-        Endpoint { uri, load, health }
+        Endpoint { uri, id, load, health }
+    }
+
+    /// The memory for these endpoints of a backend; the same one if they have not changed.
+    fn memory(&self, policy: &str, backend: &str, endpoints: &[Endpoint]) -> Arc<Memory> {
+        let ids = || endpoints.iter().map(|endpoint| endpoint.id);
+        match self.memories.get(&(policy.to_owned(), backend.to_owned())) {
+            None => Arc::new(Memory::new(ids())),
+            Some(memory) if memory.is_of(ids()) => Arc::clone(memory),
+            Some(memory) => Arc::new(memory.carried_to(ids())),
+        }
+    }
+
+    /// Notes which models the addresses of a config serve.
+    fn note_models(&mut self, config: &RouterConfig) {
+        for backend in config.policies.iter().flat_map(|policy| &policy.backends) {
+            if let config::BackendTarget::Fleet(fleet) = &backend.target {
+                for endpoint in &fleet.endpoints {
+                    let models = self.models.entry(endpoint.address.clone()).or_default();
+                    models.insert(fleet.model.clone());
+                }
+            }
+        }
+    }
+
+    /// The model as a number, if an endpoint serves another one besides.
+    fn adapter(&self, fleet: &config::FleetTarget) -> Option<u64> {
+        let several =
+            |e: &config::Endpoint| self.models.get(&e.address).is_some_and(|models| models.len() > 1);
+        fleet.endpoints.iter().any(several).then(|| hash(fleet.model.as_bytes()))
     }
 }
 
@@ -81,6 +116,7 @@ pub(super) fn snapshot(
     if config.version != ROUTER_CONFIG_VERSION {
         return Err(ConfigError::Version(config.version.clone()));
     }
+    carried.note_models(config);
     let mut by_model: HashMap<Box<str>, Arc<Policy>> = HashMap::new();
     let mut policies = Vec::with_capacity(config.policies.len());
     let mut names = HashSet::new();
