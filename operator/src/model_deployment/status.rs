@@ -167,7 +167,7 @@ fn placeable(object: &ModelDeployment, fits: &Fits) -> Verdict {
     if fits.any() {
         return Verdict::yes(Reason::Fits, format!("needs {} MiB a GPU; fits {fits}", fits.required_mib));
     }
-    let Some((_, largest_mib)) = &fits.largest else {
+    let Some(largest) = &fits.largest else {
         let unreadable = fits.unreadable;
         let message = format!(
             "needs {} MiB a GPU, and no node that spec.placement.nodeSelector allows offers nvidia.com/gpu with a readable nvidia.com/gpu.memory label ({unreadable} with an unreadable one): install GPU feature discovery or label the nodes",
@@ -175,8 +175,11 @@ fn placeable(object: &ModelDeployment, fits: &Fits) -> Verdict {
         );
         return Verdict::no(Reason::NoGPUNodes, message);
     };
-    let options: Vec<_> =
-        alternatives(&object.spec, *largest_mib).iter().take(ALTERNATIVES).map(ToString::to_string).collect();
+    let options: Vec<_> = alternatives(&object.spec, largest.usable_mib)
+        .iter()
+        .take(ALTERNATIVES)
+        .map(ToString::to_string)
+        .collect();
     let advice = if options.is_empty() {
         "add a larger GPU or choose a smaller model".to_owned()
     } else {

@@ -1,6 +1,6 @@
 //! The products of the cluster that can hold a replica, and what to say when there are none.
 
-use super::{GpuMemory, Inventory};
+use super::{GpuMemory, Inventory, usable_mib};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,12 +9,23 @@ use std::fmt;
 pub struct ProductFit {
     /// Product name.
     pub product: String,
-    /// Memory of one GPU, in MiB.
+    /// Memory of one GPU as its label says, in MiB.
     pub memory_mib: u64,
     /// Nodes that have it.
     pub nodes: u32,
     /// GPUs on these nodes.
     pub gpus: u32,
+}
+
+/// A card and how much a program can have on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// Product name.
+    pub product: String,
+    /// Memory as the label says, in MiB.
+    pub memory_mib: u64,
+    /// What a program can have, in MiB; the label itself where the product is not in the catalogue.
+    pub usable_mib: u64,
 }
 
 /// Where a need fits.
@@ -24,8 +35,8 @@ pub struct Fits {
     pub required_mib: u64,
     /// Products that fit, smallest first.
     pub products: Vec<ProductFit>,
-    /// The largest card that the node selector allows, fitting or not: product and MiB.
-    pub largest: Option<(String, u64)>,
+    /// The largest card that the node selector allows, fitting or not.
+    pub largest: Option<Card>,
     /// Nodes passed over since the memory of their GPUs cannot be told from their labels.
     pub unreadable: u32,
 }
@@ -48,8 +59,13 @@ impl fmt::Display for Fits {
                     .collect();
                 write!(f, "{}", names.join(", "))
             }
-            (None, Some((product, mib))) => {
-                write!(f, "NoFit: needs {} MiB, largest is {product} with {mib} MiB", self.required_mib)
+            (None, Some(Card { product, memory_mib, usable_mib })) => {
+                write!(
+                    f,
+                    "NoFit: needs {} MiB, largest is {product} with {memory_mib} MiB",
+                    self.required_mib
+                )?;
+                if usable_mib == memory_mib { Ok(()) } else { write!(f, ", {usable_mib} of them usable") }
             }
             (None, None) => {
                 write!(f, "NoFit: no GPU node with a readable {} label", flotilla_crds::labels::GPU_MEMORY)
@@ -58,10 +74,11 @@ impl fmt::Display for Fits {
     }
 }
 
-/// Finds every product with at least `required_mib` per GPU among the nodes that carry `node_selector`.
+/// Finds every product on which a program can have `required_mib` per GPU, among the nodes that carry
+/// `node_selector`.
 pub fn find_fits(inventory: &Inventory, required_mib: u64, node_selector: &BTreeMap<String, String>) -> Fits {
     let mut products: BTreeMap<(u64, &str), ProductFit> = BTreeMap::new();
-    let mut largest: Option<(&str, u64)> = None;
+    let mut largest: Option<Card> = None;
     let mut unreadable = 0;
     let selected =
         |labels: &BTreeMap<String, String>| node_selector.iter().all(|(k, v)| labels.get(k) == Some(v));
@@ -70,10 +87,11 @@ pub fn find_fits(inventory: &Inventory, required_mib: u64, node_selector: &BTree
             unreadable += 1;
             continue;
         };
-        if largest.is_none_or(|(_, most)| memory_mib > most) {
-            largest = Some((&node.product, memory_mib));
+        let usable_mib = usable_mib(&node.product, memory_mib).unwrap_or(memory_mib);
+        if largest.as_ref().is_none_or(|most| usable_mib > most.usable_mib) {
+            largest = Some(Card { product: node.product.clone(), memory_mib, usable_mib });
         }
-        if memory_mib < required_mib {
+        if usable_mib < required_mib {
             continue;
         }
         let fit = products.entry((memory_mib, &node.product)).or_insert_with(|| ProductFit {
@@ -85,12 +103,7 @@ pub fn find_fits(inventory: &Inventory, required_mib: u64, node_selector: &BTree
         fit.nodes += 1;
         fit.gpus += node.gpus;
     }
-    Fits {
-        required_mib,
-        products: products.into_values().collect(),
-        largest: largest.map(|(product, mib)| (product.to_owned(), mib)),
-        unreadable,
-    }
+    Fits { required_mib, products: products.into_values().collect(), largest, unreadable }
 }
 
 #[cfg(test)]
@@ -131,6 +144,20 @@ mod tests {
         let fits = find_fits(&inventory(), 24_565, &BTreeMap::new());
         assert!(!fits.any());
         assert_eq!(fits.to_string(), "NoFit: needs 24565 MiB, largest is RTX-4090 with 24564 MiB");
+    }
+
+    #[test]
+    fn the_memory_that_the_driver_keeps_of_a_known_card_does_not_count() {
+        let mut inventory = inventory();
+        for node in &mut inventory.nodes {
+            node.product = format!("NVIDIA-GeForce-{}", node.product);
+        }
+        assert!(find_fits(&inventory, 24_080, &BTreeMap::new()).any());
+        let fits = find_fits(&inventory, 24_081, &BTreeMap::new());
+        assert_eq!(
+            fits.to_string(),
+            "NoFit: needs 24081 MiB, largest is NVIDIA-GeForce-RTX-4090 with 24564 MiB, 24080 of them usable"
+        );
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Which cards can hold a replica.
 
+mod catalogue;
 mod fits;
 mod inventory;
 mod preference;
 
-pub use fits::{Fits, ProductFit, find_fits};
+pub use catalogue::{Gpu, PRICES, TooSmall, UnknownGpu, gpu, gpus, too_small, usable_mib};
+pub use fits::{Card, Fits, ProductFit, find_fits};
 pub use inventory::{GpuMemory, GpuNode, Inventory};
 pub use preference::{Preference, prefer_small_cards};
 

@@ -1,6 +1,7 @@
 //! The models that are known by name.
 
 use super::{Architecture, Attention, Family, FeedForward};
+use crate::decide::nearest;
 
 /// A model known by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,28 +72,7 @@ pub fn presets() -> &'static [Preset] {
 /// The preset of that name, whatever its case.
 pub fn preset(name: &str) -> Result<&'static Preset, UnknownPreset> {
     PRESETS.iter().find(|preset| preset.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        let mut names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
-        names.sort_by_cached_key(|candidate| edit_distance(&name.to_ascii_lowercase(), candidate));
-        names.truncate(3);
-        UnknownPreset { given: name.to_owned(), nearest: names }
+        let keyed = PRESETS.iter().map(|preset| (preset.name.to_owned(), preset.name));
+        UnknownPreset { given: name.to_owned(), nearest: nearest(&name.to_ascii_lowercase(), keyed) }
     })
-}
-
-/// Insertions, deletions and replacements that turn `from` into `to` (Levenshtein).
-fn edit_distance(from: &str, to: &str) -> usize {
-    let mut distances: Vec<usize> = (0..=to.chars().count()).collect();
-    for (row, from_char) in from.chars().enumerate() {
-        let mut diagonal = row;
-        let mut left = row + 1;
-        for (above, to_char) in distances.iter_mut().skip(1).zip(to.chars()) {
-            let replaced = diagonal + usize::from(from_char != to_char);
-            diagonal = *above;
-            left = replaced.min(left + 1).min(*above + 1);
-            *above = left;
-        }
-        if let Some(first) = distances.first_mut() {
-            *first = row + 1;
-        }
-    }
-    distances.last().copied().unwrap_or_default()
 }
