@@ -35,6 +35,10 @@ pub enum Code {
     NotConfigured,
     /// Targets exist, none is ready.
     NoBackendReady,
+    /// As many requests as the policy allows are at the last target already.
+    Overloaded,
+    /// The client has too many connections open.
+    TooManyStreams,
     /// No target could be reached.
     UpstreamUnreachable,
     /// The last target answered with a server error or broke off.
@@ -49,7 +53,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::MissingParameter,
@@ -62,6 +66,8 @@ impl Code {
         Self::DataBoundary,
         Self::NotConfigured,
         Self::NoBackendReady,
+        Self::Overloaded,
+        Self::TooManyStreams,
         Self::UpstreamUnreachable,
         Self::UpstreamError,
         Self::UpstreamAuth,
@@ -86,6 +92,8 @@ impl Code {
             Self::DataBoundary => ("data_boundary", StatusCode::FORBIDDEN, "permission_error"),
             Self::NotConfigured => ("router_not_configured", StatusCode::SERVICE_UNAVAILABLE, SERVER),
             Self::NoBackendReady => ("no_backend_ready", StatusCode::SERVICE_UNAVAILABLE, SERVER),
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, SERVER),
+            Self::TooManyStreams => ("too_many_streams", StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
             Self::UpstreamUnreachable => ("upstream_unreachable", StatusCode::BAD_GATEWAY, SERVER),
             Self::UpstreamError => ("upstream_error", StatusCode::BAD_GATEWAY, SERVER),
             Self::UpstreamAuth => ("upstream_auth", StatusCode::BAD_GATEWAY, SERVER),

@@ -1,6 +1,6 @@
 //! Where a request can go.
 
-use super::{Pricing, Secret};
+use super::{Concurrency, Pricing, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,9 @@ pub struct Backend {
     /// Why the target must not be used now, for example a missing Secret. Routers pass over it and say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,
+    /// How much of it may be used at once. Absent: no bound of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
     /// Fleet pods or an external API.
     #[serde(flatten)]
     pub target: BackendTarget,

@@ -12,7 +12,7 @@ mod stream;
 
 pub use backend::{Backend, BackendTarget, Credentials, Endpoint, ExternalTarget, FleetTarget};
 pub use money::{MoneyError, NanoUsd, Pricing};
-pub use resilience::{Ejection, Retries};
+pub use resilience::{Concurrency, Ejection, Retries};
 pub use route::{
     Boundary, DEFAULT_CLASS_HEADER, Match, PromptTokens, Route, Rule, Sensitivity, Timeouts, WeightedBackend,
 };

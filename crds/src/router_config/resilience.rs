@@ -49,6 +49,24 @@ impl Default for Ejection {
     }
 }
 
+/// How many requests one router sends to a backend at once, and how many wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Concurrency {
+    /// Requests at once, for each endpoint.
+    pub max_requests: u32,
+    /// Requests that wait for a place, for the whole backend. Further ones go to the next target.
+    #[serde(default)]
+    pub max_queued: u32,
+    /// How long a request waits before it goes to the next target, in milliseconds.
+    #[serde(default = "queue_timeout")]
+    pub queue_timeout_ms: u64,
+}
+
+const fn queue_timeout() -> u64 {
+    10_000
+}
+
 /// Whether a part says nothing new. Such a part is not written, so that routers of older versions take the config.
 pub(super) fn is_default<T: Default + PartialEq>(part: &T) -> bool {
     *part == T::default()

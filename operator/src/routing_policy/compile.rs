@@ -96,7 +96,7 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
     };
     // A fleet without replicas says so by its empty list of endpoints.
     let unavailable = (!verdict.resolved).then_some(message);
-    (Backend { name: spec.name.clone(), unavailable, target }, verdict)
+    (Backend { name: spec.name.clone(), unavailable, concurrency: None, target }, verdict)
 }
 
 type State = Result<(), (Reason, String)>;

@@ -7,7 +7,7 @@ use super::{Event, Metrics, Tokens};
 use crate::error::Code;
 use crate::route::{Plan, Reason};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Health, InFlight, Policy};
-use crate::upstream::Failure;
+use crate::upstream::{Failure, Slot};
 use http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
@@ -42,6 +42,7 @@ impl Outcome {
 struct Attempt {
     backend: BackendIndex,
     _in_flight: InFlight,
+    _slot: Option<Arc<Slot>>,
     health: Arc<Health>,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
@@ -66,6 +67,7 @@ pub struct Record {
     reasons: Vec<Reason>,
     failed: Vec<(BackendIndex, Failure)>,
     denied: bool,
+    attempts: u32,
     attempt: Option<Attempt>,
     refused: Option<Code>,
 }
@@ -102,6 +104,7 @@ impl Record {
             reasons: Vec::new(),
             failed: Vec::new(),
             denied: false,
+            attempts: 0,
             attempt: None,
             refused: None,
         }
@@ -136,14 +139,16 @@ impl Record {
     }
 
     /// An attempt begins.
-    pub fn begin(&mut self, backend: BackendIndex, endpoint: &Endpoint) {
-        if !self.failed.is_empty() {
+    pub fn begin(&mut self, backend: BackendIndex, endpoint: &Endpoint, slot: Option<Arc<Slot>>) {
+        if self.attempts > 0 {
             self.count(Event::Retry, backend);
         }
+        self.attempts += 1;
         endpoint.health.begin(Instant::now());
         self.attempt = Some(Attempt {
             backend,
             _in_flight: endpoint.load.start(u64::from(self.prompt_estimate) + EXPECTED_COMPLETION),
+            _slot: slot,
             health: Arc::clone(&endpoint.health),
             status: None,
             first_byte: None,
@@ -167,6 +172,19 @@ impl Record {
             }
             self.failed.push((attempt.backend, failure));
         }
+    }
+
+    /// A target was left out without an attempt.
+    pub fn passed_over(&mut self, target: BackendIndex, failure: Failure) {
+        if let Some(backend) = self.policy.backends.get(target) {
+            self.metrics.faults.failure(&self.policy.name, &backend.name, &failure);
+        }
+        self.failed.push((target, failure));
+    }
+
+    /// Attempts so far.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// The last failure is final: there is no budget for another attempt.

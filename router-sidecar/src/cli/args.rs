@@ -102,6 +102,9 @@ pub struct ServeArgs {
     /// The largest request body, in bytes.
     #[arg(long, value_name = "BYTES", env = "FLOTILLA_MAX_BODY_BYTES", default_value_t = 32 * 1024 * 1024)]
     pub max_body_bytes: usize,
+    /// The most connections of one client address; each carries one answer at a time.
+    #[arg(long, value_name = "N", env = "FLOTILLA_MAX_STREAMS_PER_CLIENT", default_value_t = 4096)]
+    pub max_streams_per_client: usize,
     /// Threads that serve; by default 2, or 1 where there is one CPU.
     #[arg(long, value_name = "N", env = "FLOTILLA_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,

@@ -126,7 +126,8 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
     tracing::info!(listen = %address(&data)?, admin = %address(&admin)?, "serving");
 
     let (stop_data, stop_rest) = (CancellationToken::new(), CancellationToken::new());
-    let bounds = ListenerLimits::default();
+    let bounds =
+        ListenerLimits { connections_per_client: args.max_streams_per_client, ..ListenerLimits::default() };
     let data = tokio::spawn(serve::serve(
         Arc::clone(&router),
         data,

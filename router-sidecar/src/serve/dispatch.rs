@@ -37,7 +37,7 @@ pub(super) async fn dispatch(
         if !onward.allows(backend.context_window) {
             continue;
         }
-        if last.is_some() && !may_go_on(&mut record, total) {
+        if !may_go_on(&mut record, total) {
             break;
         }
         match try_target(router, &mut record, target, backend, outgoing, total).await {
@@ -53,9 +53,12 @@ pub(super) async fn dispatch(
     reject(record, rejection, explain)
 }
 
-/// Whether time and budget are left for another attempt.
+/// Whether time and budget are left for another attempt; the first needs neither.
 fn may_go_on(record: &mut Record, total: Instant) -> bool {
     let now = Instant::now();
+    if record.attempts() == 0 {
+        return true;
+    }
     if now >= total {
         return false;
     }
@@ -80,6 +83,14 @@ async fn try_target(
     let mut tried = Vec::new();
     let ask = ask(backend, outgoing);
     let mut result = Err(Failure::Connect);
+    let mut slot = None;
+    if let Some((gate, rules)) = &backend.gate {
+        let Ok(entered) = gate.enter(*rules, total).await else {
+            record.passed_over(target, Failure::Full);
+            return Err(Failure::Full);
+        };
+        slot = Some(Arc::new(entered));
+    }
     for _ in 0..ENDPOINTS_PER_TARGET {
         let now = Instant::now().into_std();
         let Some(chosen) = choose(&backend.endpoints, &ask, &backend.memory, &tried, router.dice.roll(), now)
@@ -98,7 +109,7 @@ async fn try_target(
         // An answer that comes whole has no first token: only the total bounds it.
         let deadline =
             if outgoing.peek.stream { total.min(Instant::now() + timeouts.first_token) } else { total };
-        record.begin(target, endpoint);
+        record.begin(target, endpoint, slot.clone());
         result = attempt(&router.client, backend, endpoint, outgoing, deadline).await;
         match &result {
             Err(failure) => record.failed(failure.clone()),

@@ -1,6 +1,8 @@
 //! Accepting connections, and letting them end in peace.
 
+use super::clients::Clients;
 use super::{AnswerBody, Router};
+use crate::error::{Code, RETRY_AFTER, Rejection};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -8,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +23,8 @@ use tokio_util::task::TaskTracker;
 pub struct Limits {
     /// Connections open at once; more wait in the kernel's queue.
     pub connections: usize,
+    /// Of these, connections of one client address.
+    pub connections_per_client: usize,
     /// Bytes of a request's line and headers.
     pub header_bytes: usize,
     /// Until a request's headers must have come; also how long an idle connection is kept.
@@ -28,9 +33,18 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 8192, header_bytes: 64 * 1024, header_deadline: Duration::from_mins(2) }
+        Self {
+            connections: 8192,
+            // One client leaves room for others; an application beside its router has all it needs.
+            connections_per_client: 4096,
+            header_bytes: 64 * 1024,
+            header_deadline: Duration::from_mins(2),
+        }
     }
 }
+
+/// How long a client that is turned away has to hear it.
+const REFUSAL_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long to wait after `accept` fails, usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -49,6 +63,7 @@ pub async fn serve<F, S>(
     F: Future<Output = Response<AnswerBody>> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let clients = Clients::new(limits.connections_per_client);
     let tasks = TaskTracker::new();
     // Ends connections that outlive the wait below.
     let abandon = CancellationToken::new();
@@ -58,7 +73,7 @@ pub async fn serve<F, S>(
             () = stop.cancelled() => break,
             accepted = accept(&listener, &slots) => accepted,
         };
-        let Some((stream, slot)) = accepted else {
+        let Some((stream, client, slot)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -68,10 +83,17 @@ pub async fn serve<F, S>(
         }
         let (router, service, stop, abandon) =
             (Arc::clone(&router), service.clone(), stop.clone(), abandon.clone());
+        let connected = clients.enter(client);
         tasks.spawn(async move {
             router.metrics.connections.inc();
+            let serving = async {
+                match connected {
+                    Some(_connected) => connection(&router, stream, limits, service, stop).await,
+                    None => turn_away(&router, stream, limits).await,
+                }
+            };
             tokio::select! {
-                () = connection(&router, stream, limits, service, stop) => {}
+                () = serving => {}
                 () = abandon.cancelled() => {}
             }
             router.metrics.connections.dec();
@@ -86,15 +108,34 @@ pub async fn serve<F, S>(
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, slot)),
+        Ok((stream, address)) => Some((stream, address.ip(), slot)),
         Err(error) => {
             tracing::warn!(%error, "a connection was not accepted");
             None
         }
     }
+}
+
+/// Tells a client that it has too many connections, and closes this one.
+async fn turn_away(router: &Router, stream: TcpStream, limits: Limits) {
+    let answer = service_fn(|_: Request<Incoming>| {
+        let message = format!(
+            "this client has {} connections open, the most there may be: close some, or wait",
+            limits.connections_per_client
+        );
+        let rejection = Rejection::new(Code::TooManyStreams, message).retry_after(RETRY_AFTER);
+        let response = router.refuse(rejection);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(limits.header_bytes)
+        .serve_connection(TokioIo::new(stream), answer);
+    // Whether the client reads it is its own affair.
+    drop(tokio::time::timeout(REFUSAL_DEADLINE, connection).await);
 }
 
 /// One connection, to its end; after `stop`, to the end of its current request.

@@ -3,6 +3,7 @@
 mod admin;
 mod body;
 mod chat;
+mod clients;
 mod dispatch;
 mod listener;
 mod paths;

@@ -3,6 +3,7 @@
 use super::Health;
 use crate::account::BackendCounters;
 use crate::route::{Memory, Standing};
+use crate::upstream::{Gate, GateRules};
 use bytes::Bytes;
 use flotilla_crds::router_config::NanoUsd;
 use http::{HeaderValue, Uri};
@@ -28,6 +29,8 @@ pub struct Backend {
     /// The model as a number, if its endpoints serve other models besides: then it is an adapter, as far as balancing
     /// is concerned.
     pub adapter: Option<u64>,
+    /// Bounds what is sent there at once, if the config says so.
+    pub gate: Option<(Arc<Gate>, GateRules)>,
     /// The `authorization` header, marked sensitive.
     pub authorization: Option<HeaderValue>,
     /// The model's name there, as a JSON string with its quotes.

@@ -135,6 +135,9 @@ pub enum BackendError {
     /// The key is empty or holds a line break or the like. The key itself is never shown.
     #[error("the key is empty or holds characters that a header cannot: check for line breaks inside it")]
     CredentialValue,
+    /// A bound that lets nothing through.
+    #[error("concurrency.maxRequests is 0: give a number above 0, or mark the backend as unavailable")]
+    NoRequests,
     /// A price that is no decimal string.
     #[error("pricing.{field}: {source}")]
     Price {

@@ -1,7 +1,7 @@
 //! How a target can fail before its first content, what follows from it, and what the client is told when no other
 //! target is left.
 
-use crate::error::{Code, Rejection};
+use crate::error::{Code, RETRY_AFTER, Rejection};
 use http::{HeaderMap, StatusCode, header};
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ pub enum Failure {
     /// The stream holds an error before any content.
     #[error("an error event")]
     ErrorEvent,
+    /// As many requests as the policy allows are there already; nothing was sent.
+    #[error("as many requests as the policy allows are there already")]
+    Full,
     /// The prompt does not fit; what the target says about it.
     #[error("the prompt does not fit its context window: {0}")]
     ContextOverflow(String),
@@ -66,8 +69,17 @@ const COOL_DOWN_AT_MOST: Duration = Duration::from_mins(5);
 
 impl Failure {
     /// The causes, as metrics name them.
-    pub const CAUSES: [&'static str; 8] =
-        ["connect", "broken", "timeout", "status", "rate_limited", "auth", "error_event", "context_overflow"];
+    pub const CAUSES: [&'static str; 9] = [
+        "connect",
+        "broken",
+        "timeout",
+        "status",
+        "rate_limited",
+        "auth",
+        "error_event",
+        "full",
+        "context_overflow",
+    ];
 
     /// Cause, code for the client, what may do better: the table.
     fn row(&self) -> (&'static str, Code, Next) {
@@ -79,6 +91,7 @@ impl Failure {
             Self::RateLimited(_) => ("rate_limited", Code::UpstreamRateLimited, Next::Others),
             Self::Auth(_) => ("auth", Code::UpstreamAuth, Next::IfAsked),
             Self::ErrorEvent => ("error_event", Code::UpstreamError, Next::Any),
+            Self::Full => ("full", Code::Overloaded, Next::Others),
             Self::ContextOverflow(_) => ("context_overflow", Code::ContextLengthExceeded, Next::Larger),
         }
     }
@@ -97,7 +110,7 @@ impl Failure {
     pub fn blame(&self) -> Blame {
         match self {
             Self::RateLimited(after) => Blame::CoolDown(after.unwrap_or(COOL_DOWN).min(COOL_DOWN_AT_MOST)),
-            Self::Auth(_) | Self::ContextOverflow(_) => Blame::None,
+            Self::Auth(_) | Self::Full | Self::ContextOverflow(_) => Blame::None,
             Self::Connect | Self::Broken | Self::Timeout | Self::Status(_) | Self::ErrorEvent => Blame::Fault,
         }
     }
@@ -119,6 +132,7 @@ impl Failure {
         let rejection = Rejection::new(self.row().1, format!("backend {backend} failed: {self}"));
         match self {
             Self::RateLimited(Some(after)) => rejection.retry_after(*after),
+            Self::Full => rejection.retry_after(RETRY_AFTER),
             Self::ContextOverflow(_) => rejection.param("messages"),
             _ => rejection,
         }
@@ -146,6 +160,7 @@ mod tests {
             Failure::RateLimited(None),
             Failure::Auth(bad),
             Failure::ErrorEvent,
+            Failure::Full,
             Failure::ContextOverflow(String::new()),
         ];
         assert_eq!(all.map(|failure| failure.cause()), Failure::CAUSES);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 const FULL: &str = r#"
 backends:
 - name: fleet
+  concurrency: {maxRequests: 8, maxQueued: 100, queueTimeoutMs: 5000}
   fleet: {model: llama-3b, contextWindow: 8192, endpoints: [{address: "10.244.1.7:8080"}]}
 - {name: broken, unavailable: there is no ModelDeployment llama-70b, fleet: {model: llama-70b}}
 - name: api
@@ -32,6 +33,8 @@ rules:
 default: {backends: [{name: fleet, weight: 95}, {name: api, weight: 5}], fallback: [api]}
 sensitivity: {header: x-data-class, failClosed: true}
 timeouts: {firstTokenMs: 60000, idleMs: 60000, totalMs: 600000}
+retries: {budgetPercent: 10, minPerSecond: 5, onAuth: true}
+ejection: {consecutiveFailures: 3, failurePercent: 40, minRequests: 10, baseMs: 5000, maxMs: 60000}
 "#;
 
 #[test]

@@ -13,6 +13,7 @@ mod boundary;
 mod contract;
 mod failover;
 mod operator_stream;
+mod overload;
 mod process;
 mod reload;
 mod rig;

@@ -38,6 +38,10 @@ pub(crate) struct Reply {
 impl Rig {
     /// A router without a config.
     pub(crate) async fn bare(limits: Limits) -> Self {
+        Self::bounded(limits, ListenerLimits::default()).await
+    }
+
+    pub(crate) async fn bounded(limits: Limits, bounds: ListenerLimits) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let store = Arc::new(Store::new(Arc::clone(&metrics)));
         let router = Arc::new(Router::new(store, metrics, limits).unwrap());
@@ -45,7 +49,7 @@ impl Rig {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let service = |router: Arc<Router>, request| async move { data_service(&router, request).await };
-        tokio::spawn(serve(Arc::clone(&router), listener, ListenerLimits::default(), service, stop.clone()));
+        tokio::spawn(serve(Arc::clone(&router), listener, bounds, service, stop.clone()));
         let client = client();
         Self { address, router, client, _stop: stop.drop_guard() }
     }

@@ -18,6 +18,7 @@ fn backend(index: usize) -> impl Strategy<Value = Backend> {
     (any::<bool>(), any::<bool>(), window).prop_map(move |(fleet, ready, context_window)| Backend {
         name: format!("b{index}"),
         unavailable: None,
+        concurrency: None,
         target: if fleet {
             let address = format!("10.0.0.{}:80", index + 1);
             let endpoints = if ready { vec![Endpoint { address }] } else { vec![] };

@@ -3,10 +3,11 @@
 mod backend;
 mod route;
 
-use super::error::PolicyError;
+use super::error::{BackendError, PolicyError};
 use super::{ConfigError, Endpoint, Health, Load, Policy, Side, Snapshot, Timeouts, models};
 use crate::account::Metrics;
 use crate::route::{BudgetRules, Draws, EjectionRules, Memory, RetryBudget, hash};
+use crate::upstream::{Gate, GateRules};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{Boundary, ROUTER_CONFIG_VERSION, RouterConfig};
 use http::{HeaderName, Uri};
@@ -22,6 +23,7 @@ pub(super) struct Carried {
     budgets: HashMap<String, Arc<RetryBudget>>,
     health: HashMap<(String, String), Arc<Health>>,
     memories: HashMap<(String, String), Arc<Memory>>,
+    gates: HashMap<(String, String), Arc<Gate>>,
     /// Models by the address that serves them, of the config that is being compiled.
     models: HashMap<String, HashSet<String>>,
 }
@@ -44,6 +46,9 @@ impl Carried {
             carried.budgets.insert(policy.name.clone(), Arc::clone(&policy.budget));
             for backend in &policy.backends {
                 let key = (policy.name.clone(), backend.name.clone());
+                if let Some((gate, _)) = &backend.gate {
+                    carried.gates.insert(key.clone(), Arc::clone(gate));
+                }
                 carried.memories.insert(key, Arc::clone(&backend.memory));
                 for endpoint in &backend.endpoints {
                     let (uri, owner) =
@@ -84,6 +89,30 @@ impl Carried {
             Some(memory) if memory.is_of(ids()) => Arc::clone(memory),
             Some(memory) => Arc::new(memory.carried_to(ids())),
         }
+    }
+
+    /// A backend's gate; who is inside stays counted.
+    fn gate(
+        &self,
+        policy: &str,
+        backend: &str,
+        source: Option<config::Concurrency>,
+        endpoints: usize,
+    ) -> Result<Option<(Arc<Gate>, GateRules)>, BackendError> {
+        let Some(source) = source else {
+            return Ok(None);
+        };
+        if source.max_requests == 0 {
+            return Err(BackendError::NoRequests);
+        }
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let rules = GateRules {
+            running: count(source.max_requests).saturating_mul(endpoints.max(1)),
+            waiting: count(source.max_queued),
+            patience: Duration::from_millis(source.queue_timeout_ms),
+        };
+        let gate = self.gates.get(&(policy.to_owned(), backend.to_owned())).map(Arc::clone);
+        Ok(Some((gate.unwrap_or_default(), rules)))
     }
 
     /// Notes which models the addresses of a config serve.
