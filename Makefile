@@ -58,9 +58,32 @@ lint: $(CARGO_DENY) ## Check formatting, clippy, licences and sources of depende
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO_DENY) --locked check --hide-inclusion-graph licenses bans sources
 
+# The gateways that the router is measured beside. Installed without being started as services.
+BENCH_TOOLS := nginx-light:/usr/sbin/nginx haproxy:/usr/sbin/haproxy valgrind:/usr/bin/valgrind
+
 .PHONY: bench
-bench: ## Measure the hot paths.
+bench: prune ## Measure the router beside nginx and HAProxy and write docs/performance.md; QUICK=1 only prints.
+	$(call apt_install,$(BENCH_TOOLS))
+	cargo build --release --locked --package flotilla-bench --package flotilla-router
+	$(CARGO_TARGET_DIR)/release/flotilla-bench $(if $(QUICK),--quick,--write docs/performance.md)
+
+.PHONY: bench-parts
+bench-parts: ## Measure the parts of the router that take no socket.
 	cargo bench --locked --package flotilla-router --bench hot_path
+
+# Installs Debian packages whose programs are missing: PACKAGE:PROGRAM ... No service is started on the way.
+define apt_install
+@missing=; for tool in $(1); do [[ -x $${tool#*:} ]] || missing+=" $${tool%%:*}"; done; \
+if [[ -n "$$missing" ]]; then \
+  command -v apt-get > /dev/null && [[ $$EUID == 0 ]] || { echo "install$$missing first (make does it as root on Debian)"; exit 2; }; \
+  echo "installing$$missing"; \
+  if [[ ! -e /usr/sbin/policy-rc.d ]]; then \
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT; printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; \
+  fi; \
+  install="apt-get install --yes --quiet --no-install-recommends$$missing"; \
+  DEBIAN_FRONTEND=noninteractive $$install > /dev/null || { apt-get update --quiet > /dev/null; DEBIAN_FRONTEND=noninteractive $$install > /dev/null; }; \
+fi
+endef
 
 $(CARGO_DENY):
 	cargo install --debug --locked --quiet --root $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION) \

@@ -1,4 +1,4 @@
-//! What one request costs before it is sent: the peek into its body and the plan. `make bench` prints time and
+//! What one request costs before it is sent: the peek into its body and the plan. `make bench-parts` prints time and
 //! allocations; compare runs on the same machine only.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot set up has nothing to measure")]

@@ -1,0 +1,85 @@
+//! flotilla-router, with everything on that it has.
+
+use super::{Gateway, Kind, Starter};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// How a router is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct RouterSetup<'a> {
+    /// Where the mock listens.
+    pub upstreams: &'a [SocketAddr],
+    /// Policies with one model each; clients ask for the last, `assistant`.
+    pub models: usize,
+    /// A program to run it in, such as valgrind, with its arguments.
+    pub under: &'a [&'a str],
+}
+
+impl<'a> RouterSetup<'a> {
+    /// One model.
+    pub fn usual(upstreams: &'a [SocketAddr]) -> Self {
+        Self { upstreams, models: 1, under: &[] }
+    }
+}
+
+pub(super) async fn start(starter: &Starter<'_>, setup: &RouterSetup<'_>) -> anyhow::Result<Gateway> {
+    let mut file = tempfile::Builder::new().prefix("router").suffix(".yaml").tempfile_in(starter.folder)?;
+    file.disable_cleanup(true);
+    std::fs::write(file.path(), config(setup)?)?;
+    let path = file.path().to_string_lossy().into_owned();
+    let router = starter.router.to_string_lossy();
+    let own =
+        ["--config", &path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--workers", "1"];
+    let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+    let gateway = match setup.under {
+        [] => Gateway::spawn(starter, Kind::Router, starter.router, &own, unknown)?,
+        [program, args @ ..] => {
+            let args: Vec<&str> = args.iter().copied().chain([router.as_ref()]).chain(own).collect();
+            Gateway::spawn(starter, Kind::Router, Path::new(program), &args, unknown)?
+        }
+    };
+    gateway.announced(address).await
+}
+
+/// From the line that says that it serves.
+fn address(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(r#""listen":""#)?;
+    rest.split_once('"')?.0.parse().ok()
+}
+
+/// Classes, a rule by length, weights, a fallback and prices: what a real policy has.
+fn config(setup: &RouterSetup<'_>) -> Result<String, std::fmt::Error> {
+    let mut endpoints = String::new();
+    for upstream in setup.upstreams {
+        write!(endpoints, "{{address: \"{upstream}\"}}, ")?;
+    }
+    let external = setup.upstreams.first().map(ToString::to_string).unwrap_or_default();
+    let mut config = "version: flotilla.dev/router/v1alpha1\npolicies:\n".to_owned();
+    for number in (0..setup.models).rev() {
+        let model = if number == 0 { "assistant".to_owned() } else { format!("assistant-{number}") };
+        write!(
+            config,
+            "- name: team/{model}
+  models: [{model}]
+  backends:
+  - name: fleet
+    fleet: {{model: llama-3.2-3b, contextWindow: 131072, endpoints: [{endpoints}]}}
+  - name: outside
+    external:
+      baseUrl: http://{external}/v1
+      model: gpt-4o
+      credentials: {{apiKey: sk-of-the-policy}}
+      pricing: {{input: \"2.50\", output: \"10.00\"}}
+  rules:
+  - {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: fleet}}]}}, boundary: InCluster}}
+  - {{name: internal, match: {{dataClasses: [Internal], promptTokens: {{atMost: 10}}}}, route: {{backends: [{{name: fleet}}]}}}}
+  - {{name: long, match: {{promptTokens: {{moreThan: 100000}}}}, route: {{backends: [{{name: outside}}]}}}}
+  default:
+    backends: [{{name: fleet, weight: 95}}, {{name: outside, weight: 5}}]
+    fallback: [outside]
+"
+        )?;
+    }
+    Ok(config)
+}

@@ -1,0 +1,183 @@
+//! One case through one gateway, once.
+
+use crate::gateway::Gateway;
+use crate::load::{self, Client, Tally};
+use crate::mock;
+use crate::traffic::{Answer, Script, request};
+use anyhow::Context;
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// What is sent, and how much of it at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// In the report.
+    pub name: &'static str,
+    /// How the engine answers.
+    pub answer: Answer,
+    /// Bytes of each request's body.
+    pub body_bytes: usize,
+    /// Clients at once.
+    pub connections: usize,
+    /// Not counted.
+    pub warm: Duration,
+    /// Counted.
+    pub time: Duration,
+}
+
+/// What one run of a case gave.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sample {
+    /// Answers, or streams, a second of wall time. Streams are counted by their events.
+    pub rate: f64,
+    /// Microseconds of the gateway's CPU for each of them.
+    pub cpu: Option<f64>,
+    /// The share of its core that the gateway used.
+    pub busy: Option<f64>,
+    /// From a request to the end of its answer, in microseconds: the median.
+    pub p50: Option<f64>,
+    /// The same: of 100 requests, one takes longer.
+    pub p99: Option<f64>,
+    /// From a request to the first byte of its answer's body, in microseconds: the median.
+    pub first: Option<f64>,
+    /// From the mock's write of an event to its arrival, in microseconds: the median.
+    pub lag: Option<f64>,
+    /// The share of events that took more than 35 ms: Nagle's algorithm and delayed ACKs make 40.
+    pub late: f64,
+}
+
+/// Mock and clients of a whole run.
+#[derive(Debug)]
+pub struct Bench {
+    /// Where the mock listens.
+    pub upstreams: Vec<SocketAddr>,
+    script: Script,
+    epoch: Instant,
+    _mock: JoinSet<()>,
+}
+
+impl Bench {
+    /// Starts the mock on so many ports.
+    ///
+    /// # Errors
+    /// There are not as many ports.
+    pub async fn start(ports: usize) -> anyhow::Result<Self> {
+        let (script, epoch) = (Script::default(), Instant::now());
+        let (upstreams, mock) = mock::start(&script, epoch, ports).await?;
+        Ok(Self { upstreams, script, epoch, _mock: mock })
+    }
+
+    /// A client of a gateway, or of the mock itself.
+    fn client(
+        &self,
+        gateway: Option<&Gateway>,
+        model: &str,
+        answer: Answer,
+        body_bytes: usize,
+    ) -> anyhow::Result<Client> {
+        let direct = self.upstreams.first().copied().context("a mock without ports")?;
+        self.script.set(answer);
+        Ok(Client {
+            address: gateway.map_or(direct, Gateway::address),
+            request: request(model, matches!(answer, Answer::Stream { .. }), body_bytes).into(),
+            answer,
+            epoch: self.epoch,
+        })
+    }
+
+    /// Runs a case once; without a gateway, straight to the mock.
+    ///
+    /// # Errors
+    /// An answer was not the one expected.
+    pub async fn run(&self, gateway: Option<&Gateway>, model: &str, case: &Case) -> anyhow::Result<Sample> {
+        let client = self.client(gateway, model, case.answer, case.body_bytes)?;
+        let tally = Rc::new(RefCell::new(Tally::default()));
+        let cpu = || gateway.map(Gateway::cpu).transpose();
+        let clock = async {
+            tokio::time::sleep(case.warm).await;
+            let (cpu_before, began) = (cpu()?, Instant::now());
+            tally.borrow_mut().restart();
+            tokio::time::sleep(case.time).await;
+            let used = cpu()?.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
+            sample(case, &mut tally.borrow_mut(), began.elapsed(), used)
+        };
+        let sample = tokio::select! {
+            result = load::run(&client, case.connections, &tally, u64::MAX) => {
+                result?;
+                anyhow::bail!("the load ended by itself")
+            }
+            sample = clock => sample?,
+        };
+        if let Some(gateway) = gateway {
+            gateway.empty_log()?;
+        }
+        Ok(sample)
+    }
+
+    /// Sends `count` requests one after another.
+    ///
+    /// # Errors
+    /// An answer was not the one expected.
+    pub async fn send(
+        &self,
+        gateway: &Gateway,
+        answer: Answer,
+        body_bytes: usize,
+        count: u64,
+    ) -> anyhow::Result<()> {
+        let client = self.client(Some(gateway), "assistant", answer, body_bytes)?;
+        load::run(&client, 1, &Rc::default(), count).await
+    }
+
+    /// Resident MiB of a gateway while it holds `streams` open streams.
+    ///
+    /// # Errors
+    /// The streams did not all begin within 20 s.
+    pub async fn memory(&self, gateway: &Gateway, streams: usize) -> anyhow::Result<f64> {
+        let answer = Answer::Stream { events: 10_000, gap_ms: 250 };
+        let client = self.client(Some(gateway), "assistant", answer, 300)?;
+        let tally = Rc::new(RefCell::new(Tally::default()));
+        let look = async {
+            while tally.borrow().open < streams {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            // A few events each: buffers grow with the first ones.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            gateway.resident_mib()
+        };
+        tokio::select! {
+            result = load::run(&client, streams, &tally, 1) => {
+                result?;
+                anyhow::bail!("the streams ended by themselves")
+            }
+            mib = tokio::time::timeout(Duration::from_secs(20), look) => mib.context("the streams did not begin")?,
+        }
+    }
+}
+
+fn sample(
+    case: &Case,
+    tally: &mut Tally,
+    elapsed: Duration,
+    cpu: Option<Duration>,
+) -> anyhow::Result<Sample> {
+    let units = match case.answer {
+        Answer::Json => tally.answers as f64,
+        // Long streams do not end in the time of a run; their parts count.
+        Answer::Stream { .. } => tally.events as f64 / f64::from(case.answer.events()),
+    };
+    anyhow::ensure!(units > 0.0, "{}: nothing was answered", case.name);
+    Ok(Sample {
+        rate: units / elapsed.as_secs_f64(),
+        cpu: cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / units),
+        busy: cpu.map(|cpu| cpu.as_secs_f64() / elapsed.as_secs_f64()),
+        p50: tally.whole.percentile(0.5),
+        p99: tally.whole.percentile(0.99),
+        first: tally.first.percentile(0.5),
+        lag: tally.lag.percentile(0.5),
+        late: tally.lag.share_above(Duration::from_millis(35)),
+    })
+}
