@@ -11,7 +11,11 @@
 mod api_server;
 #[path = "scripted/lease.rs"]
 mod lease;
+#[path = "scripted/oci.rs"]
+mod oci;
 #[path = "scripted/reconcile.rs"]
 mod reconcile;
+#[path = "scripted/registry.rs"]
+mod registry;
 #[path = "scripted/secret_watch.rs"]
 mod secret_watch;

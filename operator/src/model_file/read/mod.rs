@@ -1,6 +1,7 @@
 //! Reading parts of a file, wherever it lies.
 
 mod error;
+pub mod oci;
 
 pub use error::ReadError;
 
