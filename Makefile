@@ -10,6 +10,8 @@ export CARGO_TARGET_DIR ?= $(TARGETS)/$(shell sha256sum Cargo.lock | cut -c1-12)
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(FLOTILLA_CACHE)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 BED := cargo run --release --locked --package flotilla-e2e --bin flotilla-bed --
 
 .PHONY: help
@@ -85,9 +87,23 @@ if [[ -n "$$missing" ]]; then \
 fi
 endef
 
+# What it learns is kept in the cache; inputs that crash a parser lie in fuzz/artifacts.
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## Fuzz the parsers of model files (a nightly compiler): TIME=seconds for each, ONLY=target.
+	export CARGO_TARGET_DIR=$(FLOTILLA_CACHE)/fuzz/target PATH="$(dir $(CARGO_FUZZ)):$$PATH"; \
+	for target in $(or $(ONLY),$(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))); do \
+	  mkdir -p $(FLOTILLA_CACHE)/fuzz/$$target; \
+	  cargo +nightly fuzz run $$target $(FLOTILLA_CACHE)/fuzz/$$target fuzz/corpus/$$target -- \
+	    -max_total_time=$(or $(TIME),60) -rss_limit_mb=512 -timeout=5; \
+	done
+
 $(CARGO_DENY):
 	cargo install --debug --locked --quiet --root $(FLOTILLA_CACHE)/cargo-deny-$(CARGO_DENY_VERSION) \
 	  cargo-deny@$(CARGO_DENY_VERSION)
+
+$(CARGO_FUZZ):
+	cargo install --debug --locked --quiet --root $(FLOTILLA_CACHE)/cargo-fuzz-$(CARGO_FUZZ_VERSION) \
+	  cargo-fuzz@$(CARGO_FUZZ_VERSION)
 
 # Build folders of other lock files: the one used last is kept for switching back, older ones go.
 .PHONY: prune

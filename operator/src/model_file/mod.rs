@@ -4,12 +4,26 @@
 //! lies. Parsers are pure: they are fed bytes and ask for more, and every length they find in a file is bounded
 //! before it is believed.
 
+mod conflict;
+mod detect;
+mod error;
+pub mod gguf;
+mod guess;
+mod learn;
+mod load;
 mod note;
 pub mod read;
+pub mod safetensors;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
+pub use conflict::{Conflict, Declared, conflicts};
+pub use error::ModelFileError;
 pub use note::Note;
 
-use crate::decide::sizing::{Architecture, Bytes, Quantization};
+use crate::decide::sizing::{Architecture, Bytes, Quantization, Weights};
 
 /// What was learned from a model's file. What the file does not say is `None`, with a [`Note`] where that
 /// matters.
@@ -49,4 +63,10 @@ pub struct FileWeights {
     /// Whether `bytes` is the sum of the tensors; else it is the file's length, less what was read of its
     /// metadata, and up to a few MiB too much.
     pub exact: bool,
+}
+
+impl From<FileWeights> for Weights {
+    fn from(weights: FileWeights) -> Self {
+        Self::Given { bytes: weights.bytes, host_bytes: weights.host_bytes }
+    }
 }

@@ -21,6 +21,13 @@ pub enum Note {
         /// What was assumed.
         tied: bool,
     },
+    /// Layers differ, and the one that keeps the most stands for all.
+    VariesByLayer {
+        /// The key that differs.
+        key: String,
+    },
+    /// The file is from before llama.cpp kept latent attention compressed: whole keys and values are kept.
+    LatentAttentionExpanded,
     /// The file is one of several, which have to be read together.
     Split {
         /// How many files there are, where the file says so.
@@ -45,6 +52,13 @@ impl fmt::Display for Note {
             Self::TiedByHabit { tied: false } => {
                 f.write_str("assumed that the output projection is a matrix of its own, as in its family")
             }
+            Self::VariesByLayer { key } => {
+                write!(f, "{key} differs between layers; the largest counts for all")
+            }
+            Self::LatentAttentionExpanded => f.write_str(
+                "the file is from before llama.cpp compressed the KV cache of latent attention; a newer \
+                 conversion needs far less",
+            ),
             Self::Split { files: Some(files) } => write!(f, "the model is split over {files} files"),
             Self::Split { files: None } => f.write_str("the model is split over several files"),
         }

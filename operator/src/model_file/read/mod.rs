@@ -1,9 +1,13 @@
 //! Reading parts of a file, wherever it lies.
 
 mod error;
+mod https;
+mod local;
 pub mod oci;
 
 pub use error::ReadError;
+pub use https::{HttpsClient, HttpsFile, TlsError, UrlError};
+pub use local::LocalFile;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
