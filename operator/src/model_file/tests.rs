@@ -15,6 +15,10 @@ async fn read(file: &dyn ReadAt) -> Result<ModelFile, ModelFileError> {
 /// The head of a model with the dimensions of a preset, as llama-quantize writes it, cut after the start of its
 /// vocabulary.
 fn head_of(architecture: &Architecture) -> Vec<u8> {
+    cut_head(architecture).bytes()
+}
+
+fn cut_head(architecture: &Architecture) -> GgufHead {
     let Attention::Grouped { heads, kv_heads, head_dim } = architecture.attention else {
         panic!("grouped only")
     };
@@ -30,7 +34,6 @@ fn head_of(architecture: &Architecture) -> Vec<u8> {
         .number("llama.attention.key_length", head_dim)
         .number("llama.attention.value_length", head_dim)
         .vocabulary(architecture.vocab)
-        .bytes()
 }
 
 fn known(name: &str) -> Architecture {
@@ -109,6 +112,42 @@ async fn a_name_that_lies_does_not_count() {
     assert!(matches!(found[..], [Conflict::Weights { declared: Quantization::Q4_K_M, .. }]), "{found:?}");
     let right = Declared { quantization: Some(Quantization::Q8_0), ..declared };
     assert_eq!(conflicts(&right, &model), []);
+}
+
+/// The tensors of SmolLM2-135M-Instruct as llama-quantize stores them in `Q4_1`: an output of rows that do not fit
+/// blocks of 256 becomes `Q8_0`. The file on Hugging Face has 96,576,768 bytes of them.
+#[tokio::test]
+async fn a_published_file_agrees_to_the_byte() {
+    const F32: u32 = 0;
+    const Q4_1: u32 = 3;
+    const Q8_0: u32 = 8;
+    let mut head = cut_head(&known("smollm2-135m"))
+        .number("general.file_type", 3)
+        .tensor("output_norm.weight", &[576], F32)
+        .tensor("token_embd.weight", &[576, 49152], Q8_0);
+    for layer in 0..30 {
+        let parts: [(&str, &[u64], u32); 9] = [
+            ("attn_norm", &[576], F32),
+            ("ffn_down", &[1536, 576], Q4_1),
+            ("ffn_gate", &[576, 1536], Q4_1),
+            ("ffn_up", &[576, 1536], Q4_1),
+            ("ffn_norm", &[576], F32),
+            ("attn_k", &[576, 192], Q4_1),
+            ("attn_output", &[576, 576], Q4_1),
+            ("attn_q", &[576, 576], Q4_1),
+            ("attn_v", &[576, 192], Q4_1),
+        ];
+        for (part, dimensions, kind) in parts {
+            head = head.tensor(&format!("blk.{layer}.{part}.weight"), dimensions, kind);
+        }
+    }
+    let (bytes, end) = head.build();
+    let model = read(&MemoryFile::new("m.gguf", bytes, end, Reach::Tensors)).await.unwrap();
+    let architecture = model.architecture.unwrap();
+    assert_eq!(architecture, known("smollm2-135m"));
+    let weights = FileWeights { bytes: Bytes::new(96_576_768), host_bytes: Bytes::default(), exact: true };
+    assert_eq!((model.weights, model.quantization), (Some(weights), Some(Quantization::Q4_1)));
+    assert_eq!(guess::weights(&architecture, Quantization::Q4_1, true), Some(weights.bytes));
 }
 
 #[tokio::test]

@@ -40,6 +40,11 @@ impl Input {
         self.offset.saturating_add(self.skip)
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Takes the next bytes. A caller that heeds [`wants`](Self::wants) never feeds what is to be skipped.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.used);

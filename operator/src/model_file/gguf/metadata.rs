@@ -12,6 +12,16 @@ impl Metadata {
         self.0.insert(key.to_owned(), value);
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let value = |value: &Value| match value {
+            Value::Integers(numbers) => size_of_val(&numbers[..]),
+            Value::Text(text) => text.len(),
+            Value::Integer(_) | Value::Float(_) => 0,
+        };
+        self.0.iter().map(|(key, kept)| key.len() + size_of::<Value>() + value(kept)).sum()
+    }
+
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key)

@@ -16,6 +16,11 @@ impl Names {
         self.hashes.contains(&self.hasher.hash_one(name))
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.hashes.capacity() * size_of::<u64>()
+    }
+
     /// Whether `name` is new.
     pub(super) fn insert(&mut self, name: &str) -> bool {
         self.hashes.insert(self.hasher.hash_one(name))

@@ -129,6 +129,16 @@ impl Parser {
         })
     }
 
+    /// About how many bytes it holds.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let names = match &self.state {
+            State::Tensors { adder, .. } => adder.names().held(),
+            _ => 0,
+        };
+        self.input.held() + self.metadata.held() + self.names.held() + names
+    }
+
     /// Reads one item.
     fn step(&mut self) -> Result<(), Stop> {
         match self.state {

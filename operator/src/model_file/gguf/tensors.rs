@@ -153,6 +153,11 @@ impl Adder {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// The sums, for a list that ends at byte `at` of the file.
     pub(super) fn sums(&self, at: u64) -> Tensors {
         let mut sums = self.sums.clone();

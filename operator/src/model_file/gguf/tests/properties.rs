@@ -1,4 +1,4 @@
-use super::parse_in;
+use super::{Parser, Progress, parse_in};
 use crate::model_file::read::Reach;
 use crate::model_file::testing::small_llama;
 use proptest::prelude::*;
@@ -39,6 +39,23 @@ proptest! {
         let near = parse_in(&bytes, piece, Reach::Tensors);
         prop_assert_eq!(near, parse_in(&bytes, usize::MAX, Reach::Tensors));
         let _ = parse_in(&bytes, piece, Reach::Dimensions);
+    }
+
+    #[test]
+    fn no_number_in_a_head_makes_it_take_memory(bytes in damaged(), piece in 1_usize..300) {
+        let mut parser = Parser::new(Reach::Tensors);
+        let mut fed = 0;
+        loop {
+            let at = usize::try_from(parser.wants()).unwrap_or(usize::MAX).min(bytes.len());
+            let end = (at + piece).min(bytes.len());
+            let done = at == end || parser.feed(&bytes[at..end]) != Ok(Progress::More { at: parser.wants() });
+            fed += end - at;
+            // A byte of an array becomes a number of 8; buffers grow by doubling.
+            prop_assert!(parser.held() <= 20 * fed + 1024, "{} bytes after {fed}", parser.held());
+            if done {
+                break;
+            }
+        }
     }
 
     #[test]
