@@ -73,6 +73,10 @@ bench: prune ## Measure the router beside nginx and HAProxy and write docs/perfo
 bench-parts: ## Measure the parts of the router that take no socket.
 	cargo bench --locked --package flotilla-router --bench hot_path
 
+.PHONY: bench-sizing
+bench-sizing: ## Compare the memory estimates with published measurements. ARGS=--rows prints each.
+	cargo run --quiet --locked --package flotilla-operator --example bench_sizing -- $(ARGS)
+
 # Installs Debian packages whose programs are missing: PACKAGE:PROGRAM ... No service is started on the way.
 define apt_install
 @missing=; for tool in $(1); do [[ -x $${tool#*:} ]] || missing+=" $${tool%%:*}"; done; \

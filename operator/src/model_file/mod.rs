@@ -4,6 +4,7 @@
 //! lies. Parsers are pure: they are fed bytes and ask for more, and every length they find in a file is bounded
 //! before it is believed.
 
+pub mod config_json;
 mod conflict;
 mod detect;
 mod error;

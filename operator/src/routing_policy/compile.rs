@@ -5,8 +5,9 @@ use crate::fleet::{FleetBackend, SecretState};
 use crate::model_deployment::validate::parse_duration;
 use flotilla_crds::RoutingPolicy;
 use flotilla_crds::router_config::{
-    Backend, BackendTarget, Boundary, Credentials, DEFAULT_CLASS_HEADER, Ejection, ExternalTarget, FleetTarget, Match,
-    NanoUsd, Policy, Pricing, PromptTokens, Retries, Route, Rule, Secret, Sensitivity, Timeouts, WeightedBackend,
+    Backend, BackendTarget, Boundary, Credentials, DEFAULT_CLASS_HEADER, Ejection, ExternalTarget,
+    FleetTarget, Match, NanoUsd, Policy, Pricing, PromptTokens, Retries, Route, Rule, Secret, Sensitivity,
+    Timeouts, WeightedBackend,
 };
 use flotilla_crds::routing_policy::{
     BackendSpec, BoundarySpec, ExternalSpec, RouteSpec, RuleSpec, SecretKeyRef, TimeoutsSpec,

@@ -113,7 +113,7 @@ fn kinds_of_change(request: &Request<'_>) -> [Vec<Change>; 6] {
     let smaller = |ladder: &[Quantization]| {
         let of_now = match request.weights {
             Weights::Gguf(quantization) => Some(quantization),
-            Weights::Given { .. } => None,
+            Weights::Checkpoint(_) | Weights::Given { .. } => None,
         };
         let smaller = ladder.iter().copied().filter(|q| of_now.is_some_and(|now| *q > now));
         smaller.map(Change::Quantization).collect()

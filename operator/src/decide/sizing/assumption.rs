@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::EngineVersion;
+
 /// Something that an estimate takes for granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,6 +12,13 @@ pub enum Assumption {
     UnknownFamily {
         /// Added to the sum of the terms for that.
         percent: u64,
+    },
+    /// The table of releases does not reach so far.
+    EngineVersion {
+        /// The engine.
+        engine: &'static str,
+        /// The release that was asked for.
+        version: EngineVersion,
     },
     /// Layers are dealt out evenly.
     SplitByLayer {
@@ -21,6 +30,12 @@ pub enum Assumption {
 impl fmt::Display for Assumption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::EngineVersion { engine, version } => {
+                write!(
+                    f,
+                    "{engine} {version} was not compared with the rules, which are those of the nearest release"
+                )
+            }
             Self::UnknownFamily { percent } => write!(
                 f,
                 "the model's architecture has no rule of its own: it is taken for a plain transformer, with \

@@ -1,6 +1,7 @@
 //! Why a need cannot be computed.
 
-use super::{KvCacheType, Quantization};
+use super::checkpoint::Format;
+use super::{Bytes, KvCacheType, Quantization};
 
 /// What is wrong with a request, in words that say what to change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,12 +43,36 @@ pub enum SizingError {
         head_dim: u64,
     },
     /// The engine cannot store keys and values that way.
-    #[error("{engine} has no KV cache type {kv}; use F16 or Q8_0")]
+    #[error("{engine} has no KV cache type {kv}; use F16")]
     KvOfOtherEngine {
         /// The KV cache type.
         kv: KvCacheType,
         /// The engine.
         engine: &'static str,
+    },
+    /// The engine does not load files of that kind.
+    #[error(
+        "{engine} does not load GGUF files ({quantization}); use a checkpoint (safetensors), or LlamaCpp"
+    )]
+    WeightsOfOtherEngine {
+        /// The quantization.
+        quantization: Quantization,
+        /// The engine.
+        engine: &'static str,
+    },
+    /// llama.cpp loads no checkpoints.
+    #[error("llama.cpp does not load checkpoints ({format}); use a GGUF file, or vLLM or SGLang")]
+    CheckpointInLlamaCpp {
+        /// The checkpoint's format.
+        format: Format,
+    },
+    /// A card has less than is needed.
+    #[error("{need} are needed on each GPU, and a card has {card}")]
+    CardTooSmall {
+        /// The need of the fullest GPU.
+        need: Bytes,
+        /// What programs see of a card.
+        card: Bytes,
     },
     /// llama.cpp has no block format for a tensor of this shape.
     #[error("{quantization} cannot store rows of {row} values (not a multiple of {block}); use F16")]

@@ -43,6 +43,21 @@ impl Tensor {
         Self { role: Some(role), row, rows }
     }
 
+    /// What the matrix does; `None` for norms and biases.
+    pub(super) const fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// Values in one row: the inputs of a projection.
+    pub(super) const fn row(&self) -> u64 {
+        self.row
+    }
+
+    /// Rows: the outputs of a projection.
+    pub(super) const fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// Memory of this tensor where `mixture` stores it.
     fn bytes(&self, mixture: &Mixture, place: &Place) -> Result<Bytes, SizingError> {
         let format = match self.role {
@@ -75,6 +90,7 @@ impl Tensor {
 /// Memory of all tensors of a validated model. With `host_memory` those count too that llama.cpp leaves there.
 pub(super) fn weights(a: &Architecture, weights: Weights, host_memory: bool) -> Result<Bytes, SizingError> {
     match weights {
+        Weights::Checkpoint(format) => Err(SizingError::CheckpointInLlamaCpp { format }),
         Weights::Gguf(quantization) => quantized(a, quantization, host_memory),
         Weights::Given { bytes, .. } if host_memory => Ok(bytes),
         Weights::Given { bytes, host_bytes } => Ok(bytes.minus(host_bytes)),

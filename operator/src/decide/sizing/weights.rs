@@ -1,5 +1,6 @@
 //! How a model's weights are stored.
 
+use super::checkpoint::Format;
 use super::{Bytes, Quantization};
 
 /// How a model's weights are stored.
@@ -7,6 +8,8 @@ use super::{Bytes, Quantization};
 pub enum Weights {
     /// In a GGUF file of this quantization.
     Gguf(Quantization),
+    /// In a checkpoint (safetensors) of this format.
+    Checkpoint(Format),
     /// In a file whose size is known.
     Given {
         /// All tensors.
@@ -19,5 +22,11 @@ pub enum Weights {
 impl From<Quantization> for Weights {
     fn from(quantization: Quantization) -> Self {
         Self::Gguf(quantization)
+    }
+}
+
+impl From<Format> for Weights {
+    fn from(format: Format) -> Self {
+        Self::Checkpoint(format)
     }
 }

@@ -1,10 +1,12 @@
 //! Tests against llama.cpp's own figures, and of what must hold for any input.
 
 mod alternatives;
+mod checkpoint;
 mod compute;
 mod kv;
 mod properties;
 mod refusals;
+mod vllm;
 mod weights;
 
 use super::{Architecture, Attention, Bytes, Family, FeedForward, preset};

@@ -57,7 +57,7 @@ fn quantized_cache_of_odd_heads() {
 #[test]
 fn cache_types_of_other_engines() {
     let message = error(|_| (), |r| r.kv = KvCacheType::FP8).to_string();
-    assert_eq!(message, "llama.cpp has no KV cache type FP8; use F16 or Q8_0");
+    assert_eq!(message, "llama.cpp has no KV cache type FP8; use F16");
 }
 
 #[test]
