@@ -56,7 +56,9 @@ impl Accuracy {
             errors.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), error| {
                 (low.min(*error), high.max(*error))
             });
-        errors.iter_mut().for_each(|error| *error = error.abs());
+        for error in &mut errors {
+            *error = error.abs();
+        }
         errors.sort_by(f64::total_cmp);
         Self {
             rows: errors.len(),

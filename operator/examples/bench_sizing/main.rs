@@ -3,6 +3,8 @@
 //! `make bench-sizing` prints a table; `-- --rows` prints every row. Each module reads one fixture and says which
 //! view of memory it has; its tests assert the goals of docs/sizing.md.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "it reads its own fixtures: a broken one must stop it")]
+
 mod accuracy;
 mod fixtures;
 mod torch;

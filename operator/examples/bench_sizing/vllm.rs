@@ -46,8 +46,8 @@ impl Log {
     }
 
     fn name(&self) -> String {
-        let [_, _, format, version, _, sequences, _, gpus, ..] = &self.columns[..] else { unreachable!() };
-        format!("{format} on {version}, {sequences} sequences, {gpus} GPUs")
+        let column = |index: usize| self.columns[index].as_str();
+        format!("{} on {}, {} sequences, {} GPUs", column(2), column(3), column(5), column(7))
     }
 
     fn row(&self, term: &'static str, ours_gib: f64, measured_gib: f64) -> Row {
