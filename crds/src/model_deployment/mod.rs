@@ -1,10 +1,12 @@
 //! `ModelDeployment`: one quantized model, served by replicas that each fit a GPU.
 
+mod calibration;
 mod engine;
 mod model;
 mod placement;
 mod status;
 
+pub use calibration::{CalibrationMode, CalibrationStatus, Correction, ObservedMemory};
 pub use engine::{EngineSpec, EngineType, EnvVar};
 pub use model::{Architecture, ContextSpec, KvCacheType, ModelFamily, ModelSpec, Quantization};
 pub use placement::{PlacementSpec, RolloutSpec, Toleration};

@@ -1,5 +1,6 @@
 //! Where replicas run and how they go.
 
+use super::calibration::CalibrationMode;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -19,6 +20,10 @@ pub struct PlacementSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[0-9]{1,2}%$"))]
     pub headroom: Option<String>,
+    /// Whether what engines reported that they took corrects the estimate. Default Off: the correction is only shown,
+    /// in status.calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationMode>,
     /// Labels that the node must have, beside those of its GPU.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]

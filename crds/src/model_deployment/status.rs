@@ -1,5 +1,6 @@
 //! What the operator reports of a `ModelDeployment`.
 
+use super::calibration::{CalibrationStatus, ObservedMemory};
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Condition};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -34,6 +35,9 @@ pub struct ModelDeploymentStatus {
     /// GPU memory of one replica, term by term.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<MemoryStatus>,
+    /// What starts of the engine taught about the estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationStatus>,
     /// Which cards of the cluster could hold a replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<PlacementStatus>,
@@ -59,6 +63,9 @@ pub struct MemoryStatus {
     pub total: Quantity,
     /// The need with headroom: what a card must have.
     pub required: Quantity,
+    /// What the newest replica's engine reported that it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<ObservedMemory>,
 }
 
 /// Where a replica fits.

@@ -18,6 +18,8 @@ pub struct PodFacts {
     pub name: String,
     /// When it was made.
     pub created: Option<Timestamp>,
+    /// The node it runs on, once it has one.
+    pub node: Option<String>,
     /// Whether it serves.
     pub ready: bool,
     /// Whether it is on its way out.
@@ -82,6 +84,7 @@ impl PodFacts {
         Self {
             name: pod.metadata.name.clone().unwrap_or_default(),
             created: pod.metadata.creation_timestamp.as_ref().map(|t| t.0),
+            node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
             ready,
             terminating: pod.metadata.deletion_timestamp.is_some(),
             problem: if ready {

@@ -2,9 +2,11 @@
 
 pub mod apply;
 pub mod build;
+pub mod calibrate;
 pub mod dereference;
 pub mod failure;
 pub mod need;
+pub mod observe;
 mod reconcile;
 pub mod source;
 pub mod status;

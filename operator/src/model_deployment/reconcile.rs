@@ -2,7 +2,9 @@
 
 use super::apply::apply_children;
 use super::build::build;
+use super::calibrate::taught;
 use super::dereference::dereference;
+use super::observe::{EngineLogs, due};
 use super::status::{Outcome, status};
 use super::validate::validate;
 use crate::fleet::Stores;
@@ -35,6 +37,8 @@ pub struct Context {
     pub leadership: Leadership,
     /// Writes status and publishes events.
     pub status: StatusWriter,
+    /// Asks engines what they took.
+    pub engine_logs: EngineLogs,
     /// Counts reconciles.
     pub metrics: Metrics,
     /// Per-object delays.
@@ -98,9 +102,21 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     }
     match apply_children(&ctx.client, build(&valid)).await {
         Ok(children) => {
-            ctx.status
-                .write(object, object.status.as_ref(), &report(&Outcome::Applied(&valid.need, &children)))
-                .await?;
+            let plain = report(&Outcome::Applied(&valid.need, &children));
+            let Some(pod) = due(object, &observed, &children) else {
+                ctx.status.write(object, object.status.as_ref(), &plain).await?;
+                return Ok(Action::await_change());
+            };
+            let mut before = object.status.clone();
+            if !ctx.engine_logs.knows(valid.namespace, &pod.name) {
+                ctx.status.write(object, before.as_ref(), &plain).await?;
+                before = Some(plain.clone());
+            }
+            let after = match ctx.engine_logs.reading(valid.namespace, &pod.name).await {
+                Some(reading) => taught(plain, object, &observed, &valid.need, pod, &reading),
+                None => plain,
+            };
+            ctx.status.write(object, before.as_ref(), &after).await?;
             Ok(Action::await_change())
         }
         Err(error) => {

@@ -1,6 +1,7 @@
 //! The status of a `ModelDeployment`: pure, from what was observed.
 
 use super::build::{Applied, Children, selector};
+use super::calibrate::remembered;
 use super::dereference::Observed;
 use super::failure::PodFacts;
 use super::need::{Need, alternatives};
@@ -74,7 +75,8 @@ pub fn status(
         selector: Some(selector(name).iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")),
         served_name: Some(object.served_name().to_owned()),
         endpoint: Some(format!("http://{name}.{namespace}.svc/v1")),
-        memory: need.map(memory),
+        memory: need.map(|need| memory(need, &before)),
+        calibration: remembered(object),
         placement: fits.as_ref().map(placement),
     }
 }
@@ -93,7 +95,7 @@ fn counts(outcome: &Outcome<'_>, pods: &[PodFacts]) -> (i32, i32) {
     }
 }
 
-fn memory(need: &Need) -> MemoryStatus {
+fn memory(need: &Need, before: &ModelDeploymentStatus) -> MemoryStatus {
     let term = |name: &str| {
         let terms = need.estimate.as_ref()?.terms();
         terms.iter().find(|(term, _)| *term == name).map(|(_, bytes)| mib(bytes.mib()))
@@ -105,6 +107,7 @@ fn memory(need: &Need) -> MemoryStatus {
         runtime: term("runtime"),
         total: mib(need.total_mib),
         required: mib(need.required_mib),
+        observed: before.memory.as_ref().and_then(|memory| memory.observed.clone()),
     }
 }
 

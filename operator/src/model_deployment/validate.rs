@@ -1,5 +1,6 @@
 //! From a spec that the API server took to one that cannot be wrong.
 
+use super::calibrate::corrected;
 use super::need::{Need, NeedError, need};
 use super::source::{Source, SourceError};
 use crate::options::EngineImages;
@@ -70,7 +71,7 @@ pub fn validate<'a>(object: &'a ModelDeployment, images: &'a EngineImages) -> Re
         uid: identity(&object.metadata.uid)?,
         source,
         image,
-        need: need(spec)?,
+        need: corrected(object, need(spec)?),
         drain: drain.and_then(parse_duration).unwrap_or(DEFAULT_DRAIN),
     })
 }

@@ -60,6 +60,7 @@ pub(super) async fn model_deployments(
         client: shared.client.clone(),
         stores: shared.stores.clone(),
         images: shared.images.clone(),
+        engine_logs: model_deployment::observe::EngineLogs::new(shared.client.clone()),
         leadership: shared.leadership.clone(),
         status: shared.status(),
         metrics: shared.metrics.clone(),

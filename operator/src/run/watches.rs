@@ -220,8 +220,8 @@ fn trim_pod(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
     pod.metadata.annotations = None;
     if let Some(spec) = &mut pod.spec {
-        let volumes = spec.volumes.take();
-        *spec = k8s_openapi::api::core::v1::PodSpec { volumes, ..Default::default() };
+        let (volumes, node_name) = (spec.volumes.take(), spec.node_name.take());
+        *spec = k8s_openapi::api::core::v1::PodSpec { volumes, node_name, ..Default::default() };
     }
 }
 

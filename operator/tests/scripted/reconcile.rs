@@ -6,6 +6,7 @@ use flotilla_operator::fleet::Stores;
 use flotilla_operator::kube_ext::{Events, StatusWriter};
 use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::metrics::Metrics;
+use flotilla_operator::model_deployment::observe::EngineLogs;
 use flotilla_operator::model_deployment::{Context, Error, reconcile};
 use flotilla_operator::options::EngineImages;
 use flotilla_operator::run::Backoff;
@@ -45,6 +46,7 @@ async fn context(server: &ApiServer, leads: bool) -> Arc<Context> {
         client: server.client(),
         stores: Arc::new(stores),
         images: EngineImages { llama_cpp: "example/engine:1".to_owned() },
+        engine_logs: EngineLogs::new(server.client()),
         leadership: leadership(leads).await,
         status: StatusWriter::new(server.client(), Events::new(server.client(), "operator-0")),
         metrics: Metrics::new().unwrap(),

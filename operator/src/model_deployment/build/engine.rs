@@ -56,6 +56,8 @@ fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     flag("--flash-attn", "on");
     // llama-server's prompt cache takes up to 8 GiB of host memory by default, which nobody planned for.
     flag("--cache-ram", "0");
+    // The level that has the sizes of buffers, which the status shows, and not yet the text of prompts.
+    flag("--log-verbosity", "4");
     flag("--host", "0.0.0.0");
     flag("--port", &DEFAULT_PORT.to_string());
     args.push("--metrics".to_owned());
