@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Routers may have it.
-    Compiled(Compiled),
+    Compiled(Box<Compiled>),
     /// An older policy claims one of its models.
     Conflicted(Conflict),
 }

@@ -73,10 +73,10 @@ impl Index {
             let key = ObjectKey::of(policy.as_ref());
             let verdict = match lost.remove(&key) {
                 Some(conflict) => Verdict::Conflicted(conflict),
-                None => Verdict::Compiled(compile(
+                None => Verdict::Compiled(Box::new(compile(
                     policy,
                     &View { index: self, namespace: &key.namespace, endpoints: &endpoints },
-                )),
+                ))),
             };
             Entry {
                 generation: policy.metadata.generation,
