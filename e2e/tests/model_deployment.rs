@@ -14,5 +14,7 @@ mod convergence;
 mod failures;
 #[path = "model_deployment/objects.rs"]
 mod objects;
+#[path = "model_deployment/observed.rs"]
+mod observed;
 #[path = "model_deployment/placement.rs"]
 mod placement;

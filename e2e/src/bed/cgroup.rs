@@ -69,6 +69,12 @@ pub(super) fn exists() -> bool {
     hierarchies().iter().any(|hierarchy| hierarchy.join(NAME).exists())
 }
 
+/// The bed's groups that count memory, and whether they are of cgroup v2.
+pub(super) fn memory_hierarchy() -> (PathBuf, bool) {
+    let v1 = Path::new(ROOT).join("memory").join(NAME);
+    if v1.is_dir() { (v1, false) } else { (Path::new(ROOT).join(NAME), true) }
+}
+
 fn is_v2(hierarchy: &Path) -> bool {
     hierarchy == Path::new(ROOT)
 }

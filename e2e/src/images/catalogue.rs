@@ -69,6 +69,13 @@ const CATALOGUE: &[Entry] = &[
         recipe: Recipe::Model(Model::SmolLm2),
     },
     Entry { name: "model-tiny", reference: "models/tiny:f16", recipe: Recipe::Model(Model::Tiny) },
+    Entry { name: "model-hollow", reference: "models/hollow:f16", recipe: Recipe::Model(Model::Hollow) },
+    Entry { name: "model-shallow", reference: "models/shallow:f16", recipe: Recipe::Model(Model::Shallow) },
+    Entry {
+        name: "model-windowed",
+        reference: "models/windowed:q8_0",
+        recipe: Recipe::Model(Model::Windowed),
+    },
     Entry {
         name: "model-truncated",
         reference: "models/truncated:q4_1",

