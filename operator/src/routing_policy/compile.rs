@@ -202,6 +202,8 @@ fn route(spec: &RouteSpec) -> Route {
             .map(|b| WeightedBackend { name: b.name.clone(), weight: b.weight.unwrap_or(100) })
             .collect(),
         fallback: spec.fallback.clone(),
+        hedge: false,
+        continuation: false,
     }
 }
 

@@ -95,7 +95,7 @@ pub(crate) mod tests {
             models: vec![],
             backends: vec![],
             rules: vec![],
-            default: Route { backends: vec![], fallback: vec![] },
+            default: Route { backends: vec![], fallback: vec![], hedge: false, continuation: false },
             sensitivity: Sensitivity::default(),
             timeouts: Timeouts::default(),
             retries: Retries::default(),

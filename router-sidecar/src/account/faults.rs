@@ -13,13 +13,19 @@ pub enum Event {
     RetryDenied,
     /// An endpoint of this backend is left alone for a while.
     Ejection,
+    /// A second leg, sent to this backend since the first was slow.
+    Hedge,
+    /// A stream that broke off was continued by this backend.
+    Continuation,
 }
 
 /// Name and help, in the order of [`Event`].
-const EVENTS: [(&str, &str); 3] = [
+const EVENTS: [(&str, &str); 5] = [
     ("retries_total", "Attempts beyond the first of their request, by the backend they went to."),
     ("retries_denied_total", "Failures that were final, since the retry budget was spent."),
     ("ejections_total", "Times that an endpoint of a backend was left alone after failures."),
+    ("hedges_total", "Second legs of slow requests, by the backend they went to."),
+    ("continuations_total", "Streams that broke off and went on, by the backend that went on."),
 ];
 
 /// Counters of failures and of what was done about them.
@@ -36,14 +42,15 @@ impl Faults {
             registry.register(Box::new(vec.clone()))?;
             Ok::<_, prometheus::Error>(vec)
         };
-        let [retries, denied, ejections] = EVENTS.map(|(name, help)| vec(name, help, &["policy", "backend"]));
+        let [retries, denied, ejections, hedges, continuations] =
+            EVENTS.map(|(name, help)| vec(name, help, &["policy", "backend"]));
         Ok(Self {
             failures: vec(
                 "attempts_failed_total",
                 "Attempts that failed before their first content, by cause.",
                 &["policy", "backend", "cause"],
             )?,
-            events: [retries?, denied?, ejections?],
+            events: [retries?, denied?, ejections?, hedges?, continuations?],
         })
     }
 

@@ -1,11 +1,13 @@
 //! What was served: counted in one place, read by `/metrics` and by the reports to the operator.
 
+mod attempt;
 mod faults;
 mod metrics;
 mod record;
 mod usage;
 
+pub use attempt::Outcome;
 pub use faults::{Event, Faults};
 pub use metrics::{BackendCounters, Metrics};
-pub use record::{Outcome, Record};
+pub use record::{Leg, Record};
 pub use usage::{Tokens, report};

@@ -3,52 +3,37 @@
 //! A [`Record`] travels with the request and then with its answer's body. Whatever ends it — the last byte, a
 //! broken upstream, a deadline, a client that leaves — drops the record, and dropping it counts and logs.
 
+use super::attempt::{Attempt, Bill, Outcome};
 use super::{Event, Metrics, Tokens};
-use crate::error::Code;
-use crate::route::{Plan, Reason};
-use crate::snapshot::{Backend, BackendIndex, Endpoint, Health, InFlight, Policy};
+use crate::error::{Code, Rejection};
+use crate::route::{Onward, Plan, Reason};
+use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
 use crate::upstream::{Failure, Slot};
 use http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How an answer ended.
+/// Which of a request's attempts that run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// To its end.
-    Complete,
-    /// The client left before the end.
-    ClientGone,
-    /// The upstream broke off.
-    Cut,
-    /// A deadline passed in the middle.
-    TimedOut,
+pub enum Leg {
+    /// The one there always is.
+    Main,
+    /// The second one, sent since the first is slow.
+    Hedge,
 }
 
-impl Outcome {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::ClientGone => "client_gone",
-            Self::Cut => "cut",
-            Self::TimedOut => "timed_out",
-        }
-    }
-}
-
-/// An attempt that is answering or was just begun.
+/// What happened besides failures, in the order it did.
 #[derive(Debug)]
-struct Attempt {
-    backend: BackendIndex,
-    _in_flight: InFlight,
-    _slot: Option<Arc<Slot>>,
-    health: Arc<Health>,
-    status: Option<StatusCode>,
-    first_byte: Option<Duration>,
-    tokens: Option<Tokens>,
-    pieces: u64,
-    outcome: Outcome,
+enum Note {
+    /// A second leg went to this backend.
+    Hedged(BackendIndex),
+    /// The leg at this backend was slower.
+    Outrun(BackendIndex),
+    /// A stream that broke off was continued by this backend.
+    Continued(BackendIndex),
+    /// There was no budget for another attempt.
+    Denied,
 }
 
 /// Tokens of an answer nobody has seen yet: the middle of what chats have, some hundreds.
@@ -66,9 +51,16 @@ pub struct Record {
     targets: Vec<BackendIndex>,
     reasons: Vec<Reason>,
     failed: Vec<(BackendIndex, Failure)>,
-    denied: bool,
+    notes: Vec<Note>,
     attempts: u32,
     attempt: Option<Attempt>,
+    hedge: Option<Attempt>,
+    /// Of attempts that are over.
+    bill: Bill,
+    /// What the client got.
+    status: Option<StatusCode>,
+    /// How the last attempt ended that is over.
+    outcome: Option<Outcome>,
     refused: Option<Code>,
 }
 
@@ -103,9 +95,13 @@ impl Record {
             targets: Vec::new(),
             reasons: Vec::new(),
             failed: Vec::new(),
-            denied: false,
+            notes: Vec::new(),
             attempts: 0,
             attempt: None,
+            hedge: None,
+            bill: Bill::default(),
+            status: None,
+            outcome: None,
             refused: None,
         }
     }
@@ -139,17 +135,24 @@ impl Record {
     }
 
     /// An attempt begins.
-    pub fn begin(&mut self, backend: BackendIndex, endpoint: &Endpoint, slot: Option<Arc<Slot>>) {
-        if self.attempts > 0 {
-            self.count(Event::Retry, backend);
+    pub fn begin(&mut self, leg: Leg, target: BackendIndex, endpoint: &Endpoint, slot: Option<Arc<Slot>>) {
+        match leg {
+            Leg::Main if self.attempts > 0 => self.count(Event::Retry, target),
+            Leg::Main => {}
+            Leg::Hedge => {
+                self.count(Event::Hedge, target);
+                self.notes.push(Note::Hedged(target));
+            }
         }
         self.attempts += 1;
-        endpoint.health.begin(Instant::now());
-        self.attempt = Some(Attempt {
-            backend,
+        let now = Instant::now();
+        endpoint.health.begin(now);
+        *self.leg(leg) = Some(Attempt {
+            backend: target,
             _in_flight: endpoint.load.start(u64::from(self.prompt_estimate) + EXPECTED_COMPLETION),
             _slot: slot,
             health: Arc::clone(&endpoint.health),
+            begun: now,
             status: None,
             first_byte: None,
             tokens: None,
@@ -159,9 +162,16 @@ impl Record {
         });
     }
 
-    /// The attempt failed before its first content.
-    pub fn failed(&mut self, failure: Failure) {
-        if let Some(attempt) = self.attempt.take() {
+    fn leg(&mut self, leg: Leg) -> &mut Option<Attempt> {
+        match leg {
+            Leg::Main => &mut self.attempt,
+            Leg::Hedge => &mut self.hedge,
+        }
+    }
+
+    /// An attempt failed before its first content. If the other leg is still at work, it is the main one from now on.
+    pub fn failed(&mut self, leg: Leg, failure: Failure) {
+        if let Some(attempt) = self.leg(leg).take() {
             if let Some(backend) = self.policy.backends.get(attempt.backend) {
                 backend.counters.requests.inc();
                 backend.counters.failed.inc();
@@ -171,6 +181,21 @@ impl Record {
                 self.count(Event::Ejection, attempt.backend);
             }
             self.failed.push((attempt.backend, failure));
+        }
+        if leg == Leg::Main {
+            self.attempt = self.hedge.take();
+        }
+    }
+
+    /// This leg was faster: the other one is called off, and counted, since its target was at work.
+    pub fn won(&mut self, leg: Leg) {
+        if leg == Leg::Hedge {
+            std::mem::swap(&mut self.attempt, &mut self.hedge);
+        }
+        if let Some(mut loser) = self.hedge.take() {
+            loser.outcome = Outcome::Outrun;
+            self.notes.push(Note::Outrun(loser.backend));
+            self.close(&loser);
         }
     }
 
@@ -187,9 +212,33 @@ impl Record {
         self.attempts
     }
 
+    /// The last failure.
+    pub fn last_failure(&self) -> Option<&Failure> {
+        self.failed.last().map(|(_, failure)| failure)
+    }
+
+    /// What to answer after the last failure.
+    pub fn rejection(&self) -> Rejection {
+        match self.failed.last() {
+            Some((backend, failure)) => failure.rejection(self.name(*backend)),
+            // A plan is never empty, so there was an attempt.
+            None => Failure::Connect.rejection("(none)"),
+        }
+    }
+
+    /// Whether a target may still be tried after the failures so far.
+    pub fn may_try(&self, target: BackendIndex) -> bool {
+        let window = |target: BackendIndex| self.policy.backends.get(target).and_then(|b| b.context_window);
+        let mut onward = Onward::default();
+        for (failed, failure) in &self.failed {
+            onward.after(failure, window(*failed), self.policy.failover_on_auth);
+        }
+        !self.failed.iter().any(|(failed, _)| *failed == target) && onward.allows(window(target))
+    }
+
     /// The last failure is final: there is no budget for another attempt.
     pub fn denied(&mut self) {
-        self.denied = true;
+        self.notes.push(Note::Denied);
         if let Some((backend, _)) = self.failed.last() {
             self.count(Event::RetryDenied, *backend);
         }
@@ -200,8 +249,15 @@ impl Record {
         let now = Instant::now();
         if let Some(attempt) = &mut self.attempt {
             attempt.status = Some(status);
+            self.status = Some(status);
             attempt.first_byte = Some(now.saturating_duration_since(self.started));
             attempt.health.answered(now);
+            if let Some(backend) = self.policy.backends.get(attempt.backend)
+                && self.streamed
+                && status.is_success()
+            {
+                backend.pace.record(now.saturating_duration_since(attempt.begun));
+            }
         }
     }
 
@@ -211,6 +267,24 @@ impl Record {
             && attempt.health.broke_off(Instant::now(), &self.policy.ejection)
         {
             self.count(Event::Ejection, attempt.backend);
+        }
+    }
+
+    /// The answer that stopped goes on at another endpoint: the first part is counted, the second one begins.
+    pub fn continued(&mut self, target: BackendIndex, endpoint: &Endpoint) {
+        if let Some(part) = self.attempt.take() {
+            self.close(&part);
+        }
+        self.count(Event::Continuation, target);
+        self.notes.push(Note::Continued(target));
+        self.begin(Leg::Main, target, endpoint, None);
+    }
+
+    /// Counts an attempt that is over while the request goes on.
+    fn close(&mut self, attempt: &Attempt) {
+        self.outcome = Some(attempt.outcome);
+        if let Some(backend) = self.policy.backends.get(attempt.backend) {
+            self.bill.add(attempt.settle(backend, self.started, self.prompt_estimate));
         }
     }
 
@@ -233,6 +307,16 @@ impl Record {
         if let Some(attempt) = &mut self.attempt {
             attempt.outcome = outcome;
         }
+    }
+
+    /// The target that answers.
+    pub fn target(&self) -> Option<BackendIndex> {
+        self.attempt.as_ref().map(|attempt| attempt.backend)
+    }
+
+    /// Whether the answer comes from this endpoint.
+    pub fn is_at(&self, endpoint: &Endpoint) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| Arc::ptr_eq(&attempt.health, &endpoint.health))
     }
 
     /// The backend that answers.
@@ -261,54 +345,37 @@ impl Record {
         }
     }
 
-    fn reasons_in_words(&self) -> Vec<String> {
-        let planned = self.reasons.iter().map(|r| r.describe(&self.policy));
-        let failed = self.failed.iter().map(|(index, failure)| {
-            let name = self.policy.backends.get(*index).map_or("?", |b| b.name.as_str());
-            format!("{name} failed: {failure}")
-        });
-        let denied = self.denied.then(|| "the retry budget is spent".to_owned());
-        planned.chain(failed).chain(denied).collect()
+    fn name(&self, backend: BackendIndex) -> &str {
+        self.policy.backends.get(backend).map_or("?", |b| b.name.as_str())
     }
 
-    /// Counts an answered attempt.
-    fn settle(&self, attempt: &Attempt, backend: &Backend) -> (Tokens, u64) {
-        let counters = &backend.counters;
-        counters.requests.inc();
-        let error_status = attempt.status.is_some_and(|s| s.as_u16() >= 400);
-        if error_status || matches!(attempt.outcome, Outcome::Cut | Outcome::TimedOut) {
-            counters.failed.inc();
-        }
-        let tokens = match attempt.tokens {
-            Some(tokens) => tokens,
-            // Nothing was generated, or nothing was even asked.
-            None if error_status || attempt.status.is_none() => Tokens::default(),
-            None => {
-                counters.estimated.inc();
-                Tokens { prompt: u64::from(self.prompt_estimate), completion: attempt.pieces }
-            }
-        };
-        let cost = backend.prices.cost(tokens.prompt, tokens.completion).0;
-        counters.prompt_tokens.inc_by(tokens.prompt);
-        counters.completion_tokens.inc_by(tokens.completion);
-        counters.cost.inc_by(cost);
-        counters.duration.observe(self.started.elapsed().as_secs_f64());
-        if let Some(first_byte) = attempt.first_byte {
-            counters.first_byte.observe(first_byte.as_secs_f64());
-        }
-        (tokens, cost)
+    fn reasons_in_words(&self) -> Vec<String> {
+        let planned = self.reasons.iter().map(|r| r.describe(&self.policy));
+        let failed =
+            self.failed.iter().map(|(index, failure)| format!("{} failed: {failure}", self.name(*index)));
+        let notes = self.notes.iter().map(|note| match note {
+            Note::Hedged(index) => format!("a second leg to {}, since the first was slow", self.name(*index)),
+            Note::Outrun(index) => format!("the leg to {} was slower", self.name(*index)),
+            Note::Continued(index) => format!("the stream broke off and {} went on", self.name(*index)),
+            Note::Denied => "the retry budget is spent".to_owned(),
+        });
+        planned.chain(failed).chain(notes).collect()
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
+        // The client left while two legs were at work.
+        if let Some(hedge) = self.hedge.take() {
+            self.close(&hedge);
+        }
         let attempt = self.attempt.take();
+        if let Some(attempt) = &attempt {
+            self.close(attempt);
+        }
         let backend = attempt.as_ref().and_then(|a| self.policy.backends.get(a.backend));
-        let (tokens, cost) = match (&attempt, backend) {
-            (Some(attempt), Some(backend)) => self.settle(attempt, backend),
-            _ => Default::default(),
-        };
-        let status = attempt.as_ref().and_then(|a| a.status).or(self.refused.map(Code::status));
+        let Bill { tokens, cost } = self.bill;
+        let status = self.status.or(self.refused.map(Code::status));
         if let Some(status) = status {
             self.metrics.response(status, self.refused.map_or("", Code::name));
         }
@@ -321,7 +388,7 @@ impl Drop for Record {
             backend = backend.map(|b| b.name.as_str()),
             status = status.map(|s| s.as_u16()),
             error = self.refused.map(Code::name),
-            outcome = attempt.as_ref().map(|a| a.outcome.name()),
+            outcome = self.outcome.map(Outcome::name),
             streamed = self.streamed,
             promptEstimate = self.prompt_estimate,
             promptTokens = tokens.prompt,

@@ -2,6 +2,7 @@
 
 mod classes;
 mod peek;
+mod prefill;
 mod prompt;
 mod read;
 mod session;
@@ -9,6 +10,7 @@ mod splice;
 
 pub use classes::data_classes;
 pub use peek::{Peek, PeekError, peek};
+pub use prefill::prefill;
 pub use read::{ReadError, read};
 pub use session::session;
 pub use splice::{Spliced, UsageEdit, splice};

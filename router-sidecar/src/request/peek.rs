@@ -72,6 +72,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Present<'a> {
 /// The body is not JSON, has no model, or has a field of the wrong type.
 pub fn peek(body: &[u8]) -> Result<Peek, PeekError> {
     let text = std::str::from_utf8(body).map_err(|error| PeekError::Json(error.to_string()))?;
+    // A list would do for a struct, as far as the parser is concerned.
+    if !text.trim_ascii_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok() {
+        return Err(PeekError::Shape("it must be an object".to_owned()));
+    }
     let view: View<'_> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
     let raw = view.model.ok_or(PeekError::NoModel)?;
     let model =
@@ -108,8 +112,11 @@ fn usage_edit(text: &str, options: &Present<'_>, model_end: usize) -> Result<Opt
     if raw.get() == "null" {
         return Ok(Some(UsageEdit::ReplaceOptions(at)));
     }
-    let wrong = |_| PeekError::Shape("stream_options must be an object".to_owned());
-    let parsed: StreamOptions<'_> = serde_json::from_str(raw.get()).map_err(wrong)?;
+    let wrong = || PeekError::Shape("stream_options must be an object".to_owned());
+    if !raw.get().starts_with('{') {
+        return Err(wrong());
+    }
+    let parsed: StreamOptions<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
     Ok(match parsed.include_usage.0 {
         Some(value) if value.get() == "true" => None,
         Some(value) => Some(UsageEdit::ReplaceFlag(place(text, value))),
@@ -151,6 +158,8 @@ mod tests {
             (b"{\"model\":\"m\",\"x\":\"\xff\"}", true),
             (deep.as_bytes(), true),
             (b"[]", false),
+            (br#"["m",true,null,[]]"#, false),
+            (br#"{"model":"m","stream":true,"stream_options":[true]}"#, false),
             (br#"{"model":1}"#, false),
             (br#"{"model":"m","model":"n"}"#, false),
             (br#"{"model":"m","stream":"yes"}"#, false),

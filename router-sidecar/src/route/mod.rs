@@ -11,6 +11,7 @@ mod draws;
 mod ejection;
 mod matching;
 mod onward;
+mod pace;
 mod plan;
 mod reason;
 mod rendezvous;
@@ -23,6 +24,7 @@ pub use dice::Dice;
 pub use draws::Draws;
 pub use ejection::{EjectionRules, History, Standing};
 pub use onward::Onward;
+pub use pace::Pace;
 pub use plan::{Plan, Refusal, RefusalKind, RuleIndex, plan};
 pub use reason::Reason;
 

@@ -15,6 +15,10 @@ pub struct Plan {
     pub rule: RuleIndex,
     /// In order; never empty, none twice.
     pub targets: Vec<BackendIndex>,
+    /// Whether a slow request is sent once more.
+    pub hedge: bool,
+    /// Whether a stream that breaks off is continued.
+    pub continuation: bool,
     /// How it came about.
     pub reasons: Vec<Reason>,
 }
@@ -173,7 +177,7 @@ fn order(
         let kind = blocked.kind(in_cluster_only, facts.prompt_tokens);
         return Err(Refusal { kind, reasons });
     }
-    Ok(Plan { rule, targets, reasons })
+    Ok(Plan { rule, targets, hedge: route.hedge, continuation: route.continuation, reasons })
 }
 
 /// Why a route's allowed targets cannot be used.

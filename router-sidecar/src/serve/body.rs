@@ -1,8 +1,9 @@
 //! The body of an answer: known whole, or relayed as it comes.
 
-use crate::account::{Outcome, Record};
+use super::resume::{Going, Resume};
+use crate::account::{Leg, Outcome, Record};
 use crate::error::{Code, Rejection};
-use crate::upstream::Reading;
+use crate::upstream::{Answer, Failure, Reading};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -38,17 +39,20 @@ impl AnswerBody {
         reading: Reading,
         rest: Option<Incoming>,
         mut record: Record,
-        idle: Duration,
+        resume: Option<Resume>,
         total: Instant,
     ) -> Self {
         if rest.is_none() {
             record.ended(Outcome::Complete);
         }
         let last = Instant::now();
+        let idle = record.policy().timeouts.idle;
         Self::Relayed(Box::new(Relayed {
             ready,
             reading,
             rest,
+            resume,
+            going: None,
             idle,
             total,
             last,
@@ -66,6 +70,10 @@ pub struct Relayed {
     ready: VecDeque<Bytes>,
     reading: Reading,
     rest: Option<Incoming>,
+    /// How to go on if it breaks off, if that is wanted.
+    resume: Option<Resume>,
+    /// Going on.
+    going: Option<Going>,
     idle: Duration,
     total: Instant,
     last: Instant,
@@ -86,6 +94,11 @@ impl Relayed {
                 self.broken = false;
                 return Poll::Ready(Some(Err(BrokenOff)));
             }
+            if let Some(going) = &mut self.going {
+                let result = ready!(going.answer.as_mut().poll(cx));
+                self.go_on(result);
+                continue;
+            }
             let Some(rest) = &mut self.rest else {
                 return Poll::Ready(None);
             };
@@ -95,10 +108,18 @@ impl Relayed {
                     if let Ok(piece) = frame.into_data() {
                         self.reading.push(piece, &mut self.ready);
                     }
+                    // The client has not seen this error: the stream may go on elsewhere.
+                    if self.reading.failed() && self.reading.text().is_some() {
+                        self.blame();
+                        self.end_early(Outcome::Cut, Code::UpstreamError);
+                    }
                 }
                 Poll::Ready(None) => {
                     self.reading.finish(&mut self.ready);
-                    if self.reading.failed() {
+                    if self.reading.failed() && self.reading.text().is_some() {
+                        self.blame();
+                        self.end_early(Outcome::Cut, Code::UpstreamError);
+                    } else if self.reading.failed() {
                         self.record.broke_off();
                         self.end(Outcome::Cut);
                     } else {
@@ -153,6 +174,45 @@ impl Relayed {
             return;
         }
         self.end(outcome);
+        if let Some(resume) = self.resume.take() {
+            let (tokens, pieces) = self.reading.seen();
+            self.record.saw(tokens, pieces);
+            if let Some(going) = resume.start(&mut self.record, &self.reading, self.total) {
+                self.going = Some(going);
+                // What was read so far is counted; what is read from here on belongs to the next attempt.
+                self.reading = Reading::nothing();
+                return;
+            }
+        }
+        self.tell(code);
+    }
+
+    /// Another target goes on, or not.
+    fn go_on(&mut self, result: Result<Answer, Failure>) {
+        let Some(going) = self.going.take() else {
+            return;
+        };
+        match result {
+            Ok(answer) if answer.status.is_success() && answer.reading.is_stream() => {
+                self.record.answered(answer.status);
+                self.ready.push_back(going.comment);
+                self.ready.extend(answer.ready);
+                self.reading = answer.reading;
+                self.rest = answer.rest;
+                self.last = Instant::now();
+                if self.rest.is_none() {
+                    self.record.ended(Outcome::Complete);
+                }
+            }
+            other => {
+                self.record.failed(Leg::Main, other.err().unwrap_or(Failure::Broken));
+                self.tell(Code::UpstreamError);
+            }
+        }
+    }
+
+    /// The client is told that this was all.
+    fn tell(&mut self, code: Code) {
         match &self.reading {
             Reading::Events(_) => {
                 let message = "the backend's answer stopped before its end";
@@ -195,7 +255,12 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(body) => body.is_none(),
-            Self::Relayed(relayed) => relayed.ready.is_empty() && relayed.rest.is_none() && !relayed.broken,
+            Self::Relayed(relayed) => {
+                relayed.ready.is_empty()
+                    && relayed.rest.is_none()
+                    && relayed.going.is_none()
+                    && !relayed.broken
+            }
         }
     }
 

@@ -46,7 +46,7 @@ async fn prepare(
     let record = Record::new(metrics, Arc::clone(policy), started, peek.stream, peek.prompt_tokens);
     let headers = parts.headers;
     let session = request::session(&headers);
-    Ok((record, Outgoing { headers, body, peek, session }))
+    Ok((record, Outgoing::new(headers, body, peek, session)))
 }
 
 /// Plans and dispatches.
@@ -61,7 +61,7 @@ async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Resp
     };
     let explain = outgoing.headers.get(EXPLAIN).is_some_and(|value| value == "1");
     match route::plan(&policy, &facts, policy.draws.next(), standing) {
-        Ok(plan) => dispatch(router, record, plan, &outgoing, explain).await,
+        Ok(plan) => dispatch(router, record, plan, outgoing, explain).await,
         Err(refusal) => {
             let rejection = refused(&refusal);
             record.unplanned(refusal.reasons);

@@ -5,8 +5,11 @@ mod body;
 mod chat;
 mod clients;
 mod dispatch;
+mod hedge;
+mod leg;
 mod listener;
 mod paths;
+mod resume;
 
 pub use admin::admin_service;
 pub use body::AnswerBody;

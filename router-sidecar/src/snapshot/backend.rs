@@ -2,7 +2,7 @@
 
 use super::Health;
 use crate::account::BackendCounters;
-use crate::route::{Memory, Standing};
+use crate::route::{Memory, Pace, Standing};
 use crate::upstream::{Gate, GateRules};
 use bytes::Bytes;
 use flotilla_crds::router_config::NanoUsd;
@@ -29,6 +29,8 @@ pub struct Backend {
     /// The model as a number, if its endpoints serve other models besides: then it is an adapter, as far as balancing
     /// is concerned.
     pub adapter: Option<u64>,
+    /// How long it takes to its first content.
+    pub pace: Arc<Pace>,
     /// Bounds what is sent there at once, if the config says so.
     pub gate: Option<(Arc<Gate>, GateRules)>,
     /// The `authorization` header, marked sensitive.

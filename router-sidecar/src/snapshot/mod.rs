@@ -112,6 +112,10 @@ pub struct Route {
     pub weighted: Vec<(BackendIndex, u32)>,
     /// Tried in this order after the drawn one.
     pub fallback: Vec<BackendIndex>,
+    /// Whether slow requests are sent once more.
+    pub hedge: bool,
+    /// Whether streams that break off are continued.
+    pub continuation: bool,
 }
 
 /// Deadlines of one request.

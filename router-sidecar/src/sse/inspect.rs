@@ -1,5 +1,6 @@
 //! What one event says: usage, an error, a piece of text.
 
+use super::transcript::is_empty;
 use crate::account::Tokens;
 use memchr::memmem;
 use serde::Deserialize;
@@ -88,16 +89,10 @@ fn is_prelude(data: &[u8]) -> bool {
         #[serde(default)]
         finish_reason: Option<IgnoredAny>,
     }
-    let empty = |value: &Value| match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
-    };
     serde_json::from_slice::<Chunk>(data).is_ok_and(|chunk| {
         chunk.choices.iter().all(|choice| {
             choice.finish_reason.is_none()
-                && choice.delta.iter().all(|(field, value)| field == "role" || empty(value))
+                && choice.delta.iter().all(|(field, value)| field == "role" || is_empty(value))
         })
     })
 }

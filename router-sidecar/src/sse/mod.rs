@@ -3,6 +3,8 @@
 mod inspect;
 mod relay;
 mod scan;
+mod transcript;
 
 pub use inspect::{Seen, usage_of};
-pub use relay::{EventRelay, Progress};
+pub use relay::{EventRelay, Part, Progress};
+pub use transcript::Transcript;

@@ -3,6 +3,7 @@
 
 use super::inspect::{Seen, data_of};
 use super::scan::Scanner;
+use super::transcript::Transcript;
 use crate::account::Tokens;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ pub struct EventRelay {
     overflow: bool,
     /// Whether the usage chunk is kept from the client.
     hide_usage: bool,
+    part: Part,
     /// The last usage reported.
     pub tokens: Option<Tokens>,
     /// Chunks with text.
@@ -30,6 +32,17 @@ pub struct EventRelay {
     pub error: Option<Bytes>,
     /// How far the stream is.
     pub progress: Progress,
+}
+
+/// What a stream is to the answer that the client gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Alone,
+    /// Perhaps only the first part: what the client gets is kept, so that another stream can go on after it.
+    First(Transcript),
+    /// The second part: the client has seen a prelude.
+    Second,
 }
 
 /// How far a stream is.
@@ -51,11 +64,26 @@ impl EventRelay {
             held: BytesMut::new(),
             overflow: false,
             hide_usage,
+            part: Part::Alone,
             tokens: None,
             pieces: 0,
             begun: false,
             error: None,
             progress: Progress::Open,
+        }
+    }
+
+    /// A relay for one of the parts of an answer.
+    #[must_use]
+    pub fn of(part: Part, hide_usage: bool) -> Self {
+        Self { part, ..Self::new(hide_usage) }
+    }
+
+    /// The text that the client got so far, if another stream can go on after it.
+    pub fn text(&self) -> Option<&str> {
+        match &self.part {
+            Part::First(transcript) => transcript.text(),
+            Part::Alone | Part::Second => None,
         }
     }
 
@@ -92,6 +120,9 @@ impl EventRelay {
         if self.held.len() > HOLD_AT_MOST {
             self.begun = true;
             self.overflow = true;
+            if let Part::First(transcript) = &mut self.part {
+                transcript.close();
+            }
             out.push_back(std::mem::take(&mut self.held).freeze());
         }
     }
@@ -109,6 +140,7 @@ impl EventRelay {
         let seen = Seen::in_event(event, !self.begun);
         self.begun |= !matches!(seen, Seen::Nothing | Seen::Prelude | Seen::Error);
         match seen {
+            Seen::Prelude if matches!(self.part, Part::Second) => return false,
             Seen::Nothing | Seen::Prelude | Seen::Chunk { text: false } => {}
             Seen::Chunk { text: true } => self.pieces += 1,
             Seen::ChunkWithUsage(tokens) => {
@@ -122,8 +154,15 @@ impl EventRelay {
             Seen::Error => {
                 self.progress = Progress::Failed;
                 self.error = data_of(event).map(Bytes::copy_from_slice);
+                // A stream that can go on elsewhere has not failed yet, as far as the client is concerned.
+                return self.text().is_none();
             }
             Seen::Done => self.progress = Progress::Done,
+        }
+        if let Part::First(transcript) = &mut self.part
+            && let Some(data) = data_of(event)
+        {
+            transcript.add(data);
         }
         true
     }

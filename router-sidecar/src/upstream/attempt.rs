@@ -5,6 +5,7 @@ use super::headers::request_headers;
 use super::{Failure, Reading, UpstreamClient, overflow};
 use crate::request::{Peek, splice};
 use crate::snapshot::{Backend, Endpoint};
+use crate::sse::{Part, Transcript};
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -31,6 +32,31 @@ pub struct Outgoing {
     pub peek: Peek,
     /// The session it belongs to.
     pub session: Option<u64>,
+    /// What a stream of it is to the client's answer.
+    part: Part,
+}
+
+impl Outgoing {
+    /// What a client sent.
+    pub fn new(headers: HeaderMap, body: Bytes, peek: Peek, session: Option<u64>) -> Self {
+        Self { headers, body, peek, session, part: Part::Alone }
+    }
+
+    /// From now on what the client gets is kept, so that another target can go on after it.
+    pub fn may_be_continued(&mut self) {
+        self.part = Part::First(Transcript::default());
+    }
+
+    /// Whether it is kept.
+    pub fn can_be_continued(&self) -> bool {
+        matches!(self.part, Part::First(_))
+    }
+
+    /// The request that goes on after what the client got.
+    #[must_use]
+    pub fn continued(self, body: Bytes, peek: Peek) -> Self {
+        Self { body, peek, part: Part::Second, ..self }
+    }
 }
 
 /// An answer whose first content is there.
@@ -77,7 +103,7 @@ async fn first_content(
     if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
         return Err(failure);
     }
-    let mut reading = Reading::new(&parts.headers, outgoing.peek.usage_edit.is_some());
+    let mut reading = Reading::new(&parts.headers, outgoing.peek.usage_edit.is_some(), &outgoing.part);
     let mut ready = VecDeque::new();
     // The reason of a refusal is read before it is passed on: another target may not have it.
     let refusal = overflow::may_have(parts.status);

@@ -1,7 +1,7 @@
 //! An answer's body as it passes by: events are split, everything else is kept on the side to read its usage.
 
 use crate::account::Tokens;
-use crate::sse::{EventRelay, Progress, usage_of};
+use crate::sse::{EventRelay, Part, Progress, usage_of};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use std::collections::VecDeque;
@@ -27,14 +27,19 @@ pub enum Reading {
 
 impl Reading {
     /// How an answer with these headers is read.
-    pub fn new(headers: &HeaderMap, hide_usage: bool) -> Self {
+    pub fn new(headers: &HeaderMap, hide_usage: bool, part: &Part) -> Self {
         let events = headers
             .get(header::CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"));
         if events {
-            return Self::Events(EventRelay::new(hide_usage));
+            return Self::Events(EventRelay::of(part.clone(), hide_usage));
         }
         Self::Whole { kept: Vec::new(), length: 0, tokens: None }
+    }
+
+    /// A stream of which nothing has come.
+    pub fn nothing() -> Self {
+        Self::Events(EventRelay::new(false))
     }
 
     /// Takes a piece and appends what may go to the client.
@@ -85,13 +90,21 @@ impl Reading {
     }
 
     /// Whether it is a stream of events: one that ends without content is no answer.
-    pub(super) fn is_stream(&self) -> bool {
+    pub fn is_stream(&self) -> bool {
         matches!(self, Self::Events(_))
     }
 
     /// Whether the stream reported an error after its first content.
     pub fn failed(&self) -> bool {
         matches!(self, Self::Events(relay) if relay.progress == Progress::Failed)
+    }
+
+    /// The text that the client got so far, if another answer can go on after it.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Events(relay) => relay.text(),
+            Self::Whole { .. } => None,
+        }
     }
 
     /// Whether the stream said that it is complete.

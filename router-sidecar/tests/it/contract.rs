@@ -30,7 +30,7 @@ rules:
 - name: long
   match: {promptTokens: {moreThan: 6000, atMost: 100000}}
   route: {backends: [{name: api}], fallback: [fleet]}
-default: {backends: [{name: fleet, weight: 95}, {name: api, weight: 5}], fallback: [api]}
+default: {backends: [{name: fleet, weight: 95}, {name: api, weight: 5}], fallback: [api], hedge: true, continuation: true}
 sensitivity: {header: x-data-class, failClosed: true}
 timeouts: {firstTokenMs: 60000, idleMs: 60000, totalMs: 600000}
 retries: {budgetPercent: 10, minPerSecond: 5, onAuth: true}

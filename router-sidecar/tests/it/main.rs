@@ -10,8 +10,10 @@
 mod affinity;
 mod bodies;
 mod boundary;
+mod continuation;
 mod contract;
 mod failover;
+mod hedging;
 mod operator_stream;
 mod overload;
 mod process;

@@ -53,6 +53,8 @@ fn route(backends: usize) -> impl Strategy<Value = Route> {
                 .map(|(i, weight)| WeightedBackend { name: format!("b{i}"), weight })
                 .collect(),
             fallback: order.into_iter().take(fallbacks).map(|i| format!("b{i}")).collect(),
+            hedge: false,
+            continuation: false,
         }
     })
 }

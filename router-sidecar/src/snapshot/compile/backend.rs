@@ -29,6 +29,7 @@ pub(super) fn backend(
         header,
         unavailable,
         memory: carried.memory(policy, &source.name, &target.endpoints),
+        pace: carried.pace(policy, &source.name),
         gate: carried.gate(policy, &source.name, source.concurrency, target.endpoints.len())?,
         side: target.side,
         endpoints: target.endpoints,

@@ -6,7 +6,7 @@ mod route;
 use super::error::{BackendError, PolicyError};
 use super::{ConfigError, Endpoint, Health, Load, Policy, Side, Snapshot, Timeouts, models};
 use crate::account::Metrics;
-use crate::route::{BudgetRules, Draws, EjectionRules, Memory, RetryBudget, hash};
+use crate::route::{BudgetRules, Draws, EjectionRules, Memory, Pace, RetryBudget, hash};
 use crate::upstream::{Gate, GateRules};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{Boundary, ROUTER_CONFIG_VERSION, RouterConfig};
@@ -24,6 +24,7 @@ pub(super) struct Carried {
     health: HashMap<(String, String), Arc<Health>>,
     memories: HashMap<(String, String), Arc<Memory>>,
     gates: HashMap<(String, String), Arc<Gate>>,
+    paces: HashMap<(String, String), Arc<Pace>>,
     /// Models by the address that serves them, of the config that is being compiled.
     models: HashMap<String, HashSet<String>>,
 }
@@ -49,6 +50,7 @@ impl Carried {
                 if let Some((gate, _)) = &backend.gate {
                     carried.gates.insert(key.clone(), Arc::clone(gate));
                 }
+                carried.paces.insert(key.clone(), Arc::clone(&backend.pace));
                 carried.memories.insert(key, Arc::clone(&backend.memory));
                 for endpoint in &backend.endpoints {
                     let (uri, owner) =
@@ -89,6 +91,11 @@ impl Carried {
             Some(memory) if memory.is_of(ids()) => Arc::clone(memory),
             Some(memory) => Arc::new(memory.carried_to(ids())),
         }
+    }
+
+    /// How long a backend takes, as far as it is known.
+    fn pace(&self, policy: &str, backend: &str) -> Arc<Pace> {
+        self.paces.get(&(policy.to_owned(), backend.to_owned())).map(Arc::clone).unwrap_or_default()
     }
 
     /// A backend's gate; who is inside stays counted.

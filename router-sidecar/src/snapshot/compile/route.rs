@@ -44,7 +44,7 @@ fn holds_nothing(range: PromptTokens) -> bool {
 
 pub(super) fn route(name: &str, source: &config::Route, index: &Index<'_>) -> Result<Route, PolicyError> {
     let mut never = HashSet::new();
-    let mut route = Route::default();
+    let mut route = Route { hedge: source.hedge, continuation: source.continuation, ..Route::default() };
     let mut drawn = Listed::new(name, index);
     for entry in &source.backends {
         let backend = drawn.add(&entry.name)?;

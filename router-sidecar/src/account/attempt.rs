@@ -1,0 +1,97 @@
+//! One attempt at one endpoint, and what it comes to.
+
+use super::Tokens;
+use crate::snapshot::{Backend, BackendIndex, Health, InFlight};
+use crate::upstream::Slot;
+use http::StatusCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// To its end.
+    Complete,
+    /// The client left before the end.
+    ClientGone,
+    /// The upstream broke off.
+    Cut,
+    /// A deadline passed in the middle.
+    TimedOut,
+    /// Another leg of the request was faster.
+    Outrun,
+}
+
+impl Outcome {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientGone => "client_gone",
+            Self::Cut => "cut",
+            Self::TimedOut => "timed_out",
+            Self::Outrun => "outrun",
+        }
+    }
+}
+
+/// An attempt that is answering or was just begun.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) backend: BackendIndex,
+    pub(super) _in_flight: InFlight,
+    pub(super) _slot: Option<Arc<Slot>>,
+    pub(super) health: Arc<Health>,
+    pub(super) begun: Instant,
+    pub(super) status: Option<StatusCode>,
+    pub(super) first_byte: Option<Duration>,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) pieces: u64,
+    pub(super) outcome: Outcome,
+}
+
+/// Tokens and what they cost, in nano-dollars.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bill {
+    pub(super) tokens: Tokens,
+    pub(super) cost: u64,
+}
+
+impl Bill {
+    pub(super) fn add(&mut self, more: Self) {
+        self.tokens.prompt += more.tokens.prompt;
+        self.tokens.completion += more.tokens.completion;
+        self.cost = self.cost.saturating_add(more.cost);
+    }
+}
+
+impl Attempt {
+    /// Counts the attempt.
+    pub(super) fn settle(&self, backend: &Backend, started: Instant, prompt_estimate: u32) -> Bill {
+        let counters = &backend.counters;
+        counters.requests.inc();
+        let error_status = self.status.is_some_and(|s| s.as_u16() >= 400);
+        if error_status || matches!(self.outcome, Outcome::Cut | Outcome::TimedOut) {
+            counters.failed.inc();
+        }
+        // A leg that was outrun was at work on the prompt, which is paid for.
+        let nothing_done = self.status.is_none() && self.outcome != Outcome::Outrun;
+        let tokens = match self.tokens {
+            Some(tokens) => tokens,
+            // Nothing was generated, or nothing was even asked.
+            None if error_status || nothing_done => Tokens::default(),
+            None => {
+                counters.estimated.inc();
+                Tokens { prompt: u64::from(prompt_estimate), completion: self.pieces }
+            }
+        };
+        let cost = backend.prices.cost(tokens.prompt, tokens.completion).0;
+        counters.prompt_tokens.inc_by(tokens.prompt);
+        counters.completion_tokens.inc_by(tokens.completion);
+        counters.cost.inc_by(cost);
+        counters.duration.observe(started.elapsed().as_secs_f64());
+        if let Some(first_byte) = self.first_byte {
+            counters.first_byte.observe(first_byte.as_secs_f64());
+        }
+        Bill { tokens, cost }
+    }
+}

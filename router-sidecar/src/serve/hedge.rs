@@ -1,0 +1,123 @@
+//! A second leg for a request that is slow: whichever has content first answers, the other one is called off.
+
+use super::leg::{Request, ask, pick};
+use crate::account::{Leg, Record};
+use crate::route::{Ask, Standing};
+use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
+use crate::upstream::{Answer, Failure, GateRules, Slot, attempt};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The first leg, and who may run against it.
+pub(super) struct Race<'a> {
+    pub(super) target: BackendIndex,
+    pub(super) backend: &'a Backend,
+    pub(super) endpoint: &'a Endpoint,
+    /// Further targets of the plan; absent if the request is not hedged.
+    pub(super) rivals: Option<&'a [BackendIndex]>,
+    pub(super) ask: &'a Ask,
+}
+
+/// Runs the first leg, which has begun, and perhaps a second one. Failures of a leg that the other one outlives are
+/// recorded; the last failure is returned.
+pub(super) async fn run(
+    request: Request<'_>,
+    record: &mut Record,
+    race: Race<'_>,
+    tried: &mut Vec<usize>,
+) -> Result<Answer, Failure> {
+    let client = &request.router.client;
+    let by = request.first_content_by(record);
+    let main = attempt(client, race.backend, race.endpoint, request.outgoing, by);
+    let Some((rivals, patience)) = race.rivals.zip(race.backend.pace.p95()) else {
+        return main.await;
+    };
+    let mut main = pin!(main);
+    tokio::select! {
+        biased;
+        result = &mut main => return result,
+        () = tokio::time::sleep(patience) => {}
+    }
+    let policy = Arc::clone(record.policy());
+    let Some(second) = second_leg(request, &policy, &race, rivals, tried).await else {
+        return main.await;
+    };
+    // Asked last: a leg that is not sent costs nothing.
+    if !policy.budget.withdraw(policy.budget_rules, std::time::Instant::now()) {
+        return main.await;
+    }
+    record.begin(Leg::Hedge, second.target, second.endpoint, second.slot);
+    let by = request.first_content_by(record);
+    let mut hedge = pin!(attempt(client, second.backend, second.endpoint, request.outgoing, by));
+    tokio::select! {
+        biased;
+        result = &mut main => match result {
+            Ok(answer) => {
+                record.won(Leg::Main);
+                Ok(answer)
+            }
+            Err(failure) => {
+                record.failed(Leg::Main, failure);
+                hedge.await
+            }
+        },
+        result = &mut hedge => match result {
+            Ok(answer) => {
+                record.won(Leg::Hedge);
+                Ok(answer)
+            }
+            Err(failure) => {
+                record.failed(Leg::Hedge, failure);
+                main.await
+            }
+        },
+    }
+}
+
+struct Second<'a> {
+    target: BackendIndex,
+    backend: &'a Backend,
+    endpoint: &'a Endpoint,
+    slot: Option<Arc<Slot>>,
+}
+
+/// Another endpoint of the same target, or else the next target. It must be well and have a place free: a second leg
+/// is there to be fast. All of these are in the plan, so they are within the boundary.
+async fn second_leg<'a>(
+    request: Request<'_>,
+    policy: &'a Policy,
+    race: &Race<'a>,
+    rivals: &[BackendIndex],
+    tried: &mut Vec<usize>,
+) -> Option<Second<'a>> {
+    if let Some((place, endpoint)) = pick(request.router, race.backend, race.ask, tried)
+        && is_well(endpoint)
+    {
+        let slot = place_at(race.backend).await?;
+        tried.push(place);
+        return Some(Second { target: race.target, backend: race.backend, endpoint, slot });
+    }
+    let target = *rivals.first()?;
+    let backend = policy.backends.get(target)?;
+    let (_, endpoint) = pick(request.router, backend, &ask(backend, request.outgoing), &[])?;
+    if !is_well(endpoint) {
+        return None;
+    }
+    let slot = place_at(backend).await?;
+    Some(Second { target, backend, endpoint, slot })
+}
+
+fn is_well(endpoint: &Endpoint) -> bool {
+    endpoint.health.standing(std::time::Instant::now()) == Standing::Good
+}
+
+/// A place at a gate if one is free now, or if there is no gate.
+async fn place_at(backend: &Backend) -> Option<Option<Arc<Slot>>> {
+    let Some((gate, rules)) = &backend.gate else {
+        return Some(None);
+    };
+    let at_once = GateRules { waiting: 0, patience: Duration::ZERO, ..*rules };
+    gate.enter(at_once, Instant::now()).await.ok().map(|slot| Some(Arc::new(slot)))
+}

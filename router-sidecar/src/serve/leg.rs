@@ -1,0 +1,119 @@
+//! One target: which endpoint of it, and another one if that may do better.
+
+use super::Router;
+use super::hedge::{self, Race};
+use crate::account::{Leg, Record};
+use crate::route::{Ask, Prefix, choose};
+use crate::snapshot::{Backend, BackendIndex, Endpoint};
+use crate::upstream::{Answer, Failure, Next, Outgoing};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Endpoints of one backend that are tried before the next backend is.
+const ENDPOINTS_PER_TARGET: usize = 2;
+
+/// What all legs of a request share.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) router: &'a Router,
+    pub(super) outgoing: &'a Outgoing,
+    /// When the request must be over.
+    pub(super) total: Instant,
+}
+
+impl Request<'_> {
+    /// When an attempt that begins now must have its first content.
+    pub(super) fn first_content_by(&self, record: &Record) -> Instant {
+        // An answer that comes whole has no first token: only the total bounds it.
+        if self.outgoing.peek.stream {
+            self.total.min(Instant::now() + record.policy().timeouts.first_token)
+        } else {
+            self.total
+        }
+    }
+}
+
+/// Tries one target; the record has the failures. `rivals` are targets that a second leg may go to.
+pub(super) async fn try_target(
+    request: Request<'_>,
+    record: &mut Record,
+    target: BackendIndex,
+    rivals: Option<&[BackendIndex]>,
+) -> Option<Answer> {
+    let policy = Arc::clone(record.policy());
+    let backend = policy.backends.get(target)?;
+    let mut slot = None;
+    if let Some((gate, rules)) = &backend.gate {
+        let Ok(entered) = gate.enter(*rules, request.total).await else {
+            record.passed_over(target, Failure::Full);
+            return None;
+        };
+        slot = Some(Arc::new(entered));
+    }
+    let ask = ask(backend, request.outgoing);
+    let mut tried = Vec::new();
+    for _ in 0..ENDPOINTS_PER_TARGET {
+        let (place, endpoint) = pick(request.router, backend, &ask, &tried)?;
+        if !tried.is_empty() && !may_go_on(record, request.total) {
+            return None;
+        }
+        tried.push(place);
+        record.begin(Leg::Main, target, endpoint, slot.clone());
+        let race = Race { target, backend, endpoint, rivals, ask: &ask };
+        match hedge::run(request, record, race, &mut tried).await {
+            Ok(answer) => {
+                record.answered(answer.status);
+                return Some(answer);
+            }
+            Err(failure) => record.failed(Leg::Main, failure),
+        }
+        if record.last_failure().is_some_and(|failure| failure.next() != Next::Any) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Whether time and budget are left for another attempt; the first needs neither.
+pub(super) fn may_go_on(record: &mut Record, total: Instant) -> bool {
+    let now = Instant::now();
+    if record.attempts() == 0 {
+        return true;
+    }
+    if now >= total {
+        return false;
+    }
+    let policy = record.policy();
+    let paid = policy.budget.withdraw(policy.budget_rules, now.into_std());
+    if !paid {
+        record.denied();
+    }
+    paid
+}
+
+/// The endpoint to use, with its place; from now on it is known for what the request is known by.
+pub(super) fn pick<'a>(
+    router: &Router,
+    backend: &'a Backend,
+    ask: &Ask,
+    tried: &[usize],
+) -> Option<(usize, &'a Endpoint)> {
+    let now = Instant::now().into_std();
+    let place = choose(&backend.endpoints, ask, &backend.memory, tried, router.dice.roll(), now)?;
+    let endpoint = backend.endpoints.get(place)?;
+    if backend.endpoints.len() > 1 {
+        backend.memory.remember(ask, endpoint.id);
+    }
+    Some((place, endpoint))
+}
+
+/// What balancing over a backend's endpoints knows of the request. A single endpoint needs no balancing.
+pub(super) fn ask(backend: &Backend, outgoing: &Outgoing) -> Ask {
+    let several = backend.endpoints.len() > 1;
+    Ask {
+        prompt_tokens: outgoing.peek.prompt_tokens,
+        session: outgoing.session,
+        prefix: if several { Prefix::of(&outgoing.body) } else { Prefix::default() },
+        adapter: backend.adapter,
+    }
+}

@@ -1,0 +1,93 @@
+//! Going on with a stream that broke off after its first content.
+//!
+//! Another fleet endpoint gets what was already sent as the beginning of its answer, and the client reads on in the
+//! same stream. External APIs are left out: most of them begin a new answer instead of going on with one.
+
+use crate::account::Record;
+use crate::request::{peek, prefill};
+use crate::route::Standing;
+use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
+use crate::upstream::{Answer, Failure, Outgoing, Reading, UpstreamClient, attempt};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use std::fmt;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What it takes to go on. Used once a request: an answer that breaks twice is not worth a third prompt.
+pub(super) struct Resume {
+    client: UpstreamClient,
+    outgoing: Outgoing,
+    targets: Vec<BackendIndex>,
+}
+
+/// An attempt to go on, under way.
+pub(super) struct Going {
+    /// Ends with the answer that goes on.
+    pub(super) answer: BoxFuture<'static, Result<Answer, Failure>>,
+    /// Tells the client, in a comment that parsers pass over.
+    pub(super) comment: Bytes,
+}
+
+impl fmt::Debug for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resume").field("targets", &self.targets).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Going {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Going").field("comment", &self.comment).finish_non_exhaustive()
+    }
+}
+
+impl Resume {
+    /// For a request that may be continued by these targets of its plan.
+    pub(super) fn new(client: UpstreamClient, outgoing: Outgoing, targets: Vec<BackendIndex>) -> Self {
+        Self { client, outgoing, targets }
+    }
+
+    /// Sends the rest of a broken answer's request to another endpoint; `None` if that cannot be done.
+    pub(super) fn start(self, record: &mut Record, reading: &Reading, total: Instant) -> Option<Going> {
+        let policy = Arc::clone(record.policy());
+        let (_, pieces) = reading.seen();
+        let body = prefill(&self.outgoing.body, reading.text()?, pieces)?;
+        let peek = peek(&body).ok()?;
+        let (target, backend, place) = self.find(record, &policy)?;
+        let now = Instant::now();
+        if now >= total || !policy.budget.withdraw(policy.budget_rules, now.into_std()) {
+            return None;
+        }
+        let endpoint = backend.endpoints.get(place)?;
+        record.continued(target, endpoint);
+        let outgoing = self.outgoing.continued(body, peek);
+        let comment = format!(": flotilla: the stream broke off, {} went on\n\n", backend.name);
+        let by = total.min(now + policy.timeouts.first_token);
+        let client = self.client;
+        let answer = async move {
+            let endpoint = backend.endpoints.get(place).ok_or(Failure::Connect)?;
+            attempt(&client, &backend, endpoint, &outgoing, by).await
+        };
+        Some(Going { answer: Box::pin(answer), comment: comment.into() })
+    }
+
+    /// A fleet endpoint of the plan that is well and is not the one that broke.
+    fn find(&self, record: &Record, policy: &Policy) -> Option<(BackendIndex, Arc<Backend>, usize)> {
+        let now = std::time::Instant::now();
+        let usable =
+            |endpoint: &Endpoint| !record.is_at(endpoint) && endpoint.health.standing(now) == Standing::Good;
+        let broken = record.target();
+        // The target that broke comes first: its other pods serve the same model.
+        let mut targets =
+            broken.into_iter().chain(self.targets.iter().copied().filter(|t| Some(*t) != broken));
+        targets.find_map(|target| {
+            let backend = policy.backends.get(target).filter(|b| b.side == Side::InCluster)?;
+            let places = 0..backend.endpoints.len();
+            let idle =
+                |place: &usize| backend.endpoints.get(*place).map_or(u64::MAX, |e| e.load.outstanding());
+            let place =
+                places.filter(|place| backend.endpoints.get(*place).is_some_and(usable)).min_by_key(idle)?;
+            Some((target, Arc::clone(backend), place))
+        })
+    }
+}

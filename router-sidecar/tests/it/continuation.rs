@@ -1,0 +1,105 @@
+//! Streams that break off and go on elsewhere, for policies that ask for it.
+
+use crate::rig::{Reply, Rig, ask, engine, external, fleet, provider};
+use flotilla_e2e::provider::{Fault, Provider, Script};
+use serde_json::Value;
+
+fn route(first: &str, second: &str) -> String {
+    format!(
+        "backends:\n{first}\n{second}\ndefault: {{backends: [{{name: one}}], fallback: [two], continuation: true}}\ntimeouts: {{idleMs: 300}}"
+    )
+}
+
+async fn pair() -> (Provider, Provider, Rig) {
+    let (one, two) = (engine().await, engine().await);
+    let rig = Rig::start(&route(&fleet("one", &[one.address]), &fleet("two", &[two.address]))).await;
+    (one, two, rig)
+}
+
+fn breaks(provider: &Provider, fault: Fault) {
+    provider.script(Script {
+        faults: [fault].into(),
+        gap_ms: 20,
+        reply: "Once upon a time".to_owned(),
+        ..Script::default()
+    });
+}
+
+/// What a client makes of the events.
+fn text(reply: &Reply) -> String {
+    let body = std::str::from_utf8(&reply.body).unwrap();
+    let data = body.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+    data.map(|data| serde_json::from_str::<Value>(data).unwrap())
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_goes_on_and_the_client_sees_one() {
+    for fault in [Fault::CutAfter(3), Fault::StallAfter(3), Fault::ErrorAfter(3)] {
+        let (one, two, rig) = pair().await;
+        breaks(&one, fault);
+        two.script(Script { reply: "a midnight dreary".to_owned(), ..Script::default() });
+        let reply = rig.chat(ask("Begin", true).replacen('{', r#"{"max_tokens":10,"#, 1)).await;
+        assert_eq!(text(&reply), "Once upon a midnight dreary", "{fault:?}");
+        let body = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert_eq!(body.matches(r#""role":"assistant""#).count(), 1, "{body}");
+        assert_eq!(body.matches("[DONE]").count(), 1, "{body}");
+        assert!(body.contains("\n: flotilla: the stream broke off, two went on\n"), "{body}");
+        assert!(!body.contains("error"), "{body}");
+        let asked: Value = serde_json::from_slice(&two.last().body).unwrap();
+        assert_eq!(asked["messages"][1], serde_json::json!({"role": "assistant", "content": "Once upon "}));
+        assert_eq!((&asked["max_tokens"], &asked["continue_final_message"]), (&8.into(), &true.into()));
+        // Both parts are counted, the first one as a failure.
+        let (first, second) = (rig.usage("one"), rig.usage("two"));
+        assert_eq!((first.requests, first.failed, first.completion_tokens), (1, 1, 2), "{fault:?}");
+        assert_eq!((second.requests, second.failed, second.completion_tokens), (1, 0, 3), "{fault:?}");
+        assert!(
+            rig.metrics().await.contains(r#"continuations_total{backend="two",policy="team/assistant"} 1"#)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_go_on_ends_with_an_error_once() {
+    // The one that should go on fails as well.
+    let (one, two, rig) = pair().await;
+    breaks(&one, Fault::CutAfter(3));
+    two.script(Script { faults: [Fault::Status(500)].into(), ..Script::default() });
+    let failed = rig.chat(ask("Begin", true)).await;
+    assert_eq!((rig.usage("two").requests, rig.usage("two").failed), (1, 1));
+    // It breaks a second time.
+    breaks(&one, Fault::CutAfter(3));
+    breaks(&two, Fault::ErrorAfter(3));
+    let broken = rig.chat(ask("Begin", true)).await;
+    assert_eq!(text(&broken), "Once upon Once upon ");
+    // An external API would begin anew.
+    let (one, api) = (engine().await, provider().await);
+    let rig = Rig::start(&route(&fleet("one", &[one.address]), &external("two", &api))).await;
+    breaks(&one, Fault::CutAfter(3));
+    let external = rig.chat(ask("Begin", true)).await;
+    assert_eq!(api.seen().requests, 0);
+    for reply in [failed, broken, external] {
+        let body = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert_eq!(body.matches(r#""error""#).count(), 1, "{body}");
+        assert!(!body.contains("[DONE]"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_the_stream_goes_on_is_settled() {
+    use http_body_util::BodyExt;
+    let (one, two, rig) = pair().await;
+    breaks(&one, Fault::CutAfter(3));
+    two.script(Script { faults: [Fault::StallAfter(0)].into(), ..Script::default() });
+    {
+        let mut body = rig.open(&[], ask("Begin", true)).await.into_body();
+        while two.seen().requests == 0 {
+            // Frames of the first part, and then nothing.
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(50), body.frame()).await;
+        }
+    }
+    crate::rig::eventually("the second part is given up", || two.seen().abandoned == 1).await;
+    crate::rig::eventually("it is settled", || rig.usage("two").requests == 1).await;
+    assert_eq!((rig.usage("one").failed, rig.usage("two").failed), (1, 0));
+}

@@ -1,0 +1,82 @@
+//! A second leg for slow requests, for policies that ask for it.
+
+use crate::rig::{Rig, ask, eventually, external, provider};
+use flotilla_e2e::provider::{Fault, Provider, Script};
+
+/// Answers it takes until a backend's pace is known.
+const LEARNED: usize = 20;
+
+async fn hedged() -> (Provider, Provider, Rig) {
+    let (first, second) = (provider().await, provider().await);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second], hedge: true}}",
+        external("first", &first),
+        external("second", &second)
+    ))
+    .await;
+    for _ in 0..LEARNED {
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "first");
+    }
+    (first, second, rig)
+}
+
+#[tokio::test]
+async fn the_faster_leg_answers_and_the_other_one_is_called_off_and_counted() {
+    let (first, second, rig) = hedged().await;
+    first.script(Script { faults: [Fault::StallAfter(0)].into(), ..Script::default() });
+    let before = rig.usage("first");
+    let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", true)).await;
+    assert_eq!((reply.status.as_u16(), reply.backend()), (200, "second"));
+    let decision = reply.header("x-flotilla-decision");
+    assert!(decision.contains("a second leg to second") && decision.contains("the leg to first was slower"));
+    eventually("the slow leg is called off", || first.seen().abandoned == 1).await;
+    // It was at work on the prompt: that is counted, and is no failure.
+    let after = rig.usage("first");
+    assert_eq!((after.requests - before.requests, after.failed), (1, 0));
+    assert!(after.prompt_tokens > before.prompt_tokens && after.cost > before.cost);
+    assert_eq!((rig.usage("second").requests, second.seen().requests), (1, 1));
+    let metrics = rig.metrics().await;
+    assert!(metrics.contains(r#"hedges_total{backend="second",policy="team/assistant"} 1"#), "{metrics}");
+    assert!(!metrics.contains("retries_total{"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_first_leg_that_is_faster_after_all_answers() {
+    let (first, second, rig) = hedged().await;
+    second.script(Script { faults: [Fault::StallAfter(0)].into(), ..Script::default() });
+    // The first content comes after the gap, which is far beyond the pace so far.
+    first.script(Script { gap_ms: 2000, reply: "Hi".to_owned(), ..Script::default() });
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "first");
+    eventually("the second leg is called off", || second.seen().abandoned == 1).await;
+    assert_eq!((rig.usage("second").requests, rig.usage("second").failed), (1, 0));
+}
+
+#[tokio::test]
+async fn legs_that_fail_leave_the_request_to_the_other_one() {
+    let (first, second, rig) = hedged().await;
+    first.script(Script { gap_ms: 2000, reply: "Hi".to_owned(), ..Script::default() });
+    second.script(Script { faults: [Fault::Status(500)].into(), ..Script::default() });
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "first");
+    assert_eq!((rig.usage("second").requests, rig.usage("second").failed), (1, 1));
+}
+
+#[tokio::test]
+async fn without_budget_or_without_being_asked_there_is_one_leg() {
+    let (first, second) = (provider().await, provider().await);
+    for more in ["}\nretries: {budgetPercent: 0, minPerSecond: 0}", ", hedge: false}"] {
+        let hedge = if more.starts_with('}') { ", hedge: true" } else { "" };
+        let rig = Rig::start(&format!(
+            "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]{hedge}{more}",
+            external("first", &first),
+            external("second", &second)
+        ))
+        .await;
+        for _ in 0..LEARNED {
+            rig.chat(ask("hi", true)).await;
+        }
+        first.script(Script { gap_ms: 500, reply: "Hi".to_owned(), ..Script::default() });
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "first");
+        assert_eq!(second.seen().requests, 0);
+        first.script(Script::default());
+    }
+}
