@@ -63,6 +63,16 @@ lint: $(CARGO_DENY) ## Check formatting, clippy, licences and sources of depende
 # The gateways that the router is measured beside. Installed without being started as services.
 BENCH_TOOLS := nginx-light:/usr/sbin/nginx haproxy:/usr/sbin/haproxy valgrind:/usr/bin/valgrind
 
+.PHONY: soak
+soak: ## Ten minutes of mixed traffic while everything around the router breaks, on the loopback. DURATION=seconds
+	FLOTILLA_SOAK_SECONDS=$(or $(DURATION),600) \
+	  cargo test --locked --package flotilla-router --test it -- --ignored --nocapture soak::
+
+.PHONY: fuzz
+fuzz: ## Fuzz what reads bytes from outside, ten minutes each (nightly compiler, cargo-fuzz). DURATION=seconds
+	cd router-sidecar && for target in peek sse; do \
+	  cargo +nightly fuzz run $$target -- -max_total_time=$(or $(DURATION),600); done
+
 .PHONY: bench
 bench: prune ## Measure the router beside nginx and HAProxy and write docs/performance.md; QUICK=1 only prints.
 	$(call apt_install,$(BENCH_TOOLS))

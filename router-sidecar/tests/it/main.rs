@@ -20,5 +20,6 @@ mod process;
 mod reload;
 mod rig;
 mod scripted_operator;
+mod soak;
 mod split;
 mod streaming;

@@ -116,3 +116,50 @@ async fn what_a_swap_removes_leaves_the_metrics_and_what_stays_keeps_counting() 
     assert!(!metrics().await.contains("backend=\"more\""));
     assert_eq!(rig.usage("api").requests, 1);
 }
+
+/// Each config has its own model name, backend and pod: a request that saw parts of two would be refused by the pod.
+#[tokio::test]
+async fn ten_thousand_swaps_under_load_lose_nothing_and_mix_nothing() {
+    use flotilla_e2e::provider::{Options, Provider};
+    let pod = |model: &str| {
+        let options = Options { key: None, model: model.to_owned() };
+        Provider::start(([127, 0, 0, 1], 0).into(), options)
+    };
+    let pods = [pod("a").await.unwrap(), pod("b").await.unwrap()];
+    let configs = ["a", "b"].map(|name| {
+        let address = pods[usize::from(name == "b")].address;
+        let backend =
+            format!("- {{name: {name}, fleet: {{model: {name}, endpoints: [{{address: '{address}'}}]}}}}");
+        let text = config(&format!("backends:\n{backend}\ndefault: {{backends: [{{name: {name}}}]}}"));
+        flotilla_router::source::file::parse(&text).unwrap()
+    });
+    let rig = Arc::new(Rig::bare(flotilla_router::serve::Limits::default()).await);
+    rig.router.store.apply(&configs[0]).unwrap();
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients: Vec<_> = (0..4)
+        .map(|n| {
+            let (rig, stop, answered) = (Arc::clone(&rig), Arc::clone(&stop), Arc::clone(&answered));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let reply = rig.chat(ask("hi", n % 2 == 0)).await;
+                    assert_eq!(reply.status, 200, "{:?}", reply.body);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for round in 0..10_000 {
+        rig.router.store.apply(&configs[round % 2]).unwrap();
+        // Requests get their turn between swaps.
+        tokio::task::yield_now().await;
+    }
+    let before = answered.load(Ordering::Relaxed);
+    crate::rig::eventually("requests go on", || answered.load(Ordering::Relaxed) > before).await;
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    let served: u64 = pods.iter().map(|pod| pod.seen().requests).sum();
+    assert_eq!(served, answered.load(Ordering::Relaxed));
+    assert!(pods.iter().all(|pod| pod.seen().requests > 0));
+}
