@@ -1,5 +1,6 @@
 //! Where requests can go.
 
+use super::ConcurrencySpec;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub struct BackendSpec {
     /// A model of an external API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalSpec>,
+    /// How much of it each router uses at once. Default: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencySpec>,
 }
 
 /// An object of the same namespace.

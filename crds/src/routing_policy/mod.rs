@@ -1,10 +1,12 @@
 //! `RoutingPolicy`: which requests the fleet answers and which an external API does.
 
 mod backend;
+mod resilience;
 mod rule;
 mod status;
 
 pub use backend::{BackendSpec, ExternalSpec, LocalRef, PricingSpec, Provider, SecretKeyRef};
+pub use resilience::{ConcurrencySpec, EjectionSpec, RetriesSpec};
 pub use rule::{
     BoundarySpec, MatchSpec, PromptTokensSpec, RouteSpec, RuleSpec, SensitivitySpec, TimeoutsSpec,
     WeightedBackendSpec,
@@ -80,6 +82,12 @@ pub struct RoutingPolicySpec {
     /// Deadlines of one request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<TimeoutsSpec>,
+    /// How often requests may be sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<RetriesSpec>,
+    /// When an endpoint that fails is left alone for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ejection: Option<EjectionSpec>,
     /// The application pods of this namespace that get a router beside them.
     /// They also need the label `flotilla.dev/inject: enabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -92,6 +92,15 @@ pub struct RouteSpec {
     #[schemars(length(max = 16), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub fallback: Vec<String>,
+    /// Whether a streamed request whose first content takes longer than 19 of 20 do is sent once more, to another
+    /// endpoint or to the next target: the faster one answers, the other one is called off. Its prompt is paid twice.
+    /// Default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<bool>,
+    /// Whether a stream that breaks off after its first content is continued by another fleet endpoint of the route,
+    /// which gets what was already sent as the beginning of its answer. Default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continuation: Option<bool>,
 }
 
 /// A backend's share of a route.

@@ -56,7 +56,7 @@ fn timeout(name: &str, value: &str) -> Value {
 }
 
 pub fn rows() -> Vec<Row> {
-    [whole(), backends(), rules(), timeouts()].into_iter().flatten().collect()
+    [whole(), backends(), rules(), timeouts(), resilience()].into_iter().flatten().collect()
 }
 
 fn whole() -> Vec<Row> {
@@ -341,5 +341,43 @@ fn timeouts() -> Vec<Row> {
             "spec.timeouts.total must be a duration between 100ms and 24h",
         ),
         refused(POLICY, "without a unit", timeout("total", "600"), "for example 10m"),
+    ]
+}
+
+fn resilience() -> Vec<Row> {
+    let fleet = |concurrency: Value| {
+        let backend =
+            json!({"name": "fleet", "modelDeploymentRef": {"name": "llama"}, "concurrency": concurrency});
+        spec(json!({"backends": [backend], "default": {"backends": [{"name": "fleet"}], "fallback": []}}))
+    };
+    vec![
+        taken(POLICY, "a retry budget", spec(json!({"retries": {"budgetPercent": 0, "onAuth": true}}))),
+        taken(POLICY, "an ejection", spec(json!({"ejection": {"baseDuration": "5s", "maxDuration": "1m"}}))),
+        taken(POLICY, "a bound", fleet(json!({"maxRequests": 8, "maxQueued": 64, "queueTimeout": "5s"}))),
+        refused(
+            POLICY,
+            "a budget of more than all",
+            spec(json!({"retries": {"budgetPercent": 101}})),
+            "spec.retries.budgetPercent",
+        ),
+        refused(
+            POLICY,
+            "an ejection without a unit",
+            spec(json!({"ejection": {"baseDuration": "10"}})),
+            "spec.ejection.baseDuration must be a duration between 100ms and 1h",
+        ),
+        refused(
+            POLICY,
+            "an ejection for a week",
+            spec(json!({"ejection": {"maxDuration": "168h"}})),
+            "spec.ejection.maxDuration must be a duration between 100ms and 24h",
+        ),
+        refused(POLICY, "a bound of nothing", fleet(json!({"maxRequests": 0})), "maxRequests"),
+        refused(
+            POLICY,
+            "a wait without end",
+            fleet(json!({"maxRequests": 1, "queueTimeout": "2h"})),
+            "concurrency.queueTimeout must be a duration between 1ms and 1h",
+        ),
     ]
 }

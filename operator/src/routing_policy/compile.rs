@@ -2,17 +2,15 @@
 
 use crate::conditions::Reason;
 use crate::fleet::{FleetBackend, SecretState};
-use crate::model_deployment::validate::parse_duration;
+use crate::routing_policy::resilience::{self, millis};
 use flotilla_crds::RoutingPolicy;
 use flotilla_crds::router_config::{
-    Backend, BackendTarget, Boundary, Credentials, DEFAULT_CLASS_HEADER, Ejection, ExternalTarget,
-    FleetTarget, Match, NanoUsd, Policy, Pricing, PromptTokens, Retries, Route, Rule, Secret, Sensitivity,
-    Timeouts, WeightedBackend,
+    Backend, BackendTarget, Boundary, Credentials, DEFAULT_CLASS_HEADER, ExternalTarget, FleetTarget, Match,
+    NanoUsd, Policy, Pricing, PromptTokens, Route, Rule, Secret, Sensitivity, Timeouts, WeightedBackend,
 };
 use flotilla_crds::routing_policy::{
     BackendSpec, BoundarySpec, ExternalSpec, RouteSpec, RuleSpec, SecretKeyRef, TimeoutsSpec,
 };
-use std::time::Duration;
 
 /// What a policy may ask of the cluster.
 pub trait Lookup {
@@ -65,8 +63,8 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
             fail_closed: sensitivity.fail_closed.unwrap_or(true),
         },
         timeouts: timeouts(spec.timeouts.as_ref()),
-        retries: Retries::default(),
-        ejection: Ejection::default(),
+        retries: resilience::retries(spec.retries.as_ref()),
+        ejection: resilience::ejection(spec.ejection.as_ref()),
     };
     Compiled { policy, backends: verdicts }
 }
@@ -95,9 +93,10 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
         reason,
         message: message.clone(),
     };
+    let concurrency = spec.concurrency.as_ref().map(resilience::concurrency);
     // A fleet without replicas says so by its empty list of endpoints.
     let unavailable = (!verdict.resolved).then_some(message);
-    (Backend { name: spec.name.clone(), unavailable, concurrency: None, target }, verdict)
+    (Backend { name: spec.name.clone(), unavailable, concurrency, target }, verdict)
 }
 
 type State = Result<(), (Reason, String)>;
@@ -202,17 +201,13 @@ fn route(spec: &RouteSpec) -> Route {
             .map(|b| WeightedBackend { name: b.name.clone(), weight: b.weight.unwrap_or(100) })
             .collect(),
         fallback: spec.fallback.clone(),
-        hedge: false,
-        continuation: false,
+        hedge: spec.hedge.unwrap_or(false),
+        continuation: spec.continuation.unwrap_or(false),
     }
 }
 
 fn timeouts(spec: Option<&TimeoutsSpec>) -> Timeouts {
     let defaults = Timeouts::default();
-    let millis = |given: Option<&String>, default: u64| {
-        let given = given.and_then(|text| parse_duration(text));
-        given.map_or(default, |d: Duration| u64::try_from(d.as_millis()).unwrap_or(default))
-    };
     let field = |of: fn(&TimeoutsSpec) -> Option<&String>| spec.and_then(of);
     Timeouts {
         first_token_ms: millis(field(|t| t.first_token.as_ref()), defaults.first_token_ms),

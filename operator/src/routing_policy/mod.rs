@@ -4,6 +4,7 @@ pub mod compile;
 pub mod conflict;
 pub mod gateway;
 mod reconcile;
+mod resilience;
 pub mod status;
 
 pub use reconcile::{Context, Error, error_policy, reconcile};

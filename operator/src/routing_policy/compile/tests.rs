@@ -13,14 +13,16 @@ metadata: {{name: {name}, namespace: apps}}
 spec:
   models: [assistant]
   backends:
-  - {{name: fleet, modelDeploymentRef: {{name: llama}}}}
+  - {{name: fleet, modelDeploymentRef: {{name: llama}}, concurrency: {{maxRequests: 16, maxQueued: 64, queueTimeout: 5s}}}}
   - name: gpt
     external: {{baseURL: 'https://api.example/v1', model: gpt-4o, credentialsRef: {{name: keys, key: gpt}}, pricing: {{input: '2.50', output: '10.00'}}, contextWindow: 128000}}
   rules:
   - {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: fleet}}]}}, boundary: InCluster}}
   - {{name: long, match: {{promptTokens: {{moreThan: 6000}}}}, route: {{backends: [{{name: gpt}}]}}}}
-  default: {{backends: [{{name: fleet, weight: 95}}, {{name: gpt, weight: 5}}], fallback: [gpt]}}
+  default: {{backends: [{{name: fleet, weight: 95}}, {{name: gpt, weight: 5}}], fallback: [gpt], hedge: true, continuation: true}}
   timeouts: {{firstToken: 1m30s}}
+  retries: {{budgetPercent: 10, onAuth: true}}
+  ejection: {{consecutiveFailures: 3, baseDuration: 5s, maxDuration: 1m}}
   attach: {{selector: {{matchLabels: {{app: chat}}}}}}
 "
     );
