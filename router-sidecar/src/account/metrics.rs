@@ -45,6 +45,8 @@ pub struct Metrics {
     histograms: [HistogramVec; 2],
     known: Mutex<HashSet<(String, String)>>,
     responses: IntCounterVec,
+    /// The one of `responses` that nearly all are.
+    ok: IntCounter,
     config_applied: IntCounter,
     config_refused: IntCounter,
     config_age: Gauge,
@@ -90,7 +92,14 @@ impl Metrics {
             "Time since the source of the config last confirmed the one in force.",
         )?;
         registry.register(Box::new(config_age.clone()))?;
+        let responses = counter_vec(
+            "responses_total",
+            "Answers to clients, by status and by the router's own error code.",
+            &["status", "code"],
+        )?;
         Ok(Self {
+            ok: responses.get_metric_with_label_values(&["200", ""])?,
+            responses,
             counters: [
                 counter_vec("requests_total", "Requests sent to a backend.", BACKEND)?,
                 counter_vec(
@@ -118,11 +127,6 @@ impl Metrics {
                 )?,
             ],
             known: Mutex::default(),
-            responses: counter_vec(
-                "responses_total",
-                "Answers to clients, by status and by the router's own error code.",
-                &["status", "code"],
-            )?,
             config_applied: counter("config_applied_total", "Configs put in force.")?,
             config_refused: counter("config_refused_total", "Configs refused as wrong.")?,
             config_age,
@@ -174,7 +178,9 @@ impl Metrics {
 
     /// Counts an answer to a client. `code` is the router's own error code, or empty.
     pub(crate) fn response(&self, status: http::StatusCode, code: &'static str) {
-        if let Ok(counter) = self.responses.get_metric_with_label_values(&[status.as_str(), code]) {
+        if status == http::StatusCode::OK && code.is_empty() {
+            self.ok.inc();
+        } else if let Ok(counter) = self.responses.get_metric_with_label_values(&[status.as_str(), code]) {
             counter.inc();
         }
     }

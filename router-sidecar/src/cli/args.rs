@@ -90,9 +90,9 @@ pub struct ServeArgs {
     /// Where applications send their requests.
     #[arg(long, value_name = "IP:PORT", env = "FLOTILLA_LISTEN", default_value = "127.0.0.1:8089")]
     pub listen: SocketAddr,
-    /// Where /healthz, /readyz and /metrics are, and nothing else.
-    #[arg(long, value_name = "IP:PORT", env = "FLOTILLA_ADMIN_LISTEN", default_value = "0.0.0.0:8090")]
-    pub admin_listen: SocketAddr,
+    /// Where /healthz, /readyz and /metrics are and nothing else; without it, --listen alone has them.
+    #[arg(long, value_name = "IP:PORT", env = "FLOTILLA_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
     /// How log lines look.
     #[arg(long, env = "FLOTILLA_LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,

@@ -77,8 +77,13 @@ pub fn run(cli: Cli) -> Result<(), RunError> {
             Ok(())
         }
         None => {
-            telemetry::init(cli.serve.log_format);
-            runtime(cli.serve.workers()).map_err(RunError::Process)?.block_on(serve(cli.serve))
+            let lines = telemetry::init(cli.serve.log_format);
+            let runtime = runtime(cli.serve.workers()).map_err(RunError::Process)?;
+            // Ends with the runtime.
+            runtime.spawn(lines.clone().flush_when_due());
+            let result = runtime.block_on(serve(cli.serve));
+            lines.flush_now();
+            result
         }
     }
 }
@@ -118,12 +123,16 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
     let limits = Limits { body: args.max_body_bytes, ..Limits::default() };
     let router = Arc::new(Router::new(store, metrics, limits)?);
     let data = listen(args.listen).await?;
-    let admin = listen(args.admin_listen).await?;
+    let admin = match args.admin_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Process)?;
     let address = |listener: &TcpListener| listener.local_addr().map_err(RunError::Process);
     // The real ones: a port of 0 lets the kernel choose.
-    tracing::info!(listen = %address(&data)?, admin = %address(&admin)?, "serving");
+    let admin_address = admin.as_ref().map(address).transpose()?;
+    tracing::info!(listen = %address(&data)?, admin = admin_address.map(tracing::field::display), "serving");
 
     let (stop_data, stop_rest) = (CancellationToken::new(), CancellationToken::new());
     let bounds =
@@ -135,13 +144,15 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
         |router, request| async move { serve::data_service(&router, request).await },
         stop_data.clone(),
     ));
-    let admin = tokio::spawn(serve::serve(
-        Arc::clone(&router),
-        admin,
-        bounds,
-        |router, request| async move { serve::admin_service(&router, request).await },
-        stop_rest.clone(),
-    ));
+    let admin = admin.map(|admin| {
+        tokio::spawn(serve::serve(
+            Arc::clone(&router),
+            admin,
+            bounds,
+            |router, request| async move { serve::admin_service(&router, request).await },
+            stop_rest.clone(),
+        ))
+    });
     let config = tokio::spawn(follow(source, Arc::clone(&router), stop_rest.clone()));
 
     tokio::select! {
@@ -156,7 +167,7 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
     }
     // The source goes last: what was just settled is still reported. Its own end takes no time.
     stop_rest.cancel();
-    for task in [admin, config] {
+    for task in admin.into_iter().chain([config]) {
         if tokio::time::timeout(LAST_STEPS, task).await.is_err() {
             tracing::debug!("a task did not end in time");
         }

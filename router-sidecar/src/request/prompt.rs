@@ -23,9 +23,9 @@ pub(super) struct TextLength {
 }
 
 impl TextLength {
-    /// Of a piece of text. The filter compiles to vector instructions: gigabytes a second.
+    /// Of a piece of text.
     pub(super) fn of(text: &str) -> Self {
-        let other = text.bytes().filter(|byte| !byte.is_ascii()).count() as u64;
+        let other = other_bytes(text.as_bytes());
         Self { ascii: text.len() as u64 - other, other, messages: 0 }
     }
 
@@ -42,6 +42,20 @@ impl TextLength {
             + self.messages * TOKENS_PER_MESSAGE;
         u32::try_from(tokens).unwrap_or(u32::MAX)
     }
+}
+
+/// Bytes that are not ASCII. Prompts are long, so eight bytes are looked at together and their sums carried in eight
+/// lanes: a quarter of an instruction a byte where one by one takes five.
+fn other_bytes(text: &[u8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    /// Words until a lane could overflow.
+    const BLOCK: usize = 255;
+    let (words, rest) = text.as_chunks::<8>();
+    let blocks = words.chunks(BLOCK).map(|block| {
+        let lanes = block.iter().fold(0, |sum, word| sum + ((u64::from_ne_bytes(*word) >> 7) & ONES));
+        lanes.to_ne_bytes().iter().map(|lane| u64::from(*lane)).sum::<u64>()
+    });
+    blocks.sum::<u64>() + rest.iter().filter(|byte| !byte.is_ascii()).count() as u64
 }
 
 /// The text in `messages`: only lengths are kept.
@@ -169,6 +183,15 @@ mod tests {
             ),
         ] {
             assert_eq!(tokens(messages), expected, "{messages}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_counted_alike_whatever_the_length() {
+        for length in [0, 1, 7, 8, 9, 2040, 2041, 5000] {
+            assert_eq!(other_bytes("é".repeat(length).as_bytes()), 2 * length as u64);
+            assert_eq!(other_bytes("aé".repeat(length).as_bytes()), 2 * length as u64);
+            assert_eq!(other_bytes("a".repeat(length).as_bytes()), 0);
         }
     }
 
