@@ -29,6 +29,7 @@ test: prune lint test-unit test-e2e ## Run every check and every test (root: it 
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no bed.
+	$(call apt_install,valgrind:/usr/bin/valgrind)
 	cargo test --locked --workspace --exclude flotilla-e2e
 	cargo test --locked --package flotilla-e2e --lib --bins
 

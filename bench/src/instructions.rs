@@ -13,9 +13,8 @@ pub const CASES: [(&str, Answer, usize); 3] = [
     ("200 KB", Answer::Json, 200_000),
     ("stream of 20 events", Answer::Stream { events: 20, gap_ms: 0 }, 300),
 ];
-/// Requests of the shorter of two runs, and how many more the longer has: what the start costs drops out.
-const FEW: u64 = 20;
-const MORE: u64 = 100;
+/// Requests of two runs.
+const RUNS: [u64; 2] = [20, 120];
 
 /// Whether valgrind is installed.
 pub fn available() -> bool {
@@ -32,14 +31,17 @@ pub async fn of_all(
 ) -> anyhow::Result<Vec<(&'static str, Option<u64>)>> {
     let mut all = Vec::new();
     for (name, answer, body_bytes) in CASES {
-        let count =
-            if available() { Some(per_request(starter, bench, answer, body_bytes).await?) } else { None };
+        let count = if available() {
+            Some(per_request(starter, bench, answer, body_bytes, RUNS).await?)
+        } else {
+            None
+        };
         all.push((name, count));
     }
     Ok(all)
 }
 
-/// Instructions for one request more.
+/// Instructions for one request more, from two runs of few and more requests: what the start costs drops out.
 ///
 /// # Errors
 /// The router does not come up under valgrind.
@@ -48,10 +50,11 @@ pub async fn per_request(
     bench: &Bench,
     answer: Answer,
     body_bytes: usize,
+    [few, more]: [u64; 2],
 ) -> anyhow::Result<u64> {
-    let few = run(starter, bench, answer, body_bytes, FEW).await?;
-    let many = run(starter, bench, answer, body_bytes, FEW + MORE).await?;
-    Ok(many.saturating_sub(few) / MORE)
+    let first = run(starter, bench, answer, body_bytes, few).await?;
+    let second = run(starter, bench, answer, body_bytes, more).await?;
+    Ok(second.saturating_sub(first) / more.saturating_sub(few).max(1))
 }
 
 async fn run(

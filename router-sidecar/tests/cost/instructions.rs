@@ -1,0 +1,41 @@
+//! Instructions per request, counted by callgrind on the program as the tests have it: not optimised, so that
+//! nothing is built for this alone. `make bench` counts them on the release build.
+
+use flotilla_bench::gateway::Starter;
+use flotilla_bench::instructions::{available, per_request};
+use flotilla_bench::measure::Bench;
+use flotilla_bench::traffic::Answer;
+use std::path::Path;
+
+async fn check(answer: Answer, body_bytes: usize, at_most: u64) {
+    assert!(
+        available(),
+        "NOT CHECKED: instructions per request are counted by callgrind, and valgrind is not installed. \
+         Install it (apt-get install valgrind; make test does that as root on Debian) and run this test again."
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let router = Path::new(env!("CARGO_BIN_EXE_flotilla-router"));
+    let starter = Starter { folder: folder.path(), router, cores: None };
+    let bench = Bench::start(1).await.unwrap();
+    let count = per_request(&starter, &bench, answer, body_bytes, [3, 18]).await.unwrap();
+    println!("{count} instructions for {answer:?} and a body of {body_bytes} bytes");
+    assert!(count > 0 && count <= at_most, "{count} instructions a request, {at_most} are accepted");
+}
+
+/// 750,000 when this was written.
+#[tokio::test]
+async fn an_answer_in_one_piece() {
+    check(Answer::Json, 300, 850_000).await;
+}
+
+/// 11,300,000 when this was written.
+#[tokio::test]
+async fn a_long_prompt() {
+    check(Answer::Json, 200_000, 12_500_000).await;
+}
+
+/// 2,430,000 when this was written; more where fewer events arrive together.
+#[tokio::test]
+async fn a_stream() {
+    check(Answer::Stream { events: 20, gap_ms: 1 }, 300, 3_200_000).await;
+}
