@@ -21,6 +21,9 @@ struct Cli {
     /// Fewer and shorter turns.
     #[arg(long)]
     quick: bool,
+    /// Only cases whose name holds this, such as "300 B, 32"; no memory, scaling or instructions.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
     /// Write the page here as well.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -67,8 +70,8 @@ async fn measure(cli: &Cli) -> anyhow::Result<()> {
     let router =
         cli.router.clone().or_else(beside).context("where is flotilla-router? Give --router FILE")?;
     let starter = Starter { folder: folder.path(), router: &router, cores };
-    let effort =
-        if cli.quick { Effort { rounds: 3, seconds: 0.4 } } else { Effort { rounds: 7, seconds: 0.7 } };
+    let (rounds, seconds) = if cli.quick { (3, 0.4) } else { (5, 0.6) };
+    let effort = Effort { only: cli.only.as_deref(), rounds, seconds };
     let results = suite::run(&starter, effort).await?;
     let page = results.page(&facts::lines());
     println!("{page}");

@@ -63,6 +63,7 @@ impl Results {
             page.push_str(&stream_table(result));
         }
         page.push_str(&self.others());
+        page.push_str(REST);
         page
     }
 
@@ -71,7 +72,8 @@ impl Results {
         let nginx = Some(Kind::Nginx);
         let ratio = |case: &str, get: Get| self.case(case).and_then(|c| c.ratio(router, nginx, get));
         let memory = self.memory.iter().find(|(kind, ..)| *kind == Kind::Router);
-        let late = self.cases.iter().filter_map(|c| c.median(router, |s| s.lag.map(|_| s.late)));
+        // Above direct: what else the machine does delays events as well.
+        let late = self.cases.iter().filter_map(|c| c.added(router, None, |s| s.lag.map(|_| s.late)));
         let late = late.fold(0.0, f64::max);
         let growth = |what: &str| {
             let base = self.scaling.first()?;
@@ -80,7 +82,12 @@ impl Results {
         };
         let added = self.case(ALONE).and_then(|c| c.added(router, None, P50));
         let rows: [Goal; 10] = [
-            ("Requests a second beside nginx, 300 B", ratio(SMALL, RATE), |v| v >= 1.0, "at least 1"),
+            (
+                "Requests per core second beside nginx, 300 B",
+                ratio(SMALL, PER_CORE),
+                |v| v >= 1.0,
+                "at least 1",
+            ),
             ("CPU per request beside nginx, 300 B", ratio(SMALL, CPU), |v| v <= 2.0, "at most 2"),
             (
                 "Streams of 20 events per core second beside nginx",
@@ -89,7 +96,12 @@ impl Results {
                 "at least 0.5",
             ),
             ("Median added to a request, µs", added, |v| v < 150.0, "under 150"),
-            ("Share of paced events later than 35 ms", Some(late), |v| v < 0.005, "no 40 ms mode"),
+            (
+                "Share of paced events later than 35 ms, above direct",
+                Some(late),
+                |v| v < 0.005,
+                "no 40 ms mode",
+            ),
             ("Resident MiB, idle", memory.map(|m| m.1), |v| v < 20.0, "under 20"),
             ("Resident MiB, 1,000 open streams", memory.map(|m| m.2), |v| v < 60.0, "under 60"),
             ("CPU per request, 1,000 models : 1", growth("1,000 models"), |v| v < 1.1, "flat"),
@@ -188,6 +200,22 @@ fn percent(share: Option<f64>) -> String {
     share.map_or_else(String::new, |share| format!("{:.1} %", share * 100.0))
 }
 
+const REST: &str = "
+## What a request of the router is made of
+
+By callgrind, of about 100,000 instructions of a 300 B request:
+
+- 22 % read the client's request line and 18 headers into a header map (hyper), 13 % drive the connection to the
+  engine and 12 % hand requests to it through a pool and channels (hyper-util);
+- 11 % write the decision record, 5 % look into the body, 4 % plan, build and count;
+- 11 % are in the allocator, spread over all of these.
+
+The plain proxy of the same libraries is the floor of this design: what is above it is the router's own. A pool made
+for endpoints known in advance, whose connections are driven by the request's own task, is what would lower both.
+With 1,000 endpoints a request meets a connection that has been idle for a thousand requests, whose state in the
+kernel is in no cache any more; nginx pays for the same. The router itself looks at two endpoints out of any number.
+";
+
 const INTRODUCTION: &str = "\
 # Performance
 
@@ -201,7 +229,7 @@ The load keeps its connections and sends what the official Python client sends. 
 stream by itself, and one event of each stream before the next of any, as an engine does that decodes a batch.
 nginx runs one worker without buffering of answers, HAProxy one thread. flotilla-router runs one worker with all that
 it has: metrics, a policy with data classes, three rules, weights 95/5, a fallback and prices, and a decision record
-logged per request. Hidden usage chunks are asked for in every stream, read, and taken out again. nginx without its access log and HAProxy write
-nothing per request.
+logged per request; there are no budgets yet. Usage chunks are asked for in every stream, read, and taken out again.
+Of the others only \"nginx, access log\" writes anything per request.
 
 ";

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
-pub struct Effort {
+pub struct Effort<'a> {
+    /// Only cases whose name holds this, and nothing else.
+    pub only: Option<&'a str>,
     /// Turns that every case takes.
     pub rounds: usize,
     /// Seconds of one turn.
@@ -91,7 +93,7 @@ fn cases(seconds: f64) -> [Case; 8] {
 ///
 /// # Errors
 /// A gateway does not come up, or answers wrongly.
-pub async fn run(starter: &Starter<'_>, effort: Effort) -> anyhow::Result<Results> {
+pub async fn run(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Results> {
     let bench = Bench::start(1).await?;
     let mut gateways = Vec::new();
     for kind in Kind::ALL {
@@ -99,10 +101,14 @@ pub async fn run(starter: &Starter<'_>, effort: Effort) -> anyhow::Result<Result
     }
     let idle = gateways.iter().map(Gateway::resident_mib).collect::<Result<Vec<_>, _>>()?;
     let mut results = Vec::new();
-    for case in cases(effort.seconds) {
+    let wanted = |case: &Case| effort.only.is_none_or(|text| case.name.contains(text));
+    for case in cases(effort.seconds).into_iter().filter(wanted) {
         results.push(one_case(&bench, &gateways, case, effort.rounds).await?);
     }
     let mut memory = Vec::new();
+    if effort.only.is_some() {
+        return Ok(Results { cases: results, scaling: Vec::new(), memory, instructions: Vec::new() });
+    }
     for (gateway, idle) in gateways.iter().zip(idle) {
         progress(&format!("{STREAMS} open streams: {}", gateway.kind().name()));
         memory.push((gateway.kind(), idle, bench.memory(gateway, STREAMS).await?));
@@ -133,7 +139,7 @@ async fn one_case(
     Ok(CaseResult { case, series })
 }
 
-async fn scaling(starter: &Starter<'_>, effort: Effort) -> anyhow::Result<Vec<Scaling>> {
+async fn scaling(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Vec<Scaling>> {
     let bench = Bench::start(MANY).await?;
     let (all, one) = (&bench.upstreams[..], &bench.upstreams[..1]);
     let mut case =
