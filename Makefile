@@ -16,7 +16,7 @@ BED := cargo run --release --locked --package flotilla-e2e --bin flotilla-bed --
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: prune ## Show the main job for real. KUBECONFIG=FILE REGISTRY=HOST/PREFIX: on a cluster of yours.
@@ -54,6 +54,10 @@ bed-down: ## Remove it without a trace.
 images: prune ## Build the images and push them: REGISTRY=HOST/PREFIX, ONLY=name,name.
 	@[[ -n "$(REGISTRY)" ]] || { echo "say where to push: make images REGISTRY=registry.example.com/team"; exit 2; }
 	$(BED) images --registry $(REGISTRY) $(if $(ONLY),--only $(ONLY))
+
+.PHONY: install-cli
+install-cli: ## Install kubectl-flotilla where cargo installs, so that kubectl flotilla works.
+	cargo install --locked --path cli
 
 .PHONY: lint
 lint: $(CARGO_DENY) ## Check formatting, clippy, licences and sources of dependencies.

@@ -15,7 +15,7 @@ pub const DEFAULT_MAX_TOKENS: u32 = 4096;
 /// Sequences answered at once, unless the spec says otherwise.
 pub const DEFAULT_PARALLEL_SEQUENCES: u32 = 4;
 /// Added to a computed need, in percent. A declared need is taken as it is.
-const DEFAULT_HEADROOM_PERCENT: u64 = 5;
+pub const DEFAULT_HEADROOM_PERCENT: u64 = 5;
 
 /// The engine's limits; they become its flags, so that it cannot take more than was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +131,11 @@ fn context(spec: &ModelDeploymentSpec) -> (u32, u32, KvCacheType) {
     )
 }
 
-fn request<'a>(spec: &ModelDeploymentSpec, architecture: &'a Architecture) -> Result<Request<'a>, NeedError> {
+/// What is asked of the estimator for this spec and its [`architecture`].
+pub fn request<'a>(
+    spec: &ModelDeploymentSpec,
+    architecture: &'a Architecture,
+) -> Result<Request<'a>, NeedError> {
     let (asked, window) = (context(spec).0, architecture.context_window);
     if asked > window {
         return Err(NeedError::BeyondWindow { asked, window });
@@ -147,7 +151,7 @@ fn request<'a>(spec: &ModelDeploymentSpec, architecture: &'a Architecture) -> Re
 }
 
 /// The shape to compute from; none where the engine is not ours to size or too little is said.
-fn architecture(spec: &ModelDeploymentSpec) -> Result<Option<Architecture>, NeedError> {
+pub fn architecture(spec: &ModelDeploymentSpec) -> Result<Option<Architecture>, NeedError> {
     if spec.engine.engine_type != EngineType::LlamaCpp {
         return Ok(None);
     }

@@ -118,14 +118,16 @@ fn kinds_of_change(request: &Request<'_>) -> [Vec<Change>; 6] {
         let smaller = ladder.iter().copied().filter(|q| of_now.is_some_and(|now| *q > now));
         smaller.map(Change::Quantization).collect()
     };
-    let smaller_kv =
-        |kv| Some(kv).filter(|kv| *kv > request.kv).map(Change::KvCacheType).into_iter().collect();
+    let smaller_kv = |ladder: &[KvCacheType]| {
+        ladder.iter().copied().filter(|kv| *kv > request.kv).map(Change::KvCacheType).collect()
+    };
     [
-        smaller_kv(KvCacheType::Q8_0),
+        // Each engine has one of them; the other is refused by the estimate.
+        smaller_kv(&[KvCacheType::FP8, KvCacheType::Q8_0]),
         smaller(FINE),
         halvings(request.parallel_sequences, 1).map(Change::ParallelSequences).collect(),
         halvings(request.context_tokens, SHORTEST_CONTEXT).map(Change::ContextTokens).collect(),
-        smaller_kv(KvCacheType::Q4_0),
+        smaller_kv(&[KvCacheType::Q4_0]),
         smaller(ROUGH),
     ]
 }

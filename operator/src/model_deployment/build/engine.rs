@@ -33,6 +33,27 @@ pub(super) fn launch(valid: &Valid<'_>) -> Launch {
     }
 }
 
+/// The flags of llama-server that decide its memory: `context_tokens` of all sequences together, keys and values
+/// in the type named `kv`.
+pub fn memory_flags(
+    context_tokens: u32,
+    parallel_sequences: u32,
+    kv: &str,
+    ubatch_tokens: u32,
+) -> Vec<(&'static str, String)> {
+    let kv = kv.to_ascii_lowercase();
+    vec![
+        ("--ctx-size", context_tokens.to_string()),
+        ("--parallel", parallel_sequences.to_string()),
+        ("--cache-type-k", kv.clone()),
+        ("--cache-type-v", kv),
+        ("--ubatch-size", ubatch_tokens.to_string()),
+        ("--n-gpu-layers", "999".to_owned()),
+        // The estimate's compute term assumes it, and a quantized V cache needs it.
+        ("--flash-attn", "on".to_owned()),
+    ]
+}
+
 /// llama-server's flags. They bind the estimate: context, slots, KV type and batch are what was summed up.
 fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     let mut args: Vec<String> = Vec::with_capacity(32);
@@ -44,16 +65,11 @@ fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     if let Some(Limits { max_tokens: _, parallel_sequences, context_tokens, kv_cache_type, ubatch_tokens }) =
         valid.need.limits
     {
-        let kv = format!("{kv_cache_type:?}").to_ascii_lowercase();
-        flag("--ctx-size", &context_tokens.to_string());
-        flag("--parallel", &parallel_sequences.to_string());
-        flag("--cache-type-k", &kv);
-        flag("--cache-type-v", &kv);
-        flag("--ubatch-size", &ubatch_tokens.to_string());
+        let kv = format!("{kv_cache_type:?}");
+        for (name, value) in memory_flags(context_tokens, parallel_sequences, &kv, ubatch_tokens) {
+            flag(name, &value);
+        }
     }
-    flag("--n-gpu-layers", "999");
-    // The estimate's compute term assumes it, and a quantized V cache needs it.
-    flag("--flash-attn", "on");
     // llama-server's prompt cache takes up to 8 GiB of host memory by default, which nobody planned for.
     flag("--cache-ram", "0");
     // The level that has the sizes of buffers, which the status shows, and not yet the text of prompts.

@@ -54,7 +54,7 @@ impl Gpu {
     }
 }
 
-/// Every GPU, families together.
+/// Every GPU, families together; of several of one size the best known comes first.
 pub fn gpus() -> &'static [Gpu] {
     table::GPUS
 }

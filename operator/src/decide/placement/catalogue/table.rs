@@ -1,4 +1,4 @@
-//! The GPUs, one a line.
+//! The GPUs, one a line; of several of one size the best known comes first.
 //!
 //! Sources. Names and driver totals: `nvidia-smi --query-gpu=name,memory.total` as printed in public logs of each
 //! card (Linux drivers 525 to 610). Usable: the smallest total that a CUDA program on Linux saw there
@@ -48,7 +48,6 @@ const fn amd(
 #[rustfmt::skip]
 pub(super) const GPUS: &[Gpu] = &[
     //  name                    nvidia.com/gpu.product                                  MiB  usable MiB     GB/s   CC       cents/h
-    gpu("RTX 2080 Ti",          "NVIDIA-GeForce-RTX-2080-Ti",                         11_264, None,          616, (7, 5),  None),
     gpu("RTX 3060 12GB",        "NVIDIA-GeForce-RTX-3060",                            12_288, Some(11_906),  360, (8, 6),  None),
     gpu("RTX 3060 Ti",          "NVIDIA-GeForce-RTX-3060-Ti",                          8_192, None,          448, (8, 6),  None),
     gpu("RTX 3070",             "NVIDIA-GeForce-RTX-3070",                             8_192, Some(7_819),   448, (8, 6),  None),
@@ -75,6 +74,7 @@ pub(super) const GPUS: &[Gpu] = &[
     gpu("RTX 5070 Ti",          "NVIDIA-GeForce-RTX-5070-Ti",                         16_303, Some(15_808),  896, (12, 0), None),
     gpu("RTX 5080",             "NVIDIA-GeForce-RTX-5080",                            16_303, Some(15_880),  960, (12, 0), None),
     gpu("RTX 5090",             "NVIDIA-GeForce-RTX-5090",                            32_607, Some(32_109), 1792, (12, 0), None),
+    gpu("RTX 2080 Ti",          "NVIDIA-GeForce-RTX-2080-Ti",                         11_264, None,          616, (7, 5),  None),
     gpu("RTX A2000 12GB",       "NVIDIA-RTX-A2000-12GB",                              12_282, None,          288, (8, 6),  None),
     gpu("RTX A4000",            "NVIDIA-RTX-A4000",                                   16_376, None,          448, (8, 6),  None),
     gpu("RTX A4500",            "NVIDIA-RTX-A4500",                                   20_470, None,          640, (8, 6),  None),

@@ -1,0 +1,52 @@
+//! Longer texts of `--help`.
+
+pub(super) const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 the model does not fit the GPU that --gpu asks for; 2 wrong usage or bad input.";
+
+pub(super) const SIZE: &str = "\
+Say how much GPU memory one replica of a model needs, term by term, and which GPUs it fits on.
+
+The figures are the operator's own: it computes the same estimate before it places a replica, and starts the
+engine with flags that keep it within. docs/sizing.md explains each term and how far it may be trusted.
+
+The model comes from a manifest (-f), from the catalogue (--preset), from a config.json, or from the head of a
+GGUF file. Flags override what a manifest says, so that you can ask what another context would cost.";
+
+pub(super) const SIZE_SHORT: &str = "\
+Try: kubectl flotilla size --preset llama-3.2-3b --quantization Q4_K_M --context 8k
+     --help has more examples and the exit codes.";
+
+pub(super) const SIZE_EXAMPLES: &str = "\
+Examples:
+  # A model of the catalogue, 8,192 tokens for each of 4 sequences
+  kubectl flotilla size --preset llama-3.2-3b --quantization Q4_K_M --context 8k
+
+  # What is about to be applied; what it would take with twice the context
+  kubectl flotilla size -f model.yaml
+  kustomize build . | kubectl flotilla size -f - --context 16k
+
+  # A file before it is downloaded (40 GB cost a few hundred KB)
+  kubectl flotilla size --gguf https://huggingface.co/OWNER/NAME/resolve/main/model-Q4_K_M.gguf
+
+  # A checkpoint under vLLM over two GPUs
+  kubectl flotilla size --config-json config.json --engine vllm --gpus 2
+
+  # In CI: fail unless it fits the cards we have
+  kubectl flotilla size -f model.yaml --gpu L4 --json > size.json
+
+JSON: name, weightsBytes, kvCacheBytes, computeBytes, runtimeBytes, adaptersBytes, stateBytes, totalBytes (one
+replica), perGPUBytes (the fullest GPU), requiredPerGPUBytes (with headroom), engineFlags, assumptions,
+alternatives, fits [{name, product, memoryBytes, usableBytes, freeBytes, pricePerHourUSD}]; a list of these where
+a manifest has several ModelDeployments.
+
+Exit codes: 0 done; 1 the model does not fit the GPU that --gpu asks for; 2 wrong usage or bad input.";
+
+pub(super) const COMPLETION: &str = "\
+Print a completion script for a shell.
+
+  bash:  kubectl-flotilla completion bash > /etc/bash_completion.d/kubectl-flotilla
+  zsh:   kubectl-flotilla completion zsh > \"${fpath[1]}/_kubectl-flotilla\"
+  fish:  kubectl-flotilla completion fish > ~/.config/fish/completions/kubectl-flotilla.fish
+
+They complete kubectl-flotilla; for kubectl flotilla, kubectl calls an executable named
+kubectl_complete-flotilla, which may hand on to it.";

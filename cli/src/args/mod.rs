@@ -1,0 +1,101 @@
+//! The command line.
+
+mod help;
+mod size;
+mod values;
+
+pub use size::{EngineName, SizeArgs, Source};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Says what models need and which GPUs they fit on, without a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-flotilla", bin_name = "kubectl flotilla", version, after_help = help::EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Use colours: always, never, or auto (on a terminal, unless NO_COLOR is set).
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub color: Color,
+}
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say how much GPU memory a model needs, term by term, and which GPUs it fits on.
+    #[command(long_about = help::SIZE, after_long_help = help::SIZE_EXAMPLES, after_help = help::SIZE_SHORT)]
+    Size(Box<SizeArgs>),
+    /// List the models that are known by name.
+    Presets(ListArgs),
+    /// List the GPUs that are known by name: memory, bandwidth, price.
+    Gpus(ListArgs),
+    /// Print a completion script for a shell.
+    #[command(long_about = help::COMPLETION)]
+    Completion {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+/// How to list.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ListArgs {
+    /// The form of the output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// The form of the output.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct OutputArgs {
+    /// The form of the output: table or json.
+    #[arg(
+        short,
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "table",
+        hide_possible_values = true
+    )]
+    output: Output,
+    /// The same as `-o json`.
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+}
+
+impl OutputArgs {
+    /// Whether programs read it.
+    pub const fn json(self) -> bool {
+        self.json || matches!(self.output, Output::Json)
+    }
+}
+
+/// For whom the output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}

@@ -1,0 +1,16 @@
+//! `kubectl flotilla`: what the operator would do, said without a cluster.
+//!
+//! Parse ([`args`], [`input`]), compute ([`report`], pure), show ([`render`], pure). `run.rs` is the thin rest:
+//! files, the terminal and exit codes.
+
+pub mod args;
+mod case;
+mod error;
+pub mod input;
+pub mod render;
+pub mod report;
+mod run;
+
+pub use case::{Case, Subject};
+pub use error::{CliError, Exit};
+pub use run::main;
