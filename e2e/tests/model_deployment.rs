@@ -12,6 +12,8 @@ mod children;
 mod convergence;
 #[path = "model_deployment/failures.rs"]
 mod failures;
+#[path = "model_deployment/model_file.rs"]
+mod model_file;
 #[path = "model_deployment/objects.rs"]
 mod objects;
 #[path = "model_deployment/observed.rs"]

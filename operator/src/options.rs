@@ -2,6 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Images used where a spec names none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,18 @@ pub struct Options {
     /// Where /healthz, /readyz and /metrics are served, without TLS.
     #[arg(long, env = "FLOTILLA_ADMIN_LISTEN", default_value = "0.0.0.0:8080")]
     pub admin_listen: SocketAddr,
+
+    /// Whether the heads of model files are read from their registries. Without it the spec has to describe each model.
+    #[arg(long, env = "FLOTILLA_READ_MODEL_FILES", default_value_t = true, action = clap::ArgAction::Set)]
+    pub read_model_files: bool,
+
+    /// Registries (HOST or HOST:PORT) that are spoken to without TLS when the heads of model files are read.
+    #[arg(long, env = "FLOTILLA_PLAIN_HTTP_REGISTRIES", value_delimiter = ',', value_name = "REGISTRY")]
+    pub plain_http_registries: Vec<String>,
+
+    /// Certificate authorities of registries, a file in PEM, beside the public ones.
+    #[arg(long, env = "FLOTILLA_REGISTRY_CA_FILE", value_name = "FILE")]
+    pub registry_ca_file: Option<PathBuf>,
 
     /// How many objects of a kind are reconciled at once.
     #[arg(long, env = "FLOTILLA_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]

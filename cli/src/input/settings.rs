@@ -50,7 +50,7 @@ impl<'a> Settings<'a> {
         let name = [metadata.namespace.as_deref(), metadata.name.as_deref()];
         let name = name.into_iter().flatten().collect::<Vec<_>>().join("/");
         let failed = |error| CliError::Need { name: name.clone(), error };
-        let computed = need::need(spec).map_err(failed)?;
+        let computed = need::need(spec, None).map_err(failed)?;
         let placement = spec.placement.as_ref();
         let declared = placement.and_then(|placement| placement.gpu_memory.as_ref());
         let declared = declared.and_then(|quantity| to_mib(quantity).ok()).map(Bytes::from_mib);

@@ -8,9 +8,12 @@ mod status;
 
 pub use calibration::{CalibrationMode, CalibrationStatus, Correction, ObservedMemory};
 pub use engine::{EngineSpec, EngineType, EnvVar};
-pub use model::{Architecture, ContextSpec, KvCacheType, ModelFamily, ModelSpec, Quantization};
+pub use model::{
+    Architecture, ContextSpec, Experts, KvCacheType, LatentAttention, ModelFamily, ModelSpec, Quantization,
+    SecretName, SlidingWindow,
+};
 pub use placement::{PlacementSpec, RolloutSpec, Toleration};
-pub use status::{GpuFit, MemoryStatus, ModelDeploymentStatus, PlacementStatus};
+pub use status::{GpuFit, MemoryBasis, MemoryStatus, ModelDeploymentStatus, PlacementStatus};
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -33,7 +36,7 @@ use serde::{Deserialize, Serialize};
         label_selector_path = ".status.selector"
     ),
     printcolumn(name = "Model", type_ = "string", json_path = ".status.servedName"),
-    printcolumn(name = "Quant", type_ = "string", json_path = ".spec.model.quantization"),
+    printcolumn(name = "Quant", type_ = "string", json_path = ".status.quantization"),
     printcolumn(name = "VRAM", type_ = "string", json_path = ".status.memory.total", description = "GPU memory of one replica"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.readyReplicas", description = "Replicas that serve"),
     printcolumn(name = "Desired", type_ = "string", json_path = ".spec.replicas"),
@@ -47,8 +50,8 @@ use serde::{Deserialize, Serialize};
 #[x_kube(
     validation = Rule::new("self.engine.type != 'LlamaCpp' || has(self.model.source)")
         .message("engine LlamaCpp loads a model file: set spec.model.source, for example oci://registry.example/models/llama:q4#model.gguf"),
-    validation = Rule::new("self.engine.type != 'LlamaCpp' || (has(self.placement) && has(self.placement.gpuMemory)) || (has(self.model.quantization) && (has(self.model.preset) || has(self.model.architecture)))")
-        .message("the GPU memory cannot be computed: set spec.model.quantization and either spec.model.preset or spec.model.architecture, or declare spec.placement.gpuMemory"),
+    validation = Rule::new("self.engine.type != 'LlamaCpp' || (has(self.placement) && has(self.placement.gpuMemory)) || (has(self.model.quantization) && (has(self.model.preset) || has(self.model.architecture))) || (has(self.model.source) && self.model.source.startsWith('oci://'))")
+        .message("the GPU memory cannot be computed from a file in a volume: set spec.model.quantization and either spec.model.preset or spec.model.architecture, or declare spec.placement.gpuMemory"),
     validation = Rule::new("self.engine.type != 'Custom' || (has(self.placement) && has(self.placement.gpuMemory))")
         .message("engine Custom must declare what it needs: set spec.placement.gpuMemory, for example 14Gi"),
     validation = Rule::new("self.engine.type != 'Custom' || has(self.engine.image)")

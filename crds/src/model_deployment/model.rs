@@ -4,7 +4,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The model file and what is known of it.
+/// The model file and what is known of it. Of an `oci://` file the operator reads the head; what the file says of its
+/// shape, quantization and size then counts, and the fields here are compared with it.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -34,6 +35,20 @@ pub struct ModelSpec {
     /// The quantization of the file's weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantization: Option<Quantization>,
+    /// Secrets of type kubernetes.io/dockerconfigjson in this namespace, for pods to pull images with and for the
+    /// operator to read the model file's head with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub pull_secrets: Vec<SecretName>,
+}
+
+/// The name of a Secret in the object's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretName {
+    /// The name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
 }
 
 /// The shape of a transformer, as its config.json or GGUF header has it.
@@ -43,7 +58,9 @@ pub struct ModelSpec {
     validation = Rule::new("self.heads % self.kvHeads == 0")
         .message("kvHeads must divide heads: with grouped query attention each KV head serves the same number of heads"),
     validation = Rule::new("has(self.headDim) || self.hiddenSize % self.heads == 0")
-        .message("heads does not divide hiddenSize: set headDim")
+        .message("heads does not divide hiddenSize: set headDim"),
+    validation = Rule::new("self.feedForwardSize >= 32 || (self.feedForwardSize == 0 && has(self.experts))")
+        .message("feedForwardSize must be at least 32, or 0 where every layer has experts: set experts")
 )]
 pub struct Architecture {
     /// The tensor layout.
@@ -54,13 +71,13 @@ pub struct Architecture {
     /// Width of the residual stream.
     #[schemars(range(min = 32, max = 131_072))]
     pub hidden_size: u32,
-    /// Width of the feed-forward layer.
-    #[schemars(range(min = 32, max = 1_048_576))]
+    /// Width of the feed-forward layer; 0 if every layer has experts.
+    #[schemars(range(min = 0, max = 1_048_576))]
     pub feed_forward_size: u32,
     /// Attention heads.
     #[schemars(range(min = 1, max = 1024))]
     pub heads: u32,
-    /// Heads of keys and values.
+    /// Heads of keys and values. Of no effect with latentAttention.
     #[schemars(range(min = 1, max = 1024))]
     pub kv_heads: u32,
     /// Size of one head; defaults to hiddenSize / heads.
@@ -73,6 +90,89 @@ pub struct Architecture {
     /// Whether the output layer shares the embedding's weights.
     #[serde(default)]
     pub tied_embeddings: bool,
+    /// Tokens that the model was trained for. More than that in spec.context is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 256, max = 16_777_216))]
+    pub context_window: Option<u32>,
+    /// Layers that see only the last tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sliding_window: Option<SlidingWindow>,
+    /// Experts, of which each token uses some; all of them take memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experts: Option<Experts>,
+    /// Keys and values compressed to one latent of each token (MLA, as DeepSeek-V3 has it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latent_attention: Option<LatentAttention>,
+}
+
+/// Layers that see only the last tokens.
+#[derive(KubeSchema, Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.fullOffset) || (has(self.fullEvery) && self.fullOffset < self.fullEvery)")
+        .message("fullOffset counts within fullEvery layers: set fullEvery above it")
+)]
+pub struct SlidingWindow {
+    /// How many tokens these layers see.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub tokens: u32,
+    /// One of this many layers sees all tokens: 2 for Gemma 2 and gpt-oss, 6 for Gemma 3. Absent: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 1024))]
+    pub full_every: Option<u32>,
+    /// Which of them, from 0. Default the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1023))]
+    pub full_offset: Option<u32>,
+}
+
+/// Experts of a layer.
+#[derive(KubeSchema, Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.used <= self.count")
+        .message("a token cannot use more experts than there are: lower used")
+)]
+pub struct Experts {
+    /// How many a layer has.
+    #[schemars(range(min = 1, max = 4096))]
+    pub count: u32,
+    /// How many each token uses.
+    #[schemars(range(min = 1, max = 4096))]
+    pub used: u32,
+    /// Inner width of one.
+    #[schemars(range(min = 32, max = 1_048_576))]
+    pub size: u32,
+    /// Inner width of the part that every token uses. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 32, max = 1_048_576))]
+    pub shared_size: Option<u32>,
+    /// Leading layers without experts. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub dense_layers: Option<u32>,
+}
+
+/// Dimensions of multi-head latent attention, by the names of config.json.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LatentAttention {
+    /// `q_lora_rank`; absent if queries are not compressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 131_072))]
+    pub query_rank: Option<u32>,
+    /// `kv_lora_rank`.
+    #[schemars(range(min = 1, max = 131_072))]
+    pub kv_rank: u32,
+    /// `qk_nope_head_dim`.
+    #[schemars(range(min = 1, max = 8192))]
+    pub nope_dim: u32,
+    /// `qk_rope_head_dim`.
+    #[schemars(range(min = 1, max = 8192))]
+    pub rope_dim: u32,
+    /// `v_head_dim`.
+    #[schemars(range(min = 1, max = 8192))]
+    pub value_dim: u32,
 }
 
 /// A tensor layout that the estimator knows.
@@ -86,6 +186,8 @@ pub enum ModelFamily {
     Qwen3,
     /// Phi-3.
     Phi3,
+    /// Any other: computed as a plain transformer, with an allowance for what is not known.
+    Plain,
 }
 
 /// How much context a replica holds.

@@ -32,6 +32,9 @@ pub struct ModelDeploymentStatus {
     /// The base URL of the Service inside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The quantization of the weights, as the file or else the spec has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<String>,
     /// GPU memory of one replica, term by term.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<MemoryStatus>,
@@ -59,6 +62,9 @@ pub struct MemoryStatus {
     /// The GPU runtime's own context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<Quantity>,
+    /// Recurrent state of all sequences, for models that keep one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Quantity>,
     /// The need of one replica, without headroom.
     pub total: Quantity,
     /// The need with headroom: what a card must have.
@@ -66,6 +72,28 @@ pub struct MemoryStatus {
     /// What the newest replica's engine reported that it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<ObservedMemory>,
+    /// What the figures were computed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<MemoryBasis>,
+    /// A fingerprint of the spec's fields that the figures were computed for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
+    /// What the figures take for granted, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumptions: Vec<String>,
+}
+
+/// What the figures of a need were computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum MemoryBasis {
+    /// The head of the model file itself.
+    File,
+    /// spec.model.architecture and spec.model.quantization.
+    Architecture,
+    /// spec.model.preset and spec.model.quantization.
+    Preset,
+    /// spec.placement.gpuMemory.
+    Declared,
 }
 
 /// Where a replica fits.

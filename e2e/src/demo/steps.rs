@@ -1,7 +1,7 @@
 //! From an empty cluster to a running fleet.
 
 use super::{Cluster, NAMESPACE};
-use crate::bed::repository;
+use crate::bed::{REGISTRY, repository};
 use crate::command;
 use crate::error::Result;
 use crate::progress::Step;
@@ -17,7 +17,11 @@ pub(super) fn install(cluster: &Cluster) -> Result<()> {
     let engine = format!("engines.llamaCpp.image={}/flotilla/engine-llamacpp:dev", cluster.registry);
     let args = ["upgrade", "--install", "flotilla", &chart, "--namespace", "flotilla", "--create-namespace"];
     let mut helm = cluster.helm(args);
-    for value in [registry.as_str(), "tag=dev", "operator.replicas=2", engine.as_str()] {
+    // The bed's registry has no TLS, and the operator reads the heads of model files from it.
+    let plain = format!("modelFiles.plainHTTPRegistries={{{}}}", cluster.registry);
+    let plain = (cluster.registry == REGISTRY).then_some(plain.as_str());
+    let values = [registry.as_str(), "tag=dev", "operator.replicas=2", engine.as_str()];
+    for value in values.into_iter().chain(plain) {
         helm.args(["--set-string", value]);
     }
     command::output(helm.args(["--wait", "--timeout", "120s"]))?;

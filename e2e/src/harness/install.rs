@@ -112,6 +112,8 @@ impl Release {
             format!("tag={}", self.tag),
             format!("operator.replicas={}", self.replicas),
             format!("engines.llamaCpp.image={}/{ENGINE_IMAGE}", self.registry),
+            // The bed's registry has no TLS, and the operator reads the heads of model files from it.
+            format!("modelFiles.plainHTTPRegistries={{{}}}", self.registry),
         ] {
             helm.args(["--set-string", &value]);
         }

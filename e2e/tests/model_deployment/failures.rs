@@ -8,6 +8,13 @@ use serde_json::{Value, json};
 /// Name, reason, a piece of the message, and what is wrong.
 fn broken() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let source = |name: &str| json!({"model": {"source": format!("oci://{}", image(name))}});
+    // What is described is started without its file's word, so that the engine and the kubelet say what is wrong.
+    let described = |name: &str| {
+        let mut spec = source(name);
+        spec["model"]["preset"] = json!("smollm2-135m");
+        spec["model"]["quantization"] = json!("Q4_1");
+        spec
+    };
     vec![
         ("preset", "UnknownPreset", "smollm2-135m", json!({"model": {"preset": "smollm-135m"}})),
         (
@@ -16,14 +23,14 @@ fn broken() -> Vec<(&'static str, &'static str, &'static str, Value)> {
             "flotilla/no-such-engine",
             json!({"engine": {"image": image("flotilla/no-such-engine:dev")}}),
         ),
-        ("model-image", "ModelPullFailed", "models/no-such-model", source("models/no-such-model:f16")),
-        ("missing", "ModelFileNotFound", "elsewhere.gguf", source("models/tiny:f16#elsewhere.gguf")),
+        ("model-image", "ModelPullFailed", "models/no-such-model", described("models/no-such-model:f16")),
+        ("missing", "ModelFileNotFound", "elsewhere.gguf", described("models/tiny:f16#elsewhere.gguf")),
         ("truncated", "ModelFileInvalid", "the engine says", source("models/truncated:q4_1")),
         (
             "no-model",
             "ModelFileInvalid",
             "the engine says",
-            json!({"engine": {"args": ["--threads", "1"], "env": []}, "model": {"source": format!("oci://{}#usr/local/bin/llama-server", image(ENGINE_IMAGE))}}),
+            described(&format!("{ENGINE_IMAGE}#usr/local/bin/llama-server")),
         ),
         ("flag", "CrashLooping", "--no-such-flag", json!({"engine": {"args": ["--no-such-flag"]}})),
     ]

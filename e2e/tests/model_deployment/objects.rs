@@ -46,11 +46,16 @@ pub fn smollm2(name: &str) -> Value {
     )
 }
 
-/// A tiny model that is declared as SmolLM2, whose tokenizer and chat template it has: ready at once.
-pub fn tiny(name: &str) -> Value {
+/// A model of which the spec says no more than where it is.
+pub fn bare(name: &str, model: &str) -> Value {
     let mut object = smollm2(name);
-    object["spec"]["model"]["source"] = json!(format!("oci://{}", image("models/tiny:f16")));
+    object["spec"]["model"] = json!({"source": format!("oci://{}", image(model))});
     object
+}
+
+/// A tiny model with SmolLM2's tokenizer and chat template: ready at once. Its file says the rest.
+pub fn tiny(name: &str) -> Value {
+    bare(name, "models/tiny:f16")
 }
 
 /// An engine of type Custom that declares its need; the tiny model serves in it.

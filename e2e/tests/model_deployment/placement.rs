@@ -1,7 +1,7 @@
 //! Which card a replica lands on, and what is said when there is none.
 
 use super::objects::{
-    apply, arguments, assert_answers, card_mib, chat, custom, get, pods_are, serving, smollm2, tiny, wait,
+    apply, arguments, assert_answers, card_mib, chat, custom, get, pods_are, serving, smollm2, wait,
     with_flotilla,
 };
 use flotilla_crds::model_deployment::ModelDeploymentStatus;
@@ -95,10 +95,9 @@ async fn at_zero_replicas_status_says_what_would_be_needed_and_where_it_fits() {
 #[tokio::test]
 async fn what_fits_nowhere_says_so_with_numbers_and_alternatives() {
     with_flotilla("no_fit", async |_, namespace| {
-        let mut object = tiny("huge");
-        object["spec"]["model"]["preset"] = json!("qwen2.5-14b");
-        object["spec"]["model"]["quantization"] = json!("F16");
-        object["spec"]["context"] = json!({"maxTokens": 16_384, "parallelSequences": 4});
+        // 2 million tokens of 22.5 KiB each are 45 GiB.
+        let mut object = smollm2("huge");
+        object["spec"]["context"] = json!({"maxTokens": 8192, "parallelSequences": 256});
         apply(&namespace, &object).await?;
         let message = wait(&namespace, "huge", "Ready", "False", "NoFit").await?;
         wait(&namespace, "huge", "Stalled", "True", "NoFit").await?;
@@ -112,8 +111,7 @@ async fn what_fits_nowhere_says_so_with_numbers_and_alternatives() {
             assert!(message.contains(&piece), "{piece:?} is not in {message:?}");
         }
 
-        // What it advises to change ends it: the model is tiny in truth.
-        object["spec"]["model"]["quantization"] = json!("Q4_K_M");
+        // What it advises to change ends it.
         object["spec"]["context"] = json!({"maxTokens": 1024, "parallelSequences": 1});
         apply(&namespace, &object).await?;
         serving(&namespace, "huge").await?;

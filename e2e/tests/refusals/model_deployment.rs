@@ -113,17 +113,40 @@ fn what_is_said_of_the_model() -> Vec<Row> {
             preset_and_architecture,
             "both describe the model: set one",
         ),
+        taken(
+            LLAMA,
+            "a source that says the rest",
+            json!({"spec": {"model": {"preset": null, "quantization": null}}}),
+        ),
         refused(
             LLAMA,
-            "neither of them",
-            json!({"spec": {"model": {"preset": null}}}),
+            "neither of them, in a volume",
+            json!({"spec": {"model": {"source": "pvc://weights/m.gguf", "preset": null}}}),
             "either spec.model.preset or spec.model.architecture",
         ),
         refused(
             LLAMA,
-            "no quantization",
-            json!({"spec": {"model": {"quantization": null}}}),
+            "no quantization, in a volume",
+            json!({"spec": {"model": {"source": "pvc://weights/m.gguf", "quantization": null}}}),
             "set spec.model.quantization",
+        ),
+        taken(LLAMA, "a volume with both", source("pvc://weights/m.gguf")),
+        taken(
+            LLAMA,
+            "pull secrets",
+            json!({"spec": {"model": {"pullSecrets": [{"name": "a"}, {"name": "b"}]}}}),
+        ),
+        refused(
+            LLAMA,
+            "a pull secret twice",
+            json!({"spec": {"model": {"pullSecrets": [{"name": "a"}, {"name": "a"}]}}}),
+            "Duplicate value",
+        ),
+        refused(
+            LLAMA,
+            "a pull secret without a name",
+            json!({"spec": {"model": {"pullSecrets": [{"name": ""}]}}}),
+            "spec.model.pullSecrets[0].name",
         ),
         taken(
             LLAMA,
@@ -159,6 +182,48 @@ fn what_is_said_of_the_model() -> Vec<Row> {
             "heads that do not divide, with their size",
             architecture(&json!({"heads": 24, "headDim": 128})),
         ),
+        taken(
+            LLAMA,
+            "experts in every layer",
+            architecture(&json!({"feedForwardSize": 0, "experts": {"count": 8, "used": 2, "size": 14336}})),
+        ),
+        refused(
+            LLAMA,
+            "no feed-forward layer at all",
+            architecture(&json!({"feedForwardSize": 0})),
+            "or 0 where every layer has experts",
+        ),
+        refused(
+            LLAMA,
+            "more experts used than there are",
+            architecture(&json!({"experts": {"count": 2, "used": 8, "size": 14336}})),
+            "a token cannot use more experts than there are",
+        ),
+        taken(
+            LLAMA,
+            "a sliding window",
+            architecture(&json!({"slidingWindow": {"tokens": 512, "fullEvery": 6, "fullOffset": 5}})),
+        ),
+        refused(
+            LLAMA,
+            "an offset outside of its period",
+            architecture(&json!({"slidingWindow": {"tokens": 512, "fullEvery": 6, "fullOffset": 6}})),
+            "fullOffset counts within fullEvery layers",
+        ),
+        taken(
+            LLAMA,
+            "latent attention",
+            architecture(
+                &json!({"latentAttention": {"kvRank": 512, "nopeDim": 128, "ropeDim": 64, "valueDim": 128}}),
+            ),
+        ),
+        refused(
+            LLAMA,
+            "latent attention without its rank",
+            architecture(&json!({"latentAttention": {"nopeDim": 128, "ropeDim": 64, "valueDim": 128}})),
+            "latentAttention.kvRank: Required value",
+        ),
+        taken(LLAMA, "another family", architecture(&json!({"family": "Plain"}))),
         refused(
             LLAMA,
             "an unknown family",

@@ -16,6 +16,8 @@ pub mod types {
     pub const STALLED: &str = "Stalled";
     /// The spec can be carried out.
     pub const ACCEPTED: &str = "Accepted";
+    /// The GPU memory of a replica is known, and the spec and the model file agree about it.
+    pub const SIZED: &str = "Sized";
     /// There is a card that fits.
     pub const PLACEABLE: &str = "Placeable";
     /// The engine runs and has loaded the model.

@@ -31,6 +31,22 @@ reasons!(
     NameTaken,
     /// An older policy of the namespace claims one of the model names.
     Conflicted,
+    /// The need was computed from the head of the model file.
+    FileRead,
+    /// The need was computed from the spec, or is declared in it; the file is not looked at.
+    SpecOnly,
+    /// The spec says otherwise than the model file; the file's figures are used.
+    SpecContradictsFile,
+    /// The head of the model file is being read.
+    ReadingFile,
+    /// The registry does not answer, or fails.
+    RegistryUnreachable,
+    /// The registry refuses the image.
+    RegistryDenied,
+    /// The registry does not have the image that holds the model.
+    ModelImageNotFound,
+    /// The head of the file lies beyond what is read of a compressed layer.
+    FileHeadOutOfReach,
     /// There is a card that fits.
     Fits,
     /// No card of the cluster is large enough.

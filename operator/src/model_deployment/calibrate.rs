@@ -19,8 +19,11 @@ const UNKNOWN: &str = "unknown";
 /// The need with the object's own correction, if its spec asks for it. A declared need is taken as it is.
 pub fn corrected(object: &ModelDeployment, mut need: Need) -> Need {
     let declared = object.spec.placement.as_ref().is_some_and(|placement| placement.gpu_memory.is_some());
+    // What the status remembers was corrected when it was written.
+    let fresh = need.estimate().is_some();
     if is_on(object)
         && !declared
+        && fresh
         && let Some(thousandths) = known(object).and_then(|known| correction(&known.corrections))
     {
         need.required_mib = need.required_mib.saturating_mul(thousandths).div_ceil(1000);
@@ -55,7 +58,7 @@ pub fn taught(
         engine_version: reading.version.clone(),
         pod: pod.name.clone(),
     });
-    let Some(estimate) = &need.estimate else {
+    let Some(estimate) = need.estimate() else {
         return status;
     };
     // Engines do not report the runtime's own context.
@@ -92,6 +95,7 @@ mod tests {
     use super::*;
     use crate::decide::placement::Inventory;
     use crate::model_deployment::build::{Applied, Children};
+    use crate::model_deployment::file::Look;
     use crate::model_deployment::need::need;
     use crate::model_deployment::observe::due;
     use serde_json::{Value, json};
@@ -124,15 +128,15 @@ mod tests {
 
     /// The object after a start of pod `name` that took `percent` of what was estimated.
     fn after_start(mut object: ModelDeployment, name: &str, percent: u64) -> ModelDeployment {
-        let need = need(&object.spec).unwrap();
-        let estimate = need.estimate.clone().unwrap();
+        let need = need(&object.spec, None).unwrap();
+        let estimate = need.estimate().cloned().unwrap();
         let estimated = estimate.total().get() - estimate.runtime.get();
         let reading = Reading {
             weights: Some(estimated * percent / 100),
             version: Some("b1".to_owned()),
             ..Reading::default()
         };
-        let observed = Observed { inventory: Inventory::default(), pods: vec![pod(name)] };
+        let observed = Observed { inventory: Inventory::default(), pods: vec![pod(name)], file: Look::NONE };
         let before = object.status.clone().unwrap_or_default();
         let memory = before.memory.clone().unwrap_or_default();
         let status = ModelDeploymentStatus {
@@ -146,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_start_is_asked_once_and_shown_beside_the_estimate() {
-        let observed = Observed { inventory: Inventory::default(), pods: vec![pod("a")] };
+        let observed = Observed { inventory: Inventory::default(), pods: vec![pod("a")], file: Look::NONE };
         let fresh = object(&json!({}));
         assert!(due(&fresh, &observed, &children(0)).is_none(), "an older template's replica is about");
         assert_eq!(due(&fresh, &observed, &children(1)).unwrap().name, "a");
@@ -168,7 +172,7 @@ mod tests {
             (json!({"calibration": "On", "gpuMemory": "1Gi"}), 100),
         ] {
             let object = after_start(after_start(object(&placement), "a", 110), "b", 110);
-            let plain = need(&object.spec).unwrap();
+            let plain = need(&object.spec, None).unwrap();
             let need = corrected(&object, plain.clone());
             assert_eq!(need.required_mib, (plain.required_mib * factor).div_ceil(100), "{placement}");
             assert_eq!(need.total_mib, plain.total_mib, "the estimate itself stays");
@@ -180,7 +184,7 @@ mod tests {
     #[test]
     fn one_start_corrects_nothing() {
         let object = after_start(object(&json!({"calibration": "On"})), "a", 120);
-        let plain = need(&object.spec).unwrap();
+        let plain = need(&object.spec, None).unwrap();
         assert_eq!(corrected(&object, plain.clone()), plain);
     }
 }

@@ -1,10 +1,11 @@
 //! Everything a reconcile reads, read in one place.
 
 use super::failure::PodFacts;
+use super::file::{Files, Look};
 use crate::decide::placement::Inventory;
 use crate::fleet::Stores;
 use crate::routing_policy::ObjectKey;
-use flotilla_crds::labels;
+use flotilla_crds::{ModelDeployment, labels};
 use k8s_openapi::api::core::v1::Pod;
 
 /// What the cluster looks like to one `ModelDeployment`.
@@ -14,10 +15,13 @@ pub struct Observed {
     pub inventory: Inventory,
     /// Its engine pods, oldest first.
     pub pods: Vec<PodFacts>,
+    /// What its model file says.
+    pub file: Look,
 }
 
-/// Reads the caches; no call to the API server.
-pub fn dereference(stores: &Stores, key: &ObjectKey) -> Observed {
+/// Reads the caches, and waits a moment for the model file's head where that is not known yet.
+pub async fn dereference(stores: &Stores, files: &Files, object: &ModelDeployment) -> Observed {
+    let key = ObjectKey::of(object);
     let belongs = |pod: &Pod| {
         pod.metadata.namespace.as_deref() == Some(&key.namespace)
             && pod.metadata.labels.as_ref().and_then(|l| l.get(labels::MODEL_DEPLOYMENT)) == Some(&key.name)
@@ -25,5 +29,5 @@ pub fn dereference(stores: &Stores, key: &ObjectKey) -> Observed {
     let mut pods: Vec<_> =
         stores.pods.state().iter().filter(|pod| belongs(pod)).map(|pod| PodFacts::of(pod)).collect();
     pods.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-    Observed { inventory: stores.inventory(), pods }
+    Observed { inventory: stores.inventory(), pods, file: files.look(object).await }
 }

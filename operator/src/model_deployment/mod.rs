@@ -3,11 +3,16 @@
 pub mod apply;
 pub mod build;
 pub mod calibrate;
+pub mod conflict;
 pub mod dereference;
 pub mod failure;
+pub mod file;
 pub mod need;
 pub mod observe;
 mod reconcile;
+pub mod resolve;
+pub mod shape;
+mod sized;
 pub mod source;
 pub mod status;
 pub mod validate;

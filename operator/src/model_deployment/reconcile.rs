@@ -4,6 +4,7 @@ use super::apply::apply_children;
 use super::build::build;
 use super::calibrate::taught;
 use super::dereference::dereference;
+use super::file::Files;
 use super::observe::{EngineLogs, due};
 use super::status::{Outcome, status};
 use super::validate::validate;
@@ -31,6 +32,8 @@ pub struct Context {
     pub client: Client,
     /// The caches.
     pub stores: Arc<Stores>,
+    /// The heads of model files.
+    pub files: Files,
     /// Default images.
     pub images: EngineImages,
     /// Whether this replica may write.
@@ -88,13 +91,14 @@ pub async fn reconcile(
 }
 
 async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error> {
-    let observed = dereference(&ctx.stores, &ObjectKey::of(object));
+    let observed = dereference(&ctx.stores, &ctx.files, object).await;
+    let done = || observed.file.again.map_or_else(Action::await_change, Action::requeue);
     let report = |outcome: &Outcome<'_>| status(object, &observed, outcome, Timestamp::now());
-    let valid = match validate(object, &ctx.images) {
+    let valid = match validate(object, &ctx.images, &observed.file.state) {
         Ok(valid) => valid,
         Err(invalid) => {
             ctx.status.write(object, object.status.as_ref(), &report(&Outcome::Invalid(&invalid))).await?;
-            return Ok(Action::await_change());
+            return Ok(done());
         }
     };
     if object.status.is_none() {
@@ -105,7 +109,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
             let plain = report(&Outcome::Applied(&valid.need, &children));
             let Some(pod) = due(object, &observed, &children) else {
                 ctx.status.write(object, object.status.as_ref(), &plain).await?;
-                return Ok(Action::await_change());
+                return Ok(done());
             };
             let mut before = object.status.clone();
             if !ctx.engine_logs.knows(valid.namespace, &pod.name) {
@@ -117,7 +121,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
                 None => plain,
             };
             ctx.status.write(object, before.as_ref(), &after).await?;
-            Ok(Action::await_change())
+            Ok(done())
         }
         Err(error) => {
             ctx.status

@@ -5,12 +5,13 @@ use super::calibrate::remembered;
 use super::dereference::Observed;
 use super::failure::PodFacts;
 use super::need::{Need, alternatives};
+use super::sized::{memory, sized, unsized_verdict};
 use super::validate::Invalid;
 use crate::conditions::{Conditions, Reason, Verdict, types};
 use crate::decide::placement::{Fits, find_fits};
 use crate::kube_ext::{ApplyError, HasConditions, mib};
 use flotilla_crds::ModelDeployment;
-use flotilla_crds::model_deployment::{GpuFit, MemoryStatus, ModelDeploymentStatus, PlacementStatus};
+use flotilla_crds::model_deployment::{GpuFit, ModelDeploymentStatus, PlacementStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -33,6 +34,9 @@ pub enum Outcome<'a> {
 /// The parts of Ready.
 struct Parts {
     accepted: Verdict,
+    sized: Verdict,
+    /// Whether nothing can be done until it is.
+    needs_size: bool,
     placeable: Verdict,
     loaded: Verdict,
     available: Verdict,
@@ -55,7 +59,7 @@ pub fn status(
     let selector_labels = object.spec.placement.as_ref().map(|p| p.node_selector.clone()).unwrap_or_default();
     let fits = need.map(|need| find_fits(&observed.inventory, need.required_mib, &selector_labels));
     let (replicas, ready_replicas) = counts(outcome, &observed.pods);
-    let parts = parts(object, observed, outcome, fits.as_ref(), ready_replicas);
+    let parts = parts(object, observed, outcome, need.zip(fits.as_ref()), ready_replicas);
     let (ready, reconciling, stalled) = summary(&parts);
     let conditions = Conditions { before: &before.conditions, generation: object.metadata.generation, now }
         .build(&[
@@ -63,6 +67,7 @@ pub fn status(
             (types::RECONCILING, &reconciling),
             (types::STALLED, &stalled),
             (types::ACCEPTED, &parts.accepted),
+            (types::SIZED, &parts.sized),
             (types::PLACEABLE, &parts.placeable),
             (types::MODEL_LOADED, &parts.loaded),
             (types::AVAILABLE, &parts.available),
@@ -75,7 +80,8 @@ pub fn status(
         selector: Some(selector(name).iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")),
         served_name: Some(object.served_name().to_owned()),
         endpoint: Some(format!("http://{name}.{namespace}.svc/v1")),
-        memory: need.map(|need| memory(need, &before)),
+        quantization: need.and_then(|need| need.quantization.clone()),
+        memory: need.map(|need| memory(&object.spec, need, &before)),
         calibration: remembered(object),
         placement: fits.as_ref().map(placement),
     }
@@ -92,22 +98,6 @@ fn counts(outcome: &Outcome<'_>, pods: &[PodFacts]) -> (i32, i32) {
             (replicas.unwrap_or(0), ready.unwrap_or(0))
         }
         _ => (count(&|pod| !pod.terminating), count(&|pod| pod.ready && !pod.terminating)),
-    }
-}
-
-fn memory(need: &Need, before: &ModelDeploymentStatus) -> MemoryStatus {
-    let term = |name: &str| {
-        let terms = need.estimate.as_ref()?.terms();
-        terms.iter().find(|(term, _)| *term == name).map(|(_, bytes)| mib(bytes.mib()))
-    };
-    MemoryStatus {
-        weights: term("weights"),
-        kv_cache: term("kvCache"),
-        compute: term("compute"),
-        runtime: term("runtime"),
-        total: mib(need.total_mib),
-        required: mib(need.required_mib),
-        observed: before.memory.as_ref().and_then(|memory| memory.observed.clone()),
     }
 }
 
@@ -132,11 +122,14 @@ fn parts(
     object: &ModelDeployment,
     observed: &Observed,
     outcome: &Outcome<'_>,
-    fits: Option<&Fits>,
+    planned: Option<(&Need, &Fits)>,
     ready: i32,
 ) -> Parts {
     let pending = || Verdict::unknown(Reason::Progressing, "the spec was not carried out yet");
     let accepted = match outcome {
+        Outcome::Invalid(Invalid::Unsized(_)) => {
+            Verdict::yes(Reason::Accepted, "the spec can be carried out once the model file is known")
+        }
         Outcome::Invalid(invalid) => Verdict::no(reason_of(invalid), invalid.to_string()),
         Outcome::NotApplied(_, error @ ApplyError::NotOurs { .. }) => {
             Verdict::no(Reason::NameTaken, error.to_string())
@@ -145,8 +138,13 @@ fn parts(
             Verdict::yes(Reason::Accepted, "the spec can be carried out")
         }
     };
-    let placeable = fits.map_or_else(pending, |fits| placeable(object, fits));
-    let loaded = if fits.is_none() { pending() } else { loaded(object, &observed.pods, ready) };
+    let (sized, needs_size) = match (outcome, planned) {
+        (_, Some((need, _))) => (sized(need), false),
+        (Outcome::Invalid(Invalid::Unsized(cause)), None) => (unsized_verdict(cause), true),
+        (_, None) => (pending(), false),
+    };
+    let placeable = planned.map_or_else(pending, |(need, fits)| placeable(object, need, fits));
+    let loaded = if planned.is_none() { pending() } else { loaded(object, &observed.pods, ready) };
     let desired = object.spec.replicas;
     let available = match outcome {
         Outcome::Applied(..) if desired == 0 => Verdict::yes(Reason::ScaledToZero, "no replica is asked for"),
@@ -156,7 +154,7 @@ fn parts(
         Outcome::NotApplied(_, error) => Verdict::unknown(Reason::ApplyFailed, error.to_string()),
         _ => Verdict::no(Reason::Progressing, format!("{ready} of {desired} replicas serve")),
     };
-    Parts { accepted, placeable, loaded, available }
+    Parts { accepted, sized, needs_size, placeable, loaded, available }
 }
 
 fn reason_of(invalid: &Invalid) -> Reason {
@@ -166,7 +164,7 @@ fn reason_of(invalid: &Invalid) -> Reason {
     }
 }
 
-fn placeable(object: &ModelDeployment, fits: &Fits) -> Verdict {
+fn placeable(object: &ModelDeployment, need: &Need, fits: &Fits) -> Verdict {
     if fits.any() {
         return Verdict::yes(Reason::Fits, format!("needs {} MiB a GPU; fits {fits}", fits.required_mib));
     }
@@ -178,7 +176,7 @@ fn placeable(object: &ModelDeployment, fits: &Fits) -> Verdict {
         );
         return Verdict::no(Reason::NoGPUNodes, message);
     };
-    let options: Vec<_> = alternatives(&object.spec, largest.usable_mib)
+    let options: Vec<_> = alternatives(&object.spec, need, largest.usable_mib)
         .iter()
         .take(ALTERNATIVES)
         .map(ToString::to_string)
@@ -210,8 +208,10 @@ fn loaded(object: &ModelDeployment, pods: &[PodFacts], ready: i32) -> Verdict {
 
 /// Ready, Reconciling and Stalled from the parts: the first part that fails, in the order of cause and effect, says why.
 fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
-    let Parts { accepted, placeable, loaded, available } = parts;
-    let blocking = [accepted, placeable, loaded].into_iter().find(|v| v.status == Some(false));
+    let Parts { accepted, sized, needs_size, placeable, loaded, available } = parts;
+    let sized = needs_size.then_some(sized);
+    let causes = [Some(accepted), sized, Some(placeable), Some(loaded)].into_iter().flatten();
+    let blocking = causes.into_iter().find(|verdict| verdict.status == Some(false));
     let moving = || Verdict::no(Reason::NotStalled, "");
     match blocking {
         Some(cause) => (
@@ -225,7 +225,7 @@ fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
             moving(),
         ),
         None => {
-            let cause = if loaded.holds() { available } else { loaded };
+            let cause = sized.unwrap_or(if loaded.holds() { available } else { loaded });
             let message = format!("{}; {}", available.message, cause.message);
             (Verdict::no(cause.reason, message.clone()), Verdict::yes(cause.reason, message), moving())
         }

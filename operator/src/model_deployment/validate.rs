@@ -1,7 +1,9 @@
 //! From a spec that the API server took to one that cannot be wrong.
 
 use super::calibrate::corrected;
-use super::need::{Need, NeedError, need};
+use super::file::FileState;
+use super::need::{Need, NeedError};
+use super::resolve::{Unsized, resolve};
 use super::source::{Source, SourceError};
 use crate::options::EngineImages;
 use flotilla_crds::ModelDeployment;
@@ -38,6 +40,9 @@ pub enum Invalid {
     /// The memory cannot be told.
     #[error(transparent)]
     Need(#[from] NeedError),
+    /// The file is not known, and the spec does not say enough without it.
+    #[error(transparent)]
+    Unsized(#[from] Unsized),
     /// The source cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -47,7 +52,11 @@ pub enum Invalid {
 }
 
 /// Resolves the spec.
-pub fn validate<'a>(object: &'a ModelDeployment, images: &'a EngineImages) -> Result<Valid<'a>, Invalid> {
+pub fn validate<'a>(
+    object: &'a ModelDeployment,
+    images: &'a EngineImages,
+    file: &FileState,
+) -> Result<Valid<'a>, Invalid> {
     let spec = &object.spec;
     let source = spec.model.source.as_deref().map(Source::parse).transpose()?;
     let image = match (&spec.engine.image, spec.engine.engine_type) {
@@ -71,7 +80,7 @@ pub fn validate<'a>(object: &'a ModelDeployment, images: &'a EngineImages) -> Re
         uid: identity(&object.metadata.uid)?,
         source,
         image,
-        need: corrected(object, need(spec)?),
+        need: corrected(object, resolve(object, file)?),
         drain: drain.and_then(parse_duration).unwrap_or(DEFAULT_DRAIN),
     })
 }

@@ -5,6 +5,7 @@ use crate::fleet::{CatalogReceiver, Stores, Triggers};
 use crate::kube_ext::{Events, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::model_deployment::file::Files;
 use crate::options::EngineImages;
 use crate::push::Registry;
 use crate::webhook::router_container::RouterPod;
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub(super) catalog: CatalogReceiver,
     pub(super) registry: Arc<Registry>,
     pub(super) router: Arc<RouterPod>,
+    pub(super) files: Files,
     pub(super) images: EngineImages,
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
@@ -59,6 +61,7 @@ pub(super) async fn model_deployments(
     let context = Arc::new(model_deployment::Context {
         client: shared.client.clone(),
         stores: shared.stores.clone(),
+        files: shared.files.clone(),
         images: shared.images.clone(),
         engine_logs: model_deployment::observe::EngineLogs::new(shared.client.clone()),
         leadership: shared.leadership.clone(),

@@ -5,6 +5,7 @@ mod backoff;
 mod certificates;
 mod controllers;
 mod leader_label;
+mod model_files;
 mod usage;
 mod watches;
 
@@ -70,6 +71,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         catalog: catalog.clone(),
         registry: registry.clone(),
         router: router.clone(),
+        files: model_files::reader(&options, &client).await?,
         images: options.images(),
         leadership: leadership.clone(),
         metrics: metrics.clone(),

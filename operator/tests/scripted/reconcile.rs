@@ -6,6 +6,7 @@ use flotilla_operator::fleet::Stores;
 use flotilla_operator::kube_ext::{Events, StatusWriter};
 use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::metrics::Metrics;
+use flotilla_operator::model_deployment::file::Files;
 use flotilla_operator::model_deployment::observe::EngineLogs;
 use flotilla_operator::model_deployment::{Context, Error, reconcile};
 use flotilla_operator::options::EngineImages;
@@ -17,8 +18,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-const OBJECT: &str = "/apis/flotilla.dev/v1alpha1/namespaces/apps/modeldeployments/tiny";
-const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/apps/deployments/tiny";
+pub(crate) const OBJECT: &str = "/apis/flotilla.dev/v1alpha1/namespaces/apps/modeldeployments/tiny";
+pub(crate) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/apps/deployments/tiny";
 const SERVICE: &str = "/api/v1/namespaces/apps/services/tiny";
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/apps/events";
 
@@ -33,7 +34,7 @@ async fn leadership(leads: bool) -> Leadership {
     leadership
 }
 
-async fn context(server: &ApiServer, leads: bool) -> Arc<Context> {
+pub(crate) async fn context(server: &ApiServer, leads: bool, files: Files) -> Arc<Context> {
     server.put(OBJECT, object());
     let stores = Stores {
         model_deployments: reflector::store().0,
@@ -45,6 +46,7 @@ async fn context(server: &ApiServer, leads: bool) -> Arc<Context> {
     Arc::new(Context {
         client: server.client(),
         stores: Arc::new(stores),
+        files,
         images: EngineImages { llama_cpp: "example/engine:1".to_owned() },
         engine_logs: EngineLogs::new(server.client()),
         leadership: leadership(leads).await,
@@ -66,7 +68,7 @@ fn object() -> Value {
 }
 
 /// One reconcile of the object as it is live.
-async fn once(server: &ApiServer, context: &Arc<Context>) -> Result<(), Error> {
+pub(crate) async fn once(server: &ApiServer, context: &Arc<Context>) -> Result<(), Error> {
     let live: ModelDeployment = serde_json::from_value(server.get(OBJECT).unwrap()).unwrap();
     reconcile(Arc::new(DeserializeGuard(Ok(live))), context.clone()).await.map(drop)
 }
@@ -98,7 +100,7 @@ fn left(server: &ApiServer) -> BTreeMap<String, Value> {
 #[tokio::test]
 async fn whichever_request_fails_the_end_is_the_same() {
     let server = ApiServer::default();
-    assert_eq!(until_done(&server, &context(&server, true).await).await, 1);
+    assert_eq!(until_done(&server, &context(&server, true, Files::off()).await).await, 1);
     let (wanted, requests) = (left(&server), server.requests());
     assert_eq!(wanted.keys().collect::<Vec<_>>(), [SERVICE, DEPLOYMENT, OBJECT]);
 
@@ -106,7 +108,7 @@ async fn whichever_request_fails_the_end_is_the_same() {
         for fault in [Fault::Refused(500), Fault::Refused(409), Fault::Refused(429), Fault::DoneAndLost] {
             let server = ApiServer::default();
             server.fail(request, fault);
-            let tries = until_done(&server, &context(&server, true).await).await;
+            let tries = until_done(&server, &context(&server, true, Files::off()).await).await;
             assert!(tries <= 2, "request {request}, {fault:?}: {tries} tries");
             assert_eq!(left(&server), wanted, "request {request}, {fault:?}");
         }
@@ -116,14 +118,14 @@ async fn whichever_request_fails_the_end_is_the_same() {
 #[tokio::test]
 async fn who_does_not_lead_asks_and_writes_nothing() {
     let server = ApiServer::default();
-    until_done(&server, &context(&server, false).await).await;
+    until_done(&server, &context(&server, false, Files::off()).await).await;
     assert_eq!(server.requests(), 0);
 }
 
 #[tokio::test]
 async fn nothing_is_written_when_nothing_changed() {
     let server = ApiServer::default();
-    let context = context(&server, true).await;
+    let context = context(&server, true, Files::off()).await;
     until_done(&server, &context).await;
     let before = server.get(OBJECT);
     let writes = server.writes().len();
@@ -140,7 +142,7 @@ async fn a_service_of_somebody_else_is_not_taken() {
     let theirs = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "tiny", "namespace": "apps"}, "spec": {"selector": {"app": "theirs"}}});
     server.put(SERVICE, theirs);
     let before = server.get(SERVICE);
-    once(&server, &context(&server, true).await).await.unwrap_err();
+    once(&server, &context(&server, true, Files::off()).await).await.unwrap_err();
     assert_eq!(server.get(SERVICE), before);
     assert!(server.get(DEPLOYMENT).is_none(), "the workload comes last");
     let object = server.get(OBJECT).unwrap();

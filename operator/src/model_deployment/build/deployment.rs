@@ -5,11 +5,12 @@ use crate::model_deployment::failure::ENGINE_CONTAINER;
 use crate::model_deployment::source::MOUNT_PATH;
 use crate::model_deployment::validate::Valid;
 use flotilla_crds::labels;
+use flotilla_crds::model_deployment::SecretName;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, Lifecycle, LifecycleHandler,
-    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
-    SecurityContext, SleepAction, Toleration, VolumeMount,
+    LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecurityContext, SleepAction, Toleration, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -54,6 +55,7 @@ fn pod_template(valid: &Valid<'_>) -> PodTemplateSpec {
         metadata: Some(ObjectMeta { labels: Some(child_labels(valid.name)), ..ObjectMeta::default() }),
         spec: Some(PodSpec {
             containers: vec![container(valid, drain_seconds)],
+            image_pull_secrets: pull_secrets(valid),
             volumes: valid.source.as_ref().map(|source| vec![source.volume(MODEL_VOLUME)]),
             affinity: Some(affinity(valid.need.required_mib)),
             node_selector: (!placement.node_selector.is_empty()).then_some(placement.node_selector),
@@ -77,6 +79,13 @@ fn pod_template(valid: &Valid<'_>) -> PodTemplateSpec {
             ..PodSpec::default()
         }),
     }
+}
+
+/// For the engine's image, and for the volume that is the model's image.
+fn pull_secrets(valid: &Valid<'_>) -> Option<Vec<LocalObjectReference>> {
+    let names = &valid.object.spec.model.pull_secrets;
+    let reference = |secret: &SecretName| LocalObjectReference { name: secret.name.clone() };
+    (!names.is_empty()).then(|| names.iter().map(reference).collect())
 }
 
 fn container(valid: &Valid<'_>, drain_seconds: i64) -> Container {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model_deployment::file::FileState;
 use crate::model_deployment::validate::validate;
 use crate::options::EngineImages;
 use flotilla_crds::ModelDeployment;
@@ -12,7 +13,7 @@ fn object(yaml: &str) -> ModelDeployment {
 
 fn children(yaml: &str) -> Children<Prepared> {
     let images = EngineImages { llama_cpp: "example/llama-server:1".to_owned() };
-    build(&validate(&object(yaml), &images).unwrap())
+    build(&validate(&object(yaml), &images, &FileState::NotRead).unwrap())
 }
 
 const LLAMA: &str = "

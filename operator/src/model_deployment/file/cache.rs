@@ -79,9 +79,8 @@ impl Inner {
         }
         let files = self.files.lock();
         let slot = files.get(&key);
-        let mut look = slot.map_or(Look { state: FileState::Reading, again: None }, |slot| {
-            slot.entry.look(Instant::now())
-        });
+        let mut look = slot
+            .map_or(Look { state: FileState::Reading, again: None }, |slot| slot.entry.look(Instant::now()));
         if slot.is_none_or(|slot| slot.reading.is_some()) {
             look.again = Some(COME_BACK);
         }

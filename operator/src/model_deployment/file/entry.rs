@@ -77,3 +77,59 @@ impl Entry {
         Look { state, again: self.due.map(|due| due.saturating_duration_since(now)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conditions::Reason;
+    use crate::model_file::Format;
+
+    fn head() -> Head {
+        let file = ModelFile {
+            format: Format::Gguf,
+            architecture_name: None,
+            architecture: None,
+            weights: None,
+            quantization: None,
+            notes: Vec::new(),
+        };
+        Head { digest: Digest::of(b"image"), file: Arc::new(file) }
+    }
+
+    fn failure(passing: bool) -> Failure {
+        Failure { reason: Reason::RegistryUnreachable, message: String::new(), passing }
+    }
+
+    #[test]
+    fn a_digest_is_read_once_and_a_tag_again_after_a_while() {
+        let now = Instant::now();
+        let mut entry = Entry::default();
+        assert!(entry.is_due(now) && matches!(entry.look(now).state, FileState::Reading));
+        entry.store(Ok(head()), false, now);
+        assert!(!entry.is_due(now + Duration::from_hours(24 * 365)));
+        assert_eq!(entry.look(now).again, None);
+        entry.store(Ok(head()), true, now);
+        assert!(!entry.is_due(now + TAG_REFRESH / 2) && entry.is_due(now + TAG_REFRESH));
+        assert_eq!(entry.look(now).again, Some(TAG_REFRESH));
+    }
+
+    #[test]
+    fn failures_are_tried_again_later_and_later_and_keep_what_was_known() {
+        let now = Instant::now();
+        let mut entry = Entry::default();
+        let delays: Vec<_> = (0..12)
+            .map(|_| {
+                entry.store(Err(failure(true)), true, now);
+                entry.look(now).again.unwrap()
+            })
+            .collect();
+        assert_eq!(delays[0], FIRST_RETRY);
+        assert!(delays.is_sorted() && delays[11] == LONGEST_RETRY, "{delays:?}");
+        assert!(matches!(entry.look(now).state, FileState::Failed(_)));
+
+        entry.store(Ok(head()), true, now);
+        entry.store(Err(failure(false)), true, now);
+        assert_eq!(entry.look(now).again, Some(FIRST_LASTING_RETRY), "a success starts the delays over");
+        assert!(matches!(entry.look(now).state, FileState::Known { since: Some(_), .. }));
+    }
+}

@@ -23,6 +23,12 @@ impl Failure {
         Self { reason: Reason::RegistryUnreachable, message, passing: true }
     }
 
+    /// A file that only other engines load.
+    pub(super) fn not_gguf(path: &str) -> Self {
+        let message = format!("{path} is no GGUF file, and engine LlamaCpp loads no other: convert it");
+        Self { reason: Reason::ModelFileInvalid, message, passing: false }
+    }
+
     /// A pull secret could not be read.
     pub(super) fn secret(message: String) -> Self {
         Self { reason: Reason::RegistryDenied, message, passing: true }

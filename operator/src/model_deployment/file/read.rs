@@ -3,8 +3,8 @@
 use super::entry::Head;
 use super::{Failure, Key};
 use crate::kube_ext::within;
-use crate::model_file;
 use crate::model_file::read::oci::{Basic, DOCKER_CONFIG_KEY, Image, Transport, credentials_for};
+use crate::model_file::{Format, ModelFile};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use std::sync::Arc;
@@ -22,7 +22,11 @@ pub(super) async fn read(
         return Ok(known);
     }
     let file = image.file(&key.path).await?;
-    let file = Arc::new(model_file::read(&file).await?);
+    let file = ModelFile::read(&file).await?;
+    if file.format != Format::Gguf {
+        return Err(Failure::not_gguf(&key.path));
+    }
+    let file = Arc::new(file);
     Ok(Head { digest: image.digest().clone(), file })
 }
 

@@ -31,9 +31,14 @@ impl Layer {
         Self { session, descriptor, compression, beginning: Mutex::new((Bytes::new(), 0)) }
     }
 
+    /// Whether only its beginning can be read.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compression != Compression::None
+    }
+
     /// `length` bytes from `offset`; fewer only where the layer ends.
     pub(super) async fn read(&self, offset: u64, length: usize) -> Result<Bytes, OciError> {
-        if self.compression == Compression::None {
+        if !self.is_compressed() {
             return self.fetch(offset, length).await;
         }
         let bound = || OciError::Bounded {

@@ -20,7 +20,7 @@ pub use error::{Names, OciError};
 pub use reference::{Digest, Reference, Version};
 pub use transport::{Transport, TransportError, TransportOptions};
 
-use super::{ReadAt, ReadError};
+use super::{Reach, ReadAt, ReadError};
 use blob::Layer;
 use bytes::Bytes;
 use find::{Found, find};
@@ -34,6 +34,8 @@ use std::sync::Arc;
 const MOST_MANIFESTS: usize = 3;
 /// A link may lead to a link.
 const MOST_LINKS: usize = 4;
+/// Below this a file's weights are told by its list of tensors, not by its length: a tokenizer of 8 MiB is 1 % of it.
+const SMALL_FILE: u64 = 800 * 1024 * 1024;
 /// Digest of a manifest, as registries state it.
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -205,6 +207,11 @@ impl ReadAt for OciFile {
 
     fn size(&self) -> BoxFuture<'_, Result<u64, ReadError>> {
         Box::pin(std::future::ready(Ok(self.size)))
+    }
+
+    /// Of a small file the metadata is a part of it that counts, and no more than a few MiB to read.
+    fn reach(&self) -> Reach {
+        if self.size < SMALL_FILE && !self.layer.is_compressed() { Reach::Tensors } else { Reach::Dimensions }
     }
 
     fn read_at(&self, offset: u64, length: usize) -> BoxFuture<'_, Result<Bytes, ReadError>> {

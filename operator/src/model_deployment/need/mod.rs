@@ -1,0 +1,122 @@
+//! How much GPU memory one replica of this spec needs.
+
+mod error;
+mod limits;
+mod model;
+mod remembered;
+
+pub use error::NeedError;
+pub use limits::{DEFAULT_MAX_TOKENS, DEFAULT_PARALLEL_SEQUENCES, Limits};
+pub use model::{Model, architecture, request};
+pub use remembered::{Doubt, Instead, inputs, remembered};
+
+use super::conflict::Conflict;
+use crate::decide::sizing::{self, Alternative, Bytes, Estimate};
+use crate::kube_ext::to_mib;
+use crate::model_file::ModelFile;
+use flotilla_crds::ModelDeploymentSpec;
+use flotilla_crds::model_deployment::{EngineType, MemoryBasis, MemoryStatus};
+use limits::limits;
+use model::{ask, conflicts, describe};
+
+/// Added to a computed need, in percent. A declared need is taken as it is.
+pub const DEFAULT_HEADROOM_PERCENT: u64 = 5;
+
+/// The need of one replica.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Need {
+    /// The terms, where they could be computed.
+    pub figures: Figures,
+    /// Without headroom, in MiB: declared, or the sum of the terms.
+    pub total_mib: u64,
+    /// With headroom, in MiB: what a card must have.
+    pub required_mib: u64,
+    /// Only for engines whose limits Flotilla sets.
+    pub limits: Option<Limits>,
+    /// What the figures were computed from.
+    pub basis: MemoryBasis,
+    /// Of the weights, where it is known.
+    pub quantization: Option<String>,
+    /// Where the spec says otherwise than the file; the file counts.
+    pub conflicts: Vec<Conflict>,
+    /// Why the figures may not be those of the file as it is now.
+    pub doubt: Option<Doubt>,
+}
+
+/// The terms of a need.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Figures {
+    /// There is only a sum, which somebody declared.
+    Declared,
+    /// Computed just now.
+    Computed {
+        /// The terms.
+        estimate: Box<Estimate>,
+        /// What they were computed from.
+        model: Box<Model>,
+        /// What they take for granted, for people.
+        assumptions: Vec<String>,
+    },
+    /// As the status has them since the file was read.
+    Remembered(Box<MemoryStatus>),
+}
+
+impl Need {
+    /// The terms, where they were computed just now.
+    pub fn estimate(&self) -> Option<&Estimate> {
+        match &self.figures {
+            Figures::Computed { estimate, .. } => Some(estimate),
+            Figures::Declared | Figures::Remembered(_) => None,
+        }
+    }
+}
+
+/// Computes the need from the file where it is known, else from the spec; or takes what is declared.
+pub fn need(spec: &ModelDeploymentSpec, file: Option<&ModelFile>) -> Result<Need, NeedError> {
+    let declared = spec.placement.as_ref().and_then(|placement| placement.gpu_memory.as_ref());
+    let declared_mib = declared.map(to_mib).transpose()?;
+    let described =
+        if spec.engine.engine_type == EngineType::LlamaCpp { describe(spec, file)? } else { None };
+    let (figures, computed, conflicts) = match described {
+        Some(described) => {
+            let estimate = Box::new(sizing::estimate(&ask(spec, &described.model)?)?);
+            let conflicts = conflicts(spec, file, &estimate)?;
+            let notes = file.into_iter().flat_map(|file| file.notes.iter().map(ToString::to_string));
+            let assumptions = estimate.assumptions.iter().map(ToString::to_string).chain(notes).collect();
+            let computed = (estimate.per_gpu.mib(), described.basis);
+            let model = Box::new(described.model);
+            (Figures::Computed { estimate, model, assumptions }, Some(computed), conflicts)
+        }
+        None => (Figures::Declared, None, Vec::new()),
+    };
+    let (total_mib, basis, headroom) = match (declared_mib, computed) {
+        (Some(mib), _) => (mib, MemoryBasis::Declared, 0),
+        (None, Some((mib, basis))) => (mib, basis, DEFAULT_HEADROOM_PERCENT),
+        (None, None) => return Err(NeedError::Undescribed),
+    };
+    let headroom = given_headroom(spec).unwrap_or(headroom);
+    let required_mib = total_mib.saturating_add(total_mib.saturating_mul(headroom).div_ceil(100));
+    let quantization = match file.and_then(|file| file.quantization) {
+        Some(quantization) => Some(quantization.to_string()),
+        None => spec.model.quantization.map(|quantization| quantization.as_str().to_owned()),
+    };
+    let limits = limits(spec)?;
+    Ok(Need { figures, total_mib, required_mib, limits, basis, quantization, conflicts, doubt: None })
+}
+
+/// Changes to the spec that would make it fit into `room_mib`, the mildest first.
+pub fn alternatives(spec: &ModelDeploymentSpec, need: &Need, room_mib: u64) -> Vec<Alternative> {
+    let Figures::Computed { model, .. } = &need.figures else {
+        return Vec::new();
+    };
+    let headroom_factor = 100 + DEFAULT_HEADROOM_PERCENT;
+    let room = Bytes::from_mib(room_mib.saturating_mul(100) / headroom_factor);
+    ask(spec, model).map(|request| sizing::alternatives(&request, room)).unwrap_or_default()
+}
+
+fn given_headroom(spec: &ModelDeploymentSpec) -> Option<u64> {
+    spec.placement.as_ref()?.headroom.as_deref()?.trim_end_matches('%').parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

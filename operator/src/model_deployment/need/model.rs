@@ -1,0 +1,120 @@
+//! The model as the estimator takes it: from its file, else from the spec; and where the two disagree.
+
+use super::NeedError;
+use super::limits::context;
+use crate::decide::sizing::{self, Architecture, Estimate, Quantization, Request, Weights};
+use crate::model_deployment::conflict::{self, Conflict};
+use crate::model_deployment::shape;
+use crate::model_file::{self, Declared, ModelFile};
+use flotilla_crds::ModelDeploymentSpec;
+use flotilla_crds::model_deployment::{EngineType, MemoryBasis};
+
+/// The model as the estimator takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    architecture: Architecture,
+    weights: Weights,
+}
+
+/// What to compute from.
+pub(super) struct Described {
+    pub(super) model: Model,
+    pub(super) basis: MemoryBasis,
+}
+
+/// The file's word counts, then `spec.model.architecture`, then the preset; none where too little is said.
+pub(super) fn describe(
+    spec: &ModelDeploymentSpec,
+    file: Option<&ModelFile>,
+) -> Result<Option<Described>, NeedError> {
+    let said = shape::of_spec(&spec.model)?;
+    let read = file.and_then(|file| file.architecture.clone()).map(|shape| (shape, MemoryBasis::File));
+    let exact = file.and_then(|file| file.weights).map(Weights::from);
+    let weights = match (exact, file.and_then(|file| file.quantization)) {
+        (Some(weights), _) => Some(weights),
+        (None, Some(quantization)) => Some(quantization.into()),
+        (None, None) => quantization(spec)?.map(Weights::from),
+    };
+    Ok(read
+        .or(said)
+        .zip(weights)
+        .map(|((architecture, basis), weights)| Described { model: Model { architecture, weights }, basis }))
+}
+
+/// What the spec says otherwise than the file, whose terms `estimate` has.
+pub(super) fn conflicts(
+    spec: &ModelDeploymentSpec,
+    file: Option<&ModelFile>,
+    estimate: &Estimate,
+) -> Result<Vec<Conflict>, NeedError> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    let mut said = shape::of_spec(&spec.model)?.map(|(shape, _)| shape);
+    if let (Some(said), Some(read)) = (&mut said, &file.architecture)
+        && spec.model.architecture.as_ref().is_some_and(|given| given.context_window.is_none())
+    {
+        said.context_window = read.context_window;
+    }
+    let quantization = quantization(spec)?;
+    let declared = Declared { architecture: said.as_ref(), quantization };
+    let mut found: Vec<_> =
+        model_file::conflicts(&declared, file).into_iter().map(Conflict::Described).collect();
+    if let (Some(architecture), Some(quantization), Some(read)) = (said, quantization, &file.weights) {
+        let model = Model { architecture, weights: quantization.into() };
+        // What the spec leads to may not be computable; then there is no figure to compare.
+        let expected = ask(spec, &model).and_then(|request| Ok(sizing::estimate(&request)?));
+        let weights = |estimate: &Estimate| estimate.weights.mib();
+        found.extend(
+            expected.ok().and_then(|said| conflict::weights(weights(&said), weights(estimate), read.exact)),
+        );
+    }
+    Ok(found)
+}
+
+fn quantization(spec: &ModelDeploymentSpec) -> Result<Option<Quantization>, NeedError> {
+    Ok(spec.model.quantization.map(|quantization| quantization.as_str().parse()).transpose()?)
+}
+
+/// The shape that the spec describes, where it says enough to compute from.
+///
+/// # Errors
+/// If it names a preset that does not exist.
+pub fn architecture(spec: &ModelDeploymentSpec) -> Result<Option<Architecture>, NeedError> {
+    if spec.engine.engine_type != EngineType::LlamaCpp || spec.model.quantization.is_none() {
+        return Ok(None);
+    }
+    Ok(shape::of_spec(&spec.model)?.map(|(shape, _)| shape))
+}
+
+/// What the estimator is asked for the spec and its [`architecture`].
+///
+/// # Errors
+/// If the spec names no quantization, or more context than the model has.
+pub fn request<'a>(
+    spec: &ModelDeploymentSpec,
+    architecture: &'a Architecture,
+) -> Result<Request<'a>, NeedError> {
+    let weights = quantization(spec)?.ok_or(NeedError::Undescribed)?.into();
+    ask_of(spec, architecture, weights)
+}
+
+/// What the estimator is asked for a model.
+pub(super) fn ask<'a>(spec: &ModelDeploymentSpec, model: &'a Model) -> Result<Request<'a>, NeedError> {
+    ask_of(spec, &model.architecture, model.weights)
+}
+
+fn ask_of<'a>(
+    spec: &ModelDeploymentSpec,
+    architecture: &'a Architecture,
+    weights: Weights,
+) -> Result<Request<'a>, NeedError> {
+    let (max_tokens, parallel_sequences, kv_cache_type) = context(spec);
+    let window = architecture.context_window;
+    if max_tokens > window {
+        return Err(NeedError::BeyondWindow { asked: max_tokens, window });
+    }
+    Ok(Request {
+        parallel_sequences,
+        kv: format!("{kv_cache_type:?}").parse()?,
+        ..Request::new(architecture, weights, max_tokens)
+    })
+}
