@@ -6,7 +6,7 @@ use serde_json::Value;
 
 fn route(first: &str, second: &str) -> String {
     format!(
-        "backends:\n{first}\n{second}\ndefault: {{backends: [{{name: one}}], fallback: [two], continuation: true}}\ntimeouts: {{idleMs: 300}}"
+        "backends:\n{first}\n{second}\ndefault: {{backends: [{{name: one}}], fallback: [two], continuation: true}}\ntimeouts: {{idleMs: 1500}}"
     )
 }
 

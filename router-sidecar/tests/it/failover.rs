@@ -16,7 +16,7 @@ async fn pair() -> (Provider, Provider, Rig) {
 async fn pair_with(more: &str) -> (Provider, Provider, Rig) {
     let (first, second) = (provider().await, provider().await);
     let rig = Rig::start(&format!(
-        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]}}\ntimeouts: {{firstTokenMs: 300, idleMs: 300, totalMs: 20000}}\n{more}",
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]}}\ntimeouts: {{firstTokenMs: 1000, idleMs: 1000, totalMs: 20000}}\n{more}",
         external("first", &first),
         external("second", &second)
     ))

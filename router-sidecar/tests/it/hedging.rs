@@ -45,7 +45,7 @@ async fn a_first_leg_that_is_faster_after_all_answers() {
     let (first, second, rig) = hedged().await;
     second.script(Script { faults: [Fault::StallAfter(0)].into(), ..Script::default() });
     // The first content comes after the gap, which is far beyond the pace so far.
-    first.script(Script { gap_ms: 2000, reply: "Hi".to_owned(), ..Script::default() });
+    first.script(Script { gap_ms: 5000, reply: "Hi".to_owned(), ..Script::default() });
     assert_eq!(rig.chat(ask("hi", true)).await.backend(), "first");
     eventually("the second leg is called off", || second.seen().abandoned == 1).await;
     assert_eq!((rig.usage("second").requests, rig.usage("second").failed), (1, 0));
@@ -54,7 +54,7 @@ async fn a_first_leg_that_is_faster_after_all_answers() {
 #[tokio::test]
 async fn legs_that_fail_leave_the_request_to_the_other_one() {
     let (first, second, rig) = hedged().await;
-    first.script(Script { gap_ms: 2000, reply: "Hi".to_owned(), ..Script::default() });
+    first.script(Script { gap_ms: 5000, reply: "Hi".to_owned(), ..Script::default() });
     second.script(Script { faults: [Fault::Status(500)].into(), ..Script::default() });
     assert_eq!(rig.chat(ask("hi", true)).await.backend(), "first");
     assert_eq!((rig.usage("second").requests, rig.usage("second").failed), (1, 1));
