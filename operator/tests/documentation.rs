@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use flotilla_operator::conditions::documented;
+use flotilla_operator::decide::sizing::{Architecture, Attention, Preset};
 use std::collections::BTreeSet;
 
 #[test]
@@ -16,11 +17,27 @@ fn every_reason_is_documented_and_no_other() {
 }
 
 #[test]
-fn every_preset_is_documented_and_no_other() {
+fn every_preset_is_documented_as_it_is_and_no_other() {
     let page = include_str!("../../docs/presets.md");
-    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-    let listed: Vec<_> = cells.map(|(name, _)| name).collect();
-    let known: Vec<_> =
-        flotilla_operator::decide::sizing::presets().iter().map(|preset| preset.name).collect();
-    assert_eq!(listed, known);
+    let listed: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).map(str::to_owned).collect();
+    let known: Vec<_> = flotilla_operator::decide::sizing::presets().iter().map(row).collect();
+    assert_eq!(listed, known, "the table should be:\n{}", known.join("\n"));
+}
+
+fn row(preset: &Preset) -> String {
+    let Architecture { layers, hidden, vocab, context_window, .. } = &preset.architecture;
+    let heads = match preset.architecture.attention {
+        Attention::Grouped { heads, kv_heads, .. } => format!("{heads} / {kv_heads}"),
+        Attention::Latent { heads, kv_rank, rope_dim, .. } => {
+            format!("{heads} / latent {}", kv_rank + rope_dim)
+        }
+    };
+    let experts = preset.architecture.feed_forward.experts;
+    let experts = experts.map_or("-".to_owned(), |experts| format!("{} of {}", experts.used, experts.count));
+    let window =
+        preset.architecture.sliding.as_ref().map_or("-".to_owned(), |sliding| sliding.window.to_string());
+    format!(
+        "| `{}` | {layers} | {hidden} | {heads} | {experts} | {window} | {vocab} | {context_window} |",
+        preset.name
+    )
 }

@@ -7,13 +7,14 @@
 
 mod accuracy;
 mod fixtures;
+mod llama_cpp;
 mod torch;
 mod vllm;
 
 use accuracy::{Row, table};
 
 fn main() {
-    let rows: Vec<Row> = [torch::rows(), vllm::rows()].concat();
+    let rows: Vec<Row> = [llama_cpp::rows(), torch::rows(), vllm::rows()].concat();
     print!("{}", table(&rows));
     if std::env::args().any(|argument| argument == "--rows") {
         for row in &rows {

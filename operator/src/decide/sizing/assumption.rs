@@ -20,6 +20,8 @@ pub enum Assumption {
         /// The release that was asked for.
         version: EngineVersion,
     },
+    /// The vision tower is loaded, in 16-bit floats.
+    VisionTower,
     /// Layers are dealt out evenly.
     SplitByLayer {
         /// How many GPUs share the layers.
@@ -40,6 +42,10 @@ impl fmt::Display for Assumption {
                 f,
                 "the model's architecture has no rule of its own: it is taken for a plain transformer, with \
                  {percent} % on top"
+            ),
+            Self::VisionTower => f.write_str(
+                "the vision tower is loaded beside the model in 16-bit floats (--mmproj); what it works in while \
+                 it reads an image is not counted",
             ),
             Self::SplitByLayer { gpus } => write!(
                 f,

@@ -74,6 +74,12 @@ pub enum SizingError {
         /// What programs see of a card.
         card: Bytes,
     },
+    /// Unfused attention cannot read blocks.
+    #[error("KV cache type {kv} needs flash attention; turn it on, or use F16")]
+    KvNeedsFlashAttention {
+        /// The KV cache type.
+        kv: KvCacheType,
+    },
     /// llama.cpp has no block format for a tensor of this shape.
     #[error("{quantization} cannot store rows of {row} values (not a multiple of {block}); use F16")]
     Row {

@@ -26,6 +26,11 @@ named_enum! {
 }
 
 impl KvCacheType {
+    /// Whether values are stored in blocks.
+    pub const fn is_quantized(self) -> bool {
+        !matches!(self, Self::F16 | Self::BF16 | Self::FP8)
+    }
+
     /// llama.cpp's block format, where it has one.
     pub(super) const fn format(self) -> Option<GgmlType> {
         match self {

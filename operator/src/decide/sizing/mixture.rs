@@ -6,10 +6,11 @@
 
 use super::Quantization;
 use super::ggml_type::GgmlType::{
-    self, Bf16, F16, F32, Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1,
-    Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0,
+    self, Bf16, F16, F32, Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Iq4Nl, Iq4Xs, Mxfp4, Q2K, Q3K, Q4_0,
+    Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0,
 };
-use super::rule::{Place, Rule, eighth, first, shared, spread};
+use super::place::Place;
+use super::rule::{Rule, eighth, first, shared, spread};
 use super::tensors::Role;
 
 /// The formats of one quantization.
@@ -26,20 +27,48 @@ pub(super) struct Mixture {
     attention_output: GgmlType,
     gate_up: Rule,
     down: Rule,
+    /// Whether `down` goes by the number of down projections before, not by the layer.
+    counts_downs: bool,
+    other: GgmlType,
+    /// For matrices that are stacked, where they are stored in another way.
+    stacks: Option<GgmlType>,
+    /// Where a layer has 8 experts, as Mixtral's: attention is small beside them.
+    eight: Option<Eight>,
+}
+
+/// Formats of attention beside 8 experts.
+#[derive(Clone, Copy)]
+struct Eight {
+    key_value: GgmlType,
+    attention_output: GgmlType,
 }
 
 impl Mixture {
     /// The format wanted for a tensor; its rows may still be unfit for it.
-    pub(super) fn format(&self, role: Role, place: &Place) -> GgmlType {
+    pub(super) fn format(&self, role: Role, stacked: bool, place: &Place) -> GgmlType {
+        if let Some(stacks) = self.stacks.filter(|_| stacked) {
+            return stacks;
+        }
+        if let Some(eight) = self.eight.filter(|_| place.experts == 8) {
+            match role {
+                Role::Key | Role::Value | Role::Fused => return eight.key_value,
+                Role::AttentionOutput => return eight.attention_output,
+                _ => {}
+            }
+        }
+        let in_value = |rule: Rule| rule.at(place.value, place.values, place);
+        let in_layer = |rule: Rule| rule.at(place.layer, place.layers, place);
         match role {
             Role::Embedding => self.embedding,
             Role::Output => self.output,
             Role::Query | Role::Key => self.query_key,
-            Role::Value => self.widened(self.value.at(place), place),
-            Role::Fused => self.widened(self.fused.unwrap_or(self.value).at(place), place),
+            Role::Value => self.widened(in_value(self.value), place),
+            Role::Fused => self.widened(in_value(self.fused.unwrap_or(self.value)), place),
             Role::AttentionOutput => self.attention_output,
-            Role::GateUp => self.gate_up.at(place),
-            Role::Down => self.down.at(place),
+            Role::GateUp => in_layer(self.gate_up),
+            Role::Down if self.counts_downs => self.down.at(place.down, place.layers, place),
+            Role::Down => in_layer(self.down),
+            Role::Other => self.other,
         }
     }
 
@@ -65,13 +94,22 @@ impl Quantization {
             attention_output: format,
             gate_up: Rule::All(format),
             down: Rule::All(format),
+            counts_downs: false,
+            other: format,
+            stacks: None,
+            eight: None,
         };
-        let quantized = |format| Mixture { output: Q6K, widens: true, ..all(format) };
+        let eight = |attention_output| Some(Eight { key_value: Q8_0, attention_output });
+        let quantized = |format| Mixture { output: Q6K, widens: true, eight: eight(format), ..all(format) };
+        // These spend more on the output of attention beside 8 experts.
+        let careful = |format| Mixture { eight: eight(Q5K), ..quantized(format) };
         let tiny = |format, embedding, bump| Mixture {
             embedding,
             output: Q5K,
-            value: shared(Q4K, bump),
+            value: Rule::SharedOrExperts { format: Q4K, rest: bump },
             down: eighth(bump, format),
+            counts_downs: true,
+            eight: Some(Eight { key_value: Q4K, attention_output: Q5K }),
             ..all(format)
         };
         match self {
@@ -91,15 +129,12 @@ impl Quantization {
             Self::Q5_K_S => quantized(Q5K),
             Self::Q5_0 => quantized(Q5_0),
             Self::Q4_1 => quantized(Q4_1),
-            Self::Q4_K_M => Mixture { value: spread(Q6K, Q4K), down: spread(Q6K, Q4K), ..quantized(Q4K) },
-            Self::Q4_K_S => Mixture { value: first(4, Q5K, Q4K), down: eighth(Q5K, Q4K), ..quantized(Q4K) },
-            Self::IQ4_NL => {
-                Mixture { value: shared(Q5K, Iq4Nl), down: eighth(Q5K, Iq4Nl), ..quantized(Iq4Nl) }
-            }
+            Self::Q4_K_M => Mixture { value: spread(Q6K, Q4K), down: spread(Q6K, Q4K), ..careful(Q4K) },
+            Self::Q4_K_S => Mixture { value: first(4, Q5K, Q4K), down: eighth(Q5K, Q4K), ..careful(Q4K) },
+            Self::IQ4_NL => Mixture { value: shared(Q5K, Iq4Nl), down: eighth(Q5K, Iq4Nl), ..careful(Iq4Nl) },
             Self::Q4_0 => quantized(Q4_0),
-            Self::IQ4_XS => {
-                Mixture { value: shared(Q5K, Iq4Xs), down: eighth(Q5K, Iq4Xs), ..quantized(Iq4Xs) }
-            }
+            Self::IQ4_XS => Mixture { value: shared(Q5K, Iq4Xs), down: eighth(Q5K, Iq4Xs), ..careful(Iq4Xs) },
+            Self::MXFP4_MOE => Mixture { stacks: Some(Mxfp4), ..all(Q8_0) },
             Self::Q3_K_L => Mixture {
                 value: Rule::All(Q5K),
                 attention_output: Q5K,
@@ -110,37 +145,36 @@ impl Quantization {
                 value: first(2, Q5K, Q4K),
                 attention_output: Q4K,
                 down: Rule::FirstPart { of: 16, format: Q5K, rest: Q4K },
-                ..quantized(Q3K)
+                ..careful(Q3K)
             },
             Self::IQ3_M => Mixture {
                 value: Rule::All(Q4K),
                 attention_output: Q4K,
-                down: eighth(Q4K, Iq3S),
-                ..quantized(Iq3S)
+                down: Rule::FirstEighthOrSpread { format: Q4K, rest: Iq3S },
+                ..careful(Iq3S)
             },
-            Self::IQ3_S => Mixture { value: shared(Q4K, Iq3S), ..quantized(Iq3S) },
-            Self::Q3_K_S => quantized(Q3K),
+            Self::IQ3_S => Mixture { value: shared(Q4K, Iq3S), ..careful(Iq3S) },
+            Self::Q3_K_S => careful(Q3K),
             Self::IQ3_XS => Mixture {
                 query_key: Iq3Xxs,
                 value: shared(Q4K, Iq3S),
                 gate_up: Rule::Middle { format: Iq3Xxs, rest: Iq3S },
-                ..quantized(Iq3S)
+                ..careful(Iq3S)
             },
             Self::IQ3_XXS => Mixture {
                 embedding: Iq3S,
                 output: Q5K,
-                widens: true,
                 query_key: Iq2S,
                 value: shared(Q4K, Iq3S),
                 attention_output: Iq3S,
                 down: eighth(Q4K, Q3K),
-                ..all(Iq3Xxs)
+                ..careful(Iq3Xxs)
             },
             Self::Q2_K => Mixture {
                 value: shared(Q4K, Q3K),
                 attention_output: Q3K,
                 down: Rule::All(Q3K),
-                ..quantized(Q2K)
+                ..careful(Q2K)
             },
             Self::IQ2_M => Mixture { attention_output: Iq3S, ..tiny(Iq2S, Iq3S, Iq3S) },
             Self::IQ2_S => Mixture { attention_output: Iq3S, ..tiny(Iq2Xs, Iq3S, Iq3S) },

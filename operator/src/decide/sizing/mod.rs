@@ -21,6 +21,7 @@ mod ggml_type;
 mod kv;
 mod mixture;
 mod names;
+mod place;
 mod presets;
 mod quantization;
 mod request;

@@ -36,6 +36,8 @@ named_enum! {
         Q4_0,
         /// About 4.4 bits, non-linear.
         IQ4_XS,
+        /// 4.25 bits for experts, 8.5 for the rest: gpt-oss as published.
+        MXFP4_MOE,
         /// About 4.3 bits.
         Q3_K_L,
         /// About 4 bits.

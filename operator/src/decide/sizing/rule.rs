@@ -1,14 +1,7 @@
 //! Formats that depend on where in the model a tensor stands.
 
 use super::ggml_type::GgmlType;
-
-/// Where a tensor stands, as far as its format depends on it.
-pub(super) struct Place {
-    /// Index of the layer, from 0.
-    pub(super) layer: u32,
-    pub(super) layers: u32,
-    pub(super) heads_per_kv_head: u32,
-}
+use super::place::Place;
 
 /// A format that may depend on the place.
 #[derive(Clone, Copy)]
@@ -18,32 +11,40 @@ pub(super) enum Rule {
     /// One format where at least 4 query heads share a KV head (a small matrix that much hangs on), else
     /// another.
     Shared { format: GgmlType, rest: GgmlType },
+    /// As `Shared`, or where a layer has at least 4 experts.
+    SharedOrExperts { format: GgmlType, rest: GgmlType },
     /// One format in the first so many layers, then another.
     First { layers: u32, format: GgmlType, rest: GgmlType },
     /// One format in the first 1/n of the layers, then another.
     FirstPart { of: u32, format: GgmlType, rest: GgmlType },
     /// One format in the first and last eighth and every third layer between, else another.
     Spread { format: GgmlType, rest: GgmlType },
+    /// One format in the first eighth, and where a layer has 8 experts as `Spread` has it; else another.
+    FirstEighthOrSpread { format: GgmlType, rest: GgmlType },
     /// One format between the first and the last eighth, another in these.
     Middle { format: GgmlType, rest: GgmlType },
 }
 
 impl Rule {
-    /// The format at `place`.
-    pub(super) fn at(self, place: &Place) -> GgmlType {
-        let Place { layer, layers, heads_per_kv_head } = *place;
-        let eighth = layers / 8;
-        let last_eighth = layers.saturating_mul(7) / 8;
+    /// The format of the tensor that is the `nth` of `total` of its kind, at `place`.
+    pub(super) fn at(self, nth: u32, total: u32, place: &Place) -> GgmlType {
+        let eighth = total / 8;
+        let last_eighth = total.saturating_mul(7) / 8;
+        let outside = nth < eighth || nth >= last_eighth;
         let (chosen, format, rest) = match self {
             Self::All(format) => return format,
-            Self::Shared { format, rest } => (heads_per_kv_head >= 4, format, rest),
-            Self::First { layers, format, rest } => (layer < layers, format, rest),
-            Self::FirstPart { of, format, rest } => (layer < layers / of, format, rest),
-            Self::Spread { format, rest } => {
-                let outside = layer < eighth || layer >= last_eighth;
-                (outside || (layer - eighth) % 3 == 2, format, rest)
+            Self::Shared { format, rest } => (place.heads_per_kv_head >= 4, format, rest),
+            Self::SharedOrExperts { format, rest } => {
+                (place.heads_per_kv_head >= 4 || place.experts >= 4, format, rest)
             }
-            Self::Middle { format, rest } => (layer >= eighth && layer < last_eighth, format, rest),
+            Self::First { layers, format, rest } => (nth < layers, format, rest),
+            Self::FirstPart { of, format, rest } => (nth < total / of, format, rest),
+            Self::Spread { format, rest } => (outside || (nth - eighth) % 3 == 2, format, rest),
+            Self::FirstEighthOrSpread { format, rest } => {
+                let spread = place.experts == 8 && (outside || (nth - eighth) % 3 == 2);
+                (spread || nth < eighth, format, rest)
+            }
+            Self::Middle { format, rest } => (!outside, format, rest),
         };
         if chosen { format } else { rest }
     }

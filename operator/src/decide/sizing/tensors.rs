@@ -2,7 +2,7 @@
 
 use super::ggml_type::GgmlType;
 use super::mixture::Mixture;
-use super::rule::Place;
+use super::place::{Place, Places};
 use super::{Architecture, Bytes, Quantization, SizingError, Weights};
 
 /// What a matrix does, as far as its storage format depends on it.
@@ -21,6 +21,8 @@ pub(super) enum Role {
     /// Gate or up projection, or both fused.
     GateUp,
     Down,
+    /// Any other matrix: none of the quantizer's special cases.
+    Other,
 }
 
 /// One tensor: `rows` rows of `row` values.
@@ -30,22 +32,45 @@ pub(super) struct Tensor {
     role: Option<Role>,
     row: u64,
     rows: u64,
+    /// How many such matrices are stacked in it, such as one for each expert.
+    count: u64,
 }
 
 impl Tensor {
     /// A norm or a bias.
     pub(super) const fn vector(row: u64) -> Self {
-        Self { role: None, row, rows: 1 }
+        Self::floats(row, 1)
+    }
+
+    /// A small matrix that stays 32-bit floats, such as a router.
+    pub(super) const fn floats(row: u64, rows: u64) -> Self {
+        Self { role: None, row, rows, count: 1 }
     }
 
     /// A projection from `row` to `rows` values.
     pub(super) const fn matrix(role: Role, row: u64, rows: u64) -> Self {
-        Self { role: Some(role), row, rows }
+        Self { role: Some(role), row, rows, count: 1 }
     }
 
-    /// What the matrix does; `None` for norms and biases.
+    /// So many projections from `row` to `rows` values.
+    pub(super) const fn stack(role: Role, row: u64, rows: u64, count: u64) -> Self {
+        Self { role: Some(role), row, rows, count }
+    }
+
+    /// What the tensor does; `None` for what stays 32-bit floats.
     pub(super) const fn role(&self) -> Option<Role> {
         self.role
+    }
+
+    /// Values of a LoRA adapter of that rank beside it; none for what is no projection.
+    pub(super) fn adapter_values(&self, rank: u64) -> Result<u64, SizingError> {
+        let Some(_) = self.role else { return Ok(0) };
+        Bytes::product(&[self.row + self.rows, self.count, rank], "adapters").map(Bytes::get)
+    }
+
+    /// How many matrices it is: the experts of a layer, or the heads of what expands a latent.
+    pub(super) const fn count(&self) -> u64 {
+        self.count
     }
 
     /// Values in one row: the inputs of a projection.
@@ -62,10 +87,12 @@ impl Tensor {
     fn bytes(&self, mixture: &Mixture, place: &Place) -> Result<Bytes, SizingError> {
         let format = match self.role {
             None => GgmlType::F32,
-            Some(role) => self.fitting(role, mixture.format(role, place), mixture.quantization)?,
+            Some(role) => {
+                self.fitting(role, mixture.format(role, self.count > 1, place), mixture.quantization)?
+            }
         };
         let row = format.row_bytes(self.row).ok_or(SizingError::Overflow { term: "weights" })?;
-        Bytes::product(&[row, self.rows], "weights")
+        Bytes::product(&[row, self.rows, self.count], "weights")
     }
 
     /// `wanted`, or what llama.cpp stores instead where the rows do not fit its blocks.
@@ -105,11 +132,14 @@ fn quantized(a: &Architecture, quantization: Quantization, host_memory: bool) ->
     if !a.tied_embeddings && host_memory {
         around.push(Tensor::matrix(Role::Embedding, hidden, vocab));
     }
-    let place = |layer| Place { layer, layers: a.layers, heads_per_kv_head: a.attention.heads_per_kv_head() };
-    let sum = |sum: Bytes, tensors: Vec<Tensor>, place: &Place| {
-        tensors.iter().try_fold(sum, |sum, tensor| sum.plus(tensor.bytes(&mixture, place)?, "weights"))
-    };
-    (0..a.layers).try_fold(sum(Bytes::default(), around, &place(0))?, |so_far, index| {
-        sum(so_far, a.family.layer(a, index), &place(index))
-    })
+    let mut places = Places::of(a);
+    let layers =
+        (0..a.layers).flat_map(|index| a.family.layer(a, index).into_iter().map(move |t| (index, t)));
+    around
+        .into_iter()
+        .map(|tensor| (0, tensor))
+        .chain(layers)
+        .try_fold(Bytes::default(), |sum, (index, tensor)| {
+            sum.plus(tensor.bytes(&mixture, &places.take(&tensor, index))?, "weights")
+        })
 }

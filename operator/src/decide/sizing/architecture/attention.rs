@@ -86,6 +86,14 @@ impl Attention {
         }
     }
 
+    /// Width of what is kept of one token's keys: all of them, or the compressed vector.
+    pub(in crate::decide::sizing) fn cached_width(&self) -> u64 {
+        match *self {
+            Self::Grouped { .. } => self.kv_width(),
+            Self::Latent { kv_rank, rope_dim, .. } => u64::from(kv_rank) + u64::from(rope_dim),
+        }
+    }
+
     /// Values in one key head.
     pub(in crate::decide::sizing) fn key_dim(&self) -> u64 {
         match *self {

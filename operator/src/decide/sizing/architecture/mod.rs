@@ -68,7 +68,7 @@ impl Architecture {
 
     /// Whether the layer keeps keys and values.
     pub fn attends(&self, layer: u32) -> bool {
-        !self.recurs(layer)
+        !self.recurs(layer) || self.family.attends_beside_recurrence()
     }
 
     /// Whether the layer keeps a recurrent state.

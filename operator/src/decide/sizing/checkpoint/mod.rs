@@ -41,7 +41,6 @@ pub(in crate::decide::sizing) enum Part {
     /// A projection of a layer.
     Linear,
     /// A projection of an expert.
-    #[expect(dead_code, reason = "families with experts come next")]
     Expert,
     /// Token embedding, router, convolution, vision tower, norm, bias: nobody quantizes these.
     Kept,

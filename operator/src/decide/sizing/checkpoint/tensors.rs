@@ -2,7 +2,7 @@
 
 use super::{Format, Part, Shape};
 use crate::decide::sizing::tensors::{Role, Tensor};
-use crate::decide::sizing::{Architecture, Bytes, SizingError};
+use crate::decide::sizing::{Architecture, Attention, Bytes, SizingError};
 
 const TERM: &str = "weights";
 /// vLLM and SGLang pad the vocabulary to a multiple of this for each GPU.
@@ -37,10 +37,10 @@ pub(in crate::decide::sizing) fn sum(
     allocated: fn(u64) -> u64,
 ) -> Result<Bytes, SizingError> {
     let add = |so_far: Bytes, matrix: &Matrix| {
-        format.stored(matrix.part, matrix.shape).into_iter().try_fold(so_far, |so_far, bytes| {
-            let all = bytes.checked_mul(matrix.count).ok_or(SizingError::Overflow { term: TERM })?;
-            so_far.plus(Bytes::new(allocated(all)), TERM)
-        })
+        format
+            .stored(matrix.part, matrix.shape)
+            .into_iter()
+            .try_fold(so_far, |so_far, bytes| so_far.plus(Bytes::new(allocated(bytes)), TERM))
     };
     let around = around(a, split).iter().try_fold(Bytes::default(), add)?;
     let vision = a.vision.map_or(0, |vision| vision.parameters.div_ceil(split.gpus));
@@ -50,12 +50,11 @@ pub(in crate::decide::sizing) fn sum(
     })
 }
 
-/// Equal matrices that are stored together.
+/// One matrix, or the experts' matrices of a layer in one.
 #[derive(Clone, Copy, Debug)]
 struct Matrix {
     part: Part,
     shape: Shape,
-    count: u64,
 }
 
 /// What stands around the layers: embedding, output projection, last norm.
@@ -64,12 +63,10 @@ fn around(a: &Architecture, split: Split) -> Vec<Matrix> {
     let rows = if split.fused { vocab.next_multiple_of(VOCABULARY_STEP) } else { vocab };
     let table = Shape { input: hidden, output: rows.div_ceil(split.gpus) };
     let norm = Shape { input: hidden, output: 1 };
-    let mut matrices = vec![
-        Matrix { part: Part::Kept, shape: norm, count: 1 },
-        Matrix { part: Part::Kept, shape: table, count: 1 },
-    ];
+    let mut matrices =
+        vec![Matrix { part: Part::Kept, shape: norm }, Matrix { part: Part::Kept, shape: table }];
     if !a.tied_embeddings {
-        matrices.push(Matrix { part: Part::Head, shape: table, count: 1 });
+        matrices.push(Matrix { part: Part::Head, shape: table });
     }
     matrices
 }
@@ -83,7 +80,7 @@ fn layer(a: &Architecture, index: u32, format: Format, split: Split) -> Vec<Matr
         let other = matrices.iter_mut().find(|(role, other)| {
             joins.is_some()
                 && *role == joins
-                && other.count == matrix.count
+                && other.part == matrix.part
                 && other.shape.input == matrix.shape.input
         });
         match other {
@@ -104,17 +101,28 @@ const fn joined_with(role: Role) -> Option<Role> {
 }
 
 /// A tensor's share of one GPU: projections into a layer's inside are cut by their outputs, those out of it by
-/// their inputs; each GPU has at least one KV head.
+/// their inputs; each GPU has at least one KV head. Experts are cut inside like any other.
 fn on_one_gpu(a: &Architecture, tensor: &Tensor, format: Format, split: Split) -> Matrix {
-    let (row, rows) = (tensor.row(), tensor.rows());
+    let (row, rows, count) = (tensor.row(), tensor.rows(), tensor.count());
     let cut = |size: u64| size.div_ceil(split.gpus);
-    let _ = (format, MXFP4_ROW_STEP);
+    let hidden = u64::from(a.hidden);
+    let latent = matches!(a.attention, Attention::Latent { .. });
+    let padded = |size: u64| {
+        if split.fused && format == Format::Mxfp4 { size.next_multiple_of(MXFP4_ROW_STEP) } else { size }
+    };
     let (part, input, output) = match tensor.role() {
         None => (Part::Kept, row, rows),
+        Some(Role::GateUp) if count > 1 => (Part::Expert, padded(row), cut(rows).saturating_mul(count)),
+        Some(Role::Down) if count > 1 => (Part::Expert, cut(row), padded(rows).saturating_mul(count)),
+        // Each head's part of what expands a latent.
+        Some(Role::Other) if count > 1 => (Part::Linear, row, rows.saturating_mul(cut(count))),
+        // What compresses queries, keys and values is computed on every GPU.
+        Some(Role::Other) if latent && row == hidden => (Part::Linear, row, rows),
         Some(Role::Key | Role::Value) => (Part::Linear, row, cut(rows).max(a.attention.key_dim().min(rows))),
         Some(Role::AttentionOutput | Role::Down) => (Part::Linear, cut(row), rows),
-        Some(Role::Query | Role::Fused | Role::GateUp) => (Part::Linear, row, cut(rows)),
+        Some(Role::Other) if rows == hidden => (Part::Linear, cut(row), rows),
+        Some(Role::Query | Role::Fused | Role::GateUp | Role::Other) => (Part::Linear, row, cut(rows)),
         Some(Role::Embedding | Role::Output) => (Part::Kept, row, cut(rows)),
     };
-    Matrix { part, shape: Shape { input, output }, count: 1 }
+    Matrix { part, shape: Shape { input, output } }
 }

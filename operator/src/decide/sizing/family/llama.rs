@@ -2,9 +2,9 @@
 
 use super::super::architecture::Architecture;
 use super::super::tensors::Tensor;
-use super::parts::{attention, feed_forward, norms};
+use super::parts::{feed_forward, mixer, norms};
 
-/// A norm before attention and one before the feed-forward part.
-pub(super) fn layer(a: &Architecture, _index: u32) -> Vec<Tensor> {
-    [norms(a, 2), attention(a), feed_forward(a)].concat()
+/// A norm before attention or recurrence, and one before the feed-forward part.
+pub(super) fn layer(a: &Architecture, index: u32) -> Vec<Tensor> {
+    [norms(a, 2), mixer(a, index), feed_forward(a, index)].concat()
 }

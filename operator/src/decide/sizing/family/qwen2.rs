@@ -3,12 +3,9 @@
 use super::super::architecture::Architecture;
 use super::super::tensors::Tensor;
 use super::llama;
+use super::parts::{query_key_value_biases, shared_expert_gate};
 
-/// A Llama layer and the biases of query, key and value.
+/// A Llama layer, the biases of query, key and value, and a gate for what all tokens share.
 pub(super) fn layer(a: &Architecture, index: u32) -> Vec<Tensor> {
-    let mut tensors = llama::layer(a, index);
-    tensors.extend(
-        [a.attention.query_width(), a.attention.kv_width(), a.attention.kv_width()].map(Tensor::vector),
-    );
-    tensors
+    [llama::layer(a, index), query_key_value_biases(a), shared_expert_gate(a, index)].concat()
 }

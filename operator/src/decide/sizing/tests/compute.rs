@@ -1,6 +1,7 @@
 //! Compute buffers against what llama.cpp projects and prints.
 
 use super::super::engine::llama_cpp::compute::graph;
+use super::super::engine::llama_cpp::pass::Pass;
 use super::super::{Engine, KvCacheType, LlamaCpp, Logits, Quantization, Request, estimate};
 use super::{architecture, mib, rows};
 
@@ -23,7 +24,7 @@ fn compared(
                 engine: Engine::LlamaCpp(engine),
                 ..Request::new(&architecture, Quantization::F16, number(1) / number(2))
             };
-            let ours = mib(graph(&architecture, &engine.pass(&request).unwrap()).unwrap());
+            let ours = mib(graph(&architecture, &Pass::of(&engine, &request).unwrap()).unwrap());
             (ours, row[theirs].parse().unwrap(), format!("{row:?}: {ours:.2} MiB"))
         })
         .collect()

@@ -16,7 +16,7 @@ fn kv() -> impl Strategy<Value = KvCacheType> {
 }
 
 fn known() -> impl Strategy<Value = &'static Architecture> {
-    (0..presets().len()).prop_map(|index| &presets()[index].architecture)
+    prop::sample::select(presets().iter().map(|preset| &preset.architecture).collect::<Vec<_>>())
 }
 
 /// Any dimensions at all, small ones as often as absurd ones.

@@ -87,7 +87,7 @@ fn unknown_names_list_what_there_is() {
     assert!(
         unknown.to_string().starts_with("preset \"Llama-3.2-3\" is unknown; the nearest are llama-3.2-3b, ")
     );
-    assert_eq!(preset("mistral-7b").unwrap_err().nearest[0], "mistral-7b-v0.3");
+    assert_eq!(preset("mistral-7b-3").unwrap_err().nearest[0], "mistral-7b-v0.3");
 
     let message = "Q4_K_X".parse::<Quantization>().unwrap_err().to_string();
     assert!(

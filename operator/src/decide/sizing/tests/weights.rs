@@ -1,8 +1,9 @@
 //! Weights against llama.cpp's quantizer, published files and the rule of thumb.
 
 use super::super::tensors::weights;
-use super::super::{Bytes, Quantization, Weights, presets};
+use super::super::{Bytes, Family, Quantization, Weights};
 use super::{architecture, mib, rows};
+use std::collections::BTreeSet;
 
 /// Half of the last digit that the fixtures print, in MiB.
 const ROUNDING: f64 = 0.0051;
@@ -67,14 +68,30 @@ fn no_published_file_needs_more() {
 }
 
 #[test]
-fn every_preset_is_in_a_fixture() {
+fn every_size_of_other_architectures_too() {
+    let errors =
+        errors(include_str!("fixtures/llamacpp_dryrun_sizes_architectures.csv"), |mib| mib.parse().unwrap());
+    assert_eq!(errors.len(), 19 * 27, "the fixture lost rows");
+    // Fused matrices have 38 MiB more than today's quantizer gives them, on purpose: see the test below.
+    let fused = |text: &str| text.starts_with("qwen3-next-80b-a3b Q5_K_M:");
+    let wrong: Vec<_> = errors
+        .into_iter()
+        .filter(|(error, text)| if fused(text) { !(0.0..0.001).contains(error) } else { *error != 0.0 })
+        .collect();
+    assert!(wrong.is_empty(), "{} rows\n{}", wrong.len(), lines(&wrong));
+}
+
+#[test]
+fn every_family_is_in_a_fixture() {
     let fixtures = [
         include_str!("fixtures/llamacpp_dryrun_sizes.csv"),
         include_str!("fixtures/llamacpp_dryrun_sizes_more.csv"),
+        include_str!("fixtures/llamacpp_dryrun_sizes_architectures.csv"),
     ];
-    for preset in presets() {
-        let sizes = fixtures.into_iter().flat_map(rows).filter(|row| row[0] == preset.name).count();
-        assert_eq!(sizes, 27, "{} has no reference sizes", preset.name);
+    let models: BTreeSet<_> = fixtures.into_iter().flat_map(rows).map(|row| row[0]).collect();
+    let families: Vec<_> = models.into_iter().map(|model| architecture(model).family).collect();
+    for family in Family::ALL.iter().filter(|family| family.is_known()) {
+        assert!(families.contains(family), "{family:?} has no reference sizes");
     }
 }
 

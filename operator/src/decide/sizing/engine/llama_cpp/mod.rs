@@ -1,16 +1,21 @@
 //! llama.cpp: all layers on GPUs, one KV cache for each sequence.
 
+mod adapters;
 pub(in crate::decide::sizing) mod compute;
 mod kv;
+mod moments;
+pub(in crate::decide::sizing) mod pass;
 mod runtime;
+mod split;
+mod state;
 
 use super::super::architecture::within;
 use super::super::estimate::Terms;
-use super::super::{Request, SizingError, tensors};
-use compute::Pass;
+use super::super::{Assumption, Bytes, Request, SizingError, tensors};
+use pass::Pass;
 
-/// llama.cpp rounds the context of each sequence up to a multiple of this.
-const CONTEXT_STEP: u32 = 256;
+/// llama.cpp rounds the KV cells of each sequence up to a multiple of this.
+const CELL_STEP: u32 = 256;
 /// llama.cpp's `LLAMA_MAX_SEQ`: it refuses to start with more.
 const MAX_SEQUENCES: u32 = 256;
 /// `-c` is a signed 32-bit number.
@@ -64,7 +69,7 @@ impl LlamaCpp {
         within("maxTokens", max_tokens, u32::MAX)?;
         within("parallelSequences", parallel_sequences, MAX_SEQUENCES)?;
         max_tokens
-            .checked_next_multiple_of(CONTEXT_STEP)
+            .checked_next_multiple_of(CELL_STEP)
             .and_then(|cells| cells.checked_mul(parallel_sequences))
             .filter(|tokens| *tokens <= MAX_CONTEXT_TOKENS)
             .ok_or(SizingError::ContextTooLong {
@@ -74,30 +79,28 @@ impl LlamaCpp {
             })
     }
 
-    /// The pass that the compute buffers are reserved for.
-    pub(in crate::decide::sizing) fn pass(&self, request: &Request<'_>) -> Result<Pass, SizingError> {
-        within("batchTokens", self.batch_tokens, u32::MAX)?;
-        within("ubatchTokens", self.ubatch_tokens, u32::MAX)?;
-        let sequences = request.parallel_sequences;
-        let cells = Self::context_tokens(request.context_tokens, sequences)?;
-        Ok(Pass {
-            tokens: self.ubatch_tokens.min(self.batch_tokens).min(cells).into(),
-            sequences: sequences.into(),
-            sequence_cells: cells.checked_div(sequences).unwrap_or(cells).into(),
-            kv: request.kv,
-            logits: self.logits,
-        })
+    pub(super) fn terms(&self, request: &Request<'_>) -> Result<Terms, SizingError> {
+        let a = request.architecture;
+        let pass = Pass::of(self, request)?;
+        let mut terms = Terms {
+            weights: self.weights(request)?,
+            kv_cache: kv::kv_cache(a, &pass)?,
+            compute: compute::compute(a, &pass)?,
+            runtime: runtime::RUNTIME,
+            adapters: adapters::adapters(a, request.adapters)?,
+            state: state::state(a, request.parallel_sequences)?,
+            ..Terms::default()
+        };
+        if a.vision.is_some() {
+            terms.assumptions.push(Assumption::VisionTower);
+        }
+        split::split(terms, a, request.gpus, compute::masks(a, &pass)?)
     }
 
-    pub(super) fn terms(&self, request: &Request<'_>) -> Result<Terms, SizingError> {
-        let pass = self.pass(request)?;
-        let weights = tensors::weights(request.architecture, request.weights, self.host_memory)?;
-        let kv_cache = kv::kv_cache(request.architecture, &pass)?;
-        let compute = compute::compute(request.architecture, &pass)?;
-        let runtime = runtime::RUNTIME;
-        let per_gpu = [kv_cache, compute, runtime]
-            .into_iter()
-            .try_fold(weights, |sum, term| sum.plus(term, "all terms"))?;
-        Ok(Terms { weights, kv_cache, compute, runtime, per_gpu, ..Terms::default() })
+    /// The model's file, and that of the vision tower, which is 16-bit floats whatever the model's type.
+    fn weights(&self, request: &Request<'_>) -> Result<Bytes, SizingError> {
+        let text = tensors::weights(request.architecture, request.weights, self.host_memory)?;
+        let vision = request.architecture.vision.map_or(0, |vision| vision.parameters);
+        text.plus(Bytes::product(&[vision, 2], "the vision tower")?, "weights")
     }
 }
