@@ -98,26 +98,26 @@ const CLASSES: &[Class] = &[
     class("MistralForCausalLM", "mistral", Family::Llama).slides(SlidingRule::All).defaults(MISTRAL),
     class("MixtralForCausalLM", "mixtral", Family::Llama).slides(SlidingRule::All).defaults(MISTRAL),
     class("SmolLM3ForCausalLM", "smollm3", Family::Llama).tied(),
-    class("GraniteForCausalLM", "granite", Family::Llama),
-    class("GraniteMoeForCausalLM", "granitemoe", Family::Llama),
-    class("GraniteMoeHybridForCausalLM", "granitemoehybrid", Family::Llama)
+    class("GraniteForCausalLM", "granite", Family::Granite),
+    class("GraniteMoeForCausalLM", "granitemoe", Family::Granite),
+    class("GraniteMoeHybridForCausalLM", "granitemoehybrid", Family::GraniteHybrid)
         .recurs(RecurrentRule::Mamba2Listed),
-    class("FalconH1ForCausalLM", "falcon_h1", Family::Llama).recurs(RecurrentRule::Mamba2Beside),
+    class("FalconH1ForCausalLM", "falcon_h1", Family::FalconH1).recurs(RecurrentRule::Mamba2Beside),
     class("Phi3ForCausalLM", "phi3", Family::Phi3).slides(SlidingRule::All),
     class("Qwen2ForCausalLM", "qwen2", Family::Qwen2).slides(QWEN),
     class("Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", Family::Qwen2).slides(QWEN),
     class("Qwen2MoeForCausalLM", "qwen2_moe", Family::Qwen2).slides(QWEN),
     class("Qwen3ForCausalLM", "qwen3", Family::Qwen3).slides(QWEN).defaults(QWEN3),
     class("Qwen3MoeForCausalLM", "qwen3_moe", Family::Qwen3).slides(QWEN),
-    class("Qwen3NextForCausalLM", "qwen3_next", Family::Qwen3).recurs(RecurrentRule::GatedDelta),
-    class("Gemma2ForCausalLM", "gemma2", Family::Llama).tied().slides(EVERY_OTHER).defaults(GEMMA2),
-    class("Gemma3ForCausalLM", "gemma3_text", Family::Llama)
+    class("Qwen3NextForCausalLM", "qwen3_next", Family::Qwen3Next).recurs(RecurrentRule::GatedDelta),
+    class("Gemma2ForCausalLM", "gemma2", Family::Gemma2).tied().slides(EVERY_OTHER).defaults(GEMMA2),
+    class("Gemma3ForCausalLM", "gemma3_text", Family::Gemma3)
         .tied()
         .slides(SlidingRule::AllButEvery(6))
         .defaults(GEMMA3),
-    class("DeepseekV2ForCausalLM", "deepseek_v2", Family::Llama),
-    class("DeepseekV3ForCausalLM", "deepseek_v3", Family::Llama),
-    class("GptOssForCausalLM", "gpt_oss", Family::Llama).slides(EVERY_OTHER),
+    class("DeepseekV2ForCausalLM", "deepseek_v2", Family::DeepSeek2),
+    class("DeepseekV3ForCausalLM", "deepseek_v3", Family::DeepSeek2),
+    class("GptOssForCausalLM", "gpt_oss", Family::GptOss).slides(EVERY_OTHER),
 ];
 
 /// The plain rule: what a model with nothing special has.

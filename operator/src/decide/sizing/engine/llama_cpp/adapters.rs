@@ -10,7 +10,10 @@ const HALF: u64 = 2;
 const MAX_RANK: u32 = 1 << 16;
 
 /// Memory of all adapters of a validated model, loaded beside it.
-pub(super) fn adapters(a: &Architecture, adapters: &[Adapter]) -> Result<Bytes, SizingError> {
+pub(in crate::decide::sizing) fn adapters(
+    a: &Architecture,
+    adapters: &[Adapter],
+) -> Result<Bytes, SizingError> {
     adapters.iter().try_fold(Bytes::default(), |sum, adapter| sum.plus(one(a, *adapter)?, TERM))
 }
 

@@ -1,6 +1,6 @@
 //! llama.cpp: all layers on GPUs, one KV cache for each sequence.
 
-mod adapters;
+pub(in crate::decide::sizing) mod adapters;
 pub(in crate::decide::sizing) mod compute;
 mod kv;
 mod moments;

@@ -6,6 +6,7 @@ use super::super::architecture::within;
 use super::super::estimate::Terms;
 use super::super::{Assumption, Bytes, Request, SizingError};
 use super::EngineVersion;
+use super::llama_cpp::adapters::adapters;
 use super::torch::{self, CUDA_CONTEXT, KvWidth, Loading};
 
 pub use flags::SglangFlags;
@@ -49,13 +50,15 @@ struct Parts {
     kv_cache: Bytes,
     compute: Bytes,
     runtime: Bytes,
+    adapters: Bytes,
     state: Bytes,
 }
 
 impl Parts {
     /// What `--mem-fraction-static` covers.
     fn in_fraction(&self) -> Result<Bytes, SizingError> {
-        self.weights.plus(self.kv_cache, "all terms")?.plus(self.state, "all terms")
+        let static_parts = [self.kv_cache, self.adapters, self.state];
+        static_parts.into_iter().try_fold(self.weights, |sum, part| sum.plus(part, "all terms"))
     }
 }
 
@@ -84,13 +87,14 @@ impl Sglang {
             kv_cache: Bytes::product(&kv, "the KV cache")?,
             compute: pass.max(rule),
             runtime: runtime.plus(CUDA_CONTEXT, "the runtime")?,
+            adapters: adapters(a, request.adapters)?,
             state: torch::state(a, sequences, gpus)?,
         })
     }
 
     pub(super) fn terms(&self, request: &Request<'_>) -> Result<Terms, SizingError> {
-        let Parts { weights, kv_cache, compute, runtime, state } = self.parts(request)?;
-        let per_gpu = [kv_cache, compute, runtime, state]
+        let Parts { weights, kv_cache, compute, runtime, adapters, state } = self.parts(request)?;
+        let per_gpu = [kv_cache, compute, runtime, adapters, state]
             .into_iter()
             .try_fold(weights, |sum, term| sum.plus(term, "all terms"))?;
         let all = |bytes: Bytes| Bytes::product(&[bytes.get(), request.gpus.into()], "all terms");
@@ -104,10 +108,10 @@ impl Sglang {
             kv_cache: all(kv_cache)?,
             compute: all(compute)?,
             runtime: all(runtime)?,
+            adapters: all(adapters)?,
             state: all(state)?,
             per_gpu,
             assumptions,
-            ..Terms::default()
         })
     }
 }

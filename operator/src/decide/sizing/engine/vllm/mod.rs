@@ -11,6 +11,7 @@ use super::super::architecture::within;
 use super::super::estimate::Terms;
 use super::super::{Assumption, Bytes, Request, SizingError};
 use super::EngineVersion;
+use super::llama_cpp::adapters::adapters;
 use super::torch::{self, CUDA_CONTEXT, KvWidth, Loading};
 use activation::Profile;
 use kv::Pages;
@@ -95,7 +96,7 @@ impl Vllm {
             } else {
                 graphs::graphs(request.parallel_sequences, request.gpus)
             },
-            adapters: Bytes::default(),
+            adapters: adapters(a, request.adapters)?,
             state: torch::state(a, sequences, gpus)?,
         })
     }
