@@ -1,9 +1,11 @@
 //! vLLM and SGLang: the KV cache, the flags, what is refused.
 
+use proptest::prelude::*;
+
 use super::super::checkpoint::Format;
 use super::super::{
     Architecture, Assumption, Bytes, Engine, EngineVersion, KvCacheType, Layers, Quantization, Request,
-    Sglang, SizingError, Sliding, Vllm, estimate,
+    Sglang, SizingError, Sliding, Vllm, estimate, presets,
 };
 use super::architecture;
 
@@ -175,4 +177,33 @@ fn sglang_keeps_free_what_its_own_rule_does() {
     }
     let card = Bytes::from_mib(24_000);
     assert!(matches!(engine.flags(&request, card), Err(SizingError::CardTooSmall { .. })));
+}
+
+proptest! {
+    /// Whatever is asked for: an answer, and never flags for a card that is too small.
+    #[test]
+    fn any_counts_get_an_answer(
+        model in prop::sample::select(presets().iter().map(|preset| &preset.architecture).collect::<Vec<_>>()),
+        format in prop::sample::select(Format::names().collect::<Vec<_>>()),
+        [context_tokens, parallel_sequences, gpus, tokens, block_tokens] in any::<[u32; 5]>(),
+        few in any::<bool>(),
+        card in any::<u64>(),
+    ) {
+        let few_or = |count: u32| if few { count % 16 } else { count };
+        let card = Bytes::new(if few { card % (1 << 38) } else { card });
+        let format: Format = format.parse().unwrap();
+        let request = Request {
+            parallel_sequences: few_or(parallel_sequences),
+            gpus: few_or(gpus),
+            ..Request::new(model, format, context_tokens)
+        };
+        let vllm = Vllm { batched_tokens: tokens, block_tokens, ..Vllm::default() };
+        let sglang = Sglang { chunk_tokens: tokens, graph_sequences: block_tokens, ..Sglang::default() };
+        let fits = |engine| {
+            let need = estimate(&Request { engine, ..request }).map(|estimate| estimate.per_gpu);
+            need.is_ok_and(|need| need <= card)
+        };
+        prop_assert!(vllm.flags(&request, card).is_err() || fits(Engine::Vllm(vllm)));
+        prop_assert!(sglang.flags(&request, card).is_err() || fits(Engine::Sglang(sglang)));
+    }
 }
