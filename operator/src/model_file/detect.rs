@@ -34,7 +34,8 @@ impl Start {
         if let Some((_, name)) = OTHERS.iter().find(|(start, _)| bytes.starts_with(start)) {
             return Self::Other(name);
         }
-        if bytes.get(8) == Some(&b'{') {
+        // A length, whose high bytes are zero, and JSON after it. JSON alone has no zeros.
+        if bytes.get(8) == Some(&b'{') && bytes.iter().take(8).any(|byte| *byte == 0) {
             return Self::Safetensors;
         }
         match bytes.trim_ascii_start().first() {
@@ -42,5 +43,18 @@ impl Start {
             Some(_) => Self::Other("in no format that is known"),
             None => Self::Other("empty"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Start;
+
+    #[test]
+    fn json_and_a_length_before_json_are_told_apart() {
+        assert_eq!(Start::of(b"{\"meta\":{}}"), Start::Index);
+        assert_eq!(Start::of(b"\n { }"), Start::Index);
+        assert_eq!(Start::of(b"{\0\0\0\0\0\0\0{\"a\":1}"), Start::Safetensors);
+        assert_eq!(Start::of(b"\0\0\0\0\0\0\0\x10{"), Start::Safetensors);
     }
 }

@@ -240,6 +240,33 @@ async fn a_server_that_does_not_answer_ends_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_certificate_of_no_known_authority_is_refused() {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(acceptor.accept(stream).await);
+        }
+    });
+    let file =
+        HttpsFile::new(HttpsClient::new().unwrap(), &format!("https://localhost:{port}/m"), None).unwrap();
+    let refused = file.read_at(0, 5).await.unwrap_err().to_string();
+    assert!(refused.contains("invalid peer certificate"), "{refused}");
+}
+
+#[tokio::test]
 async fn more_than_the_bound_is_not_asked_for() {
     let server = Server::start(right).await;
     let refused = server.file("/m").read_at(0, 1 << 30).await;
