@@ -73,11 +73,6 @@ soak: ## Ten minutes of mixed traffic while everything around the router breaks,
 	FLOTILLA_SOAK_SECONDS=$(or $(DURATION),600) \
 	  cargo test --locked --package flotilla-router --test it -- --ignored --nocapture soak::
 
-.PHONY: fuzz
-fuzz: ## Fuzz what reads bytes from outside, ten minutes each (nightly compiler, cargo-fuzz). DURATION=seconds
-	cd router-sidecar && for target in peek sse; do \
-	  cargo +nightly fuzz run $$target -- -max_total_time=$(or $(DURATION),600); done
-
 .PHONY: bench
 bench: prune ## Measure the router beside nginx and HAProxy and write docs/performance.md; QUICK=1 only prints.
 	$(call apt_install,$(BENCH_TOOLS))
@@ -106,14 +101,16 @@ if [[ -n "$$missing" ]]; then \
 fi
 endef
 
-# What it learns is kept in the cache; inputs that crash a parser lie in fuzz/artifacts.
+# Two crates: the parsers of model files in fuzz, the router's in router-sidecar/fuzz. What is learned is kept in the
+# cache; inputs that crash lie in artifacts beside the targets.
 .PHONY: fuzz
-fuzz: $(CARGO_FUZZ) ## Fuzz the parsers of model files (a nightly compiler): TIME=seconds for each, ONLY=target.
+fuzz: $(CARGO_FUZZ) ## Fuzz what reads bytes from outside (a nightly compiler): TIME=seconds for each, ONLY=target.
 	export CARGO_TARGET_DIR=$(FLOTILLA_CACHE)/fuzz/target PATH="$(dir $(CARGO_FUZZ)):$$PATH"; \
-	for target in $(or $(ONLY),$(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))); do \
-	  mkdir -p $(FLOTILLA_CACHE)/fuzz/$$target; \
-	  cargo +nightly fuzz run $$target $(FLOTILLA_CACHE)/fuzz/$$target fuzz/corpus/$$target -- \
-	    -max_total_time=$(or $(TIME),60) -rss_limit_mb=512 -timeout=5; \
+	for source in $(or $(if $(ONLY),$(wildcard */fuzz_targets/$(ONLY).rs */*/fuzz_targets/$(ONLY).rs)),$(wildcard */fuzz_targets/*.rs */*/fuzz_targets/*.rs)); do \
+	  crate=$${source%/fuzz_targets/*}; target=$$(basename $$source .rs); \
+	  mkdir -p $(FLOTILLA_CACHE)/fuzz/$$target $$crate/corpus/$$target; \
+	  cargo +nightly fuzz run --fuzz-dir $$crate $$target $(FLOTILLA_CACHE)/fuzz/$$target $$crate/corpus/$$target -- \
+	    -max_total_time=$(or $(TIME),$(DURATION),600) -rss_limit_mb=512 -timeout=5; \
 	done
 
 $(CARGO_DENY):

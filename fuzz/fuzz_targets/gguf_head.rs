@@ -2,10 +2,10 @@
 //! pieces, and dimensions that can be estimated or are refused.
 #![no_main]
 
-use flotilla_operator::decide::sizing::{Quantization, Request, estimate};
-use flotilla_operator::model_file::ModelFile;
-use flotilla_operator::model_file::gguf::{GgufError, Head, Parser, Progress};
-use flotilla_operator::model_file::read::Reach;
+use flotilla_fuzz::decide::sizing::{Quantization, Request, estimate};
+use flotilla_fuzz::model_file::ModelFile;
+use flotilla_fuzz::model_file::gguf::{GgufError, Head, Parser, Progress};
+use flotilla_fuzz::model_file::read::Reach;
 use libfuzzer_sys::fuzz_target;
 
 fn parse(bytes: &[u8], piece: usize, reach: Reach) -> Result<Head, GgufError> {

@@ -1,7 +1,7 @@
 //! Any bytes as a safetensors file and as an index: an answer, and never more bytes than the file has.
 #![no_main]
 
-use flotilla_operator::model_file::safetensors::{Header, Index, header_length};
+use flotilla_fuzz::model_file::safetensors::{Header, Index, header_length};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,10 +4,12 @@ mod error;
 mod https;
 mod local;
 pub mod oci;
+mod reach;
 
 pub use error::ReadError;
 pub use https::{HttpsClient, HttpsFile, TlsError, UrlError};
 pub use local::LocalFile;
+pub use reach::Reach;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -27,13 +29,4 @@ pub trait ReadAt: Send + Sync {
     fn reach(&self) -> Reach {
         Reach::Dimensions
     }
-}
-
-/// How far to read into a file's metadata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Until the dimensions are known: a few hundred KB.
-    Dimensions,
-    /// To the end of the list of tensors, past the vocabulary: a few MB. Gives exact weights.
-    Tensors,
 }

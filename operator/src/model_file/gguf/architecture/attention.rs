@@ -15,7 +15,8 @@ pub(super) fn attention(
     recurrent: Option<&Recurrent>,
     notes: &mut Vec<Note>,
 ) -> Result<Attention, GgufError> {
-    if recurrent.is_some_and(|recurrent| recurrent.layers == Layers::All) {
+    let all_recur = recurrent.is_some_and(|recurrent| recurrent.layers == Layers::All);
+    if all_recur && keys.largest(HEADS)?.unwrap_or(0) == 0 {
         return Ok(Attention::Grouped { heads: 1, kv_heads: 1, head_dim: 1 });
     }
     let heads = keys.per_layer(HEADS)?.ok_or_else(|| keys.missing(HEADS))?;

@@ -41,7 +41,7 @@ pub fn architecture(head: &Head) -> Result<(Architecture, Vec<Note>), GgufError>
         notes.push(Note::UnknownArchitecture { name: name.to_owned() });
     }
     let hidden = keys.required("embedding_length")?;
-    let recurrent = recurrent::recurrent(&keys)?;
+    let recurrent = recurrent::recurrent(&keys, family)?;
     let architecture = Architecture {
         family,
         layers: keys.layers,

@@ -1,13 +1,15 @@
 //! Layers that keep a state.
 
 use super::keys::Keys;
-use crate::decide::sizing::{Layers, Recurrent, RecurrentKind};
+use crate::decide::sizing::{Family, Layers, Recurrent, RecurrentKind};
 use crate::model_file::gguf::GgufError;
 
 /// How an architecture tells its recurrent layers.
 enum Which {
     /// All are.
     All,
+    /// All are, and attend besides.
+    Beside,
     /// Those without KV heads.
     WithoutKvHeads,
     /// Those without KV heads and without a feed-forward part: each layer does one thing.
@@ -20,9 +22,10 @@ enum Which {
 type Kind = fn(&Keys<'_>) -> Result<RecurrentKind, GgufError>;
 
 /// The architectures of llama.cpp whose recurrent layers are known here, and what these compute.
-const ROWS: [(&str, Which, Kind); 9] = [
+const ROWS: [(&str, Which, Kind); 10] = [
     ("mamba", Which::All, mamba),
     ("mamba2", Which::All, mamba2),
+    ("falcon-h1", Which::Beside, mamba2),
     ("jamba", Which::WithoutKvHeads, mamba),
     ("granitehybrid", Which::WithoutKvHeads, mamba2),
     ("nemotron_h", Which::WithoutBoth, mamba2),
@@ -33,10 +36,12 @@ const ROWS: [(&str, Which, Kind); 9] = [
 ];
 
 /// The recurrent layers, if there are any.
-pub(super) fn recurrent(keys: &Keys<'_>) -> Result<Option<Recurrent>, GgufError> {
+pub(super) fn recurrent(keys: &Keys<'_>, family: Family) -> Result<Option<Recurrent>, GgufError> {
     let Some((_, which, kind)) = ROWS.iter().find(|(name, ..)| *name == keys.name) else { return Ok(None) };
     let layers = match which {
-        Which::All => Layers::All,
+        // Only the family's own rules know that such layers keep keys and values too.
+        Which::Beside if !family.is_known() => return Ok(None),
+        Which::All | Which::Beside => Layers::All,
         Which::WithoutKvHeads => without_kv_heads(keys)?,
         Which::WithoutBoth => without_both(keys)?,
         Which::Interval => match keys.number("full_attention_interval")?.unwrap_or(4) {

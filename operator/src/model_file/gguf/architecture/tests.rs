@@ -175,6 +175,14 @@ fn recurrent_layers() {
 }
 
 #[test]
+fn layers_that_attend_and_recur_keep_their_heads() {
+    let falcon = told("falcon-h1", 24, &with(&DENSE, &STATE));
+    assert_eq!(falcon.attention, Attention::Grouped { heads: 16, kv_heads: 4, head_dim: 128 });
+    assert!((0..24).all(|layer| falcon.attends(layer)), "keys and values are never left out");
+    assert_eq!(falcon.recurrent.is_some(), falcon.family.is_known());
+}
+
+#[test]
 fn layers_that_differ_are_said() {
     let differs =
         head("llama", 3, &[HEADS[0], DENSE[2]]).numbers("llama.attention.head_count_kv", &[2, 8, 4]);
