@@ -110,7 +110,7 @@ fuzz: $(CARGO_FUZZ) ## Fuzz what reads bytes from outside (a nightly compiler): 
 	  crate=$${source%/fuzz_targets/*}; target=$$(basename $$source .rs); \
 	  mkdir -p $(FLOTILLA_CACHE)/fuzz/$$target $$crate/corpus/$$target; \
 	  cargo +nightly fuzz run --fuzz-dir $$crate $$target $(FLOTILLA_CACHE)/fuzz/$$target $$crate/corpus/$$target -- \
-	    -max_total_time=$(or $(TIME),$(DURATION),600) -rss_limit_mb=512 -timeout=5; \
+	    -max_total_time=$(or $(TIME),$(DURATION),600) -rss_limit_mb=1024 -timeout=5; \
 	done
 
 $(CARGO_DENY):
