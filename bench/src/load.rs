@@ -53,7 +53,7 @@ pub struct Client {
 }
 
 /// An answer that does not move for so long is a fault of the gateway.
-const STALL: Duration = Duration::from_secs(20);
+const STALL: Duration = Duration::from_mins(1);
 
 impl Client {
     /// Sends request after request, at most `count`, until dropped.
