@@ -4,7 +4,7 @@ use super::{GgufError, Value};
 use std::collections::BTreeMap;
 
 /// Keys and their values: numbers, short texts and arrays with an element per layer.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(BTreeMap<String, Value>);
 
 impl Metadata {
@@ -17,7 +17,7 @@ impl Metadata {
         let value = |value: &Value| match value {
             Value::Integers(numbers) => size_of_val(&numbers[..]),
             Value::Text(text) => text.len(),
-            Value::Integer(_) | Value::Float(_) => 0,
+            Value::Integer(_) | Value::Float => 0,
         };
         self.0.iter().map(|(key, kept)| key.len() + size_of::<Value>() + value(kept)).sum()
     }

@@ -4,12 +4,12 @@ use super::input::{Item, Stop};
 use std::fmt;
 
 /// A value that is kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// Any integer or truth value; what does not fit is the nearest that does.
     Integer(i64),
-    /// A floating-point number.
-    Float(f64),
+    /// A floating-point number. No dimension is one, so which is not kept.
+    Float,
     /// A short text.
     Text(String),
     /// An array of integers or truth values, one per layer.
@@ -20,7 +20,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(value) => value.fmt(f),
-            Self::Float(value) => value.fmt(f),
+            Self::Float => f.write_str("a floating-point number"),
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Integers(values) => write!(f, "an array of {}", values.len()),
         }
@@ -88,13 +88,15 @@ impl Scalar {
 
     pub(super) fn read(self, item: &mut Item<'_>) -> Result<Value, Stop> {
         Ok(match self {
-            Self::F32 => Value::Float(f32::from_le_bytes(item.array()?).into()),
-            Self::F64 => Value::Float(f64::from_le_bytes(item.array()?)),
+            Self::F32 | Self::F64 => {
+                self.read_integer(item)?;
+                Value::Float
+            }
             integer => Value::Integer(integer.read_integer(item)?),
         })
     }
 
-    /// An integer or truth value. Only for those.
+    /// An integer or truth value; of a floating-point number the bits.
     pub(super) fn read_integer(self, item: &mut Item<'_>) -> Result<i64, Stop> {
         Ok(match self {
             Self::U8 | Self::Bool => u8::from_le_bytes(item.array()?).into(),

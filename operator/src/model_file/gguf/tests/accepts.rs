@@ -1,7 +1,7 @@
 use super::{parse, parse_in};
 use crate::model_file::gguf::{Parser, Progress, Value};
 use crate::model_file::read::Reach;
-use crate::model_file::testing::{GgufHead, U64, small_llama};
+use crate::model_file::testing::{F32, GgufHead, U64, small_llama};
 
 #[test]
 fn pieces_of_any_size_give_the_same_head() {
@@ -92,4 +92,11 @@ fn version_2_is_read_too() {
     let mut head = small_llama(10);
     head.version = 2;
     assert_eq!(parse(&head.bytes()).unwrap().version, 2);
+}
+
+/// Found by fuzzing: NaN differs from itself.
+#[test]
+fn a_head_with_a_number_that_is_none_equals_itself() {
+    let head = small_llama(300).raw("llama.rope.freq_base", F32, &f32::NAN.to_le_bytes()).bytes();
+    assert_eq!(parse(&head), parse(&head));
 }
