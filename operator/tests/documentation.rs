@@ -24,6 +24,18 @@ fn every_preset_is_documented_as_it_is_and_no_other() {
     assert_eq!(listed, known, "the table should be:\n{}", known.join("\n"));
 }
 
+#[test]
+fn every_preset_says_once_where_it_comes_from() {
+    let page = include_str!("../../docs/presets.md");
+    let (_, sources) = page.split_once("## Sources").unwrap();
+    let mut listed: Vec<_> = sources.split('`').skip(1).step_by(2).collect();
+    let mut known: Vec<_> =
+        flotilla_operator::decide::sizing::presets().iter().map(|preset| preset.name).collect();
+    listed.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(listed, known);
+}
+
 fn row(preset: &Preset) -> String {
     let Architecture { layers, hidden, vocab, context_window, .. } = &preset.architecture;
     let heads = match preset.architecture.attention {

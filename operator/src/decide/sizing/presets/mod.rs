@@ -1,5 +1,5 @@
-//! The models that are known by name, from each model's config.json on Hugging Face (instruct variant where
-//! there are several).
+//! The models that are known by name (instruct variant where there are several). docs/presets.md says which source
+//! each row was compared with, and which rows none was found for.
 
 mod deepseek;
 mod gemma;
