@@ -10,8 +10,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// Says what models need and which GPUs they fit on, without a cluster.
+// The texts have their line breaks: clap would wrap them anew wherever another crate of a build asks it to.
 #[derive(Debug, Parser)]
-#[command(name = "kubectl-flotilla", bin_name = "kubectl flotilla", version, after_help = help::EXIT_CODES)]
+#[command(
+    name = "kubectl-flotilla",
+    bin_name = "kubectl flotilla",
+    version,
+    after_help = help::EXIT_CODES,
+    term_width = 0
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
