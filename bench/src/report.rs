@@ -213,7 +213,8 @@ By callgrind, of about 100,000 instructions of a 300 B request:
 The plain proxy of the same libraries is the floor of this design: what is above it is the router's own. A pool made
 for endpoints known in advance, whose connections are driven by the request's own task, is what would lower both.
 With 1,000 endpoints a request meets a connection that has been idle for a thousand requests, whose state in the
-kernel is in no cache any more; nginx pays for the same. The router itself looks at two endpoints out of any number.
+kernel is in no cache any more; nginx pays for the same. The router itself compares a handful of them, however many
+there are, as long as these are well.
 ";
 
 const INTRODUCTION: &str = "\
