@@ -48,13 +48,13 @@ async fn another_context_restarts_the_engine_with_other_flags() {
         let before = serving(&namespace, "edited").await?;
         let old = pods_are(&namespace, "edited", 1).await?.remove(0);
 
-        object["spec"]["context"] = json!({"maxTokens": 512, "parallelSequences": 2, "kvCacheType": "Q8_0"});
+        object["spec"]["context"] = json!({"maxTokens": 8192, "parallelSequences": 4, "kvCacheType": "Q8_0"});
         apply(&namespace, &object).await?;
         let after = serving(&namespace, "edited").await?;
         let new = pods_are(&namespace, "edited", 1).await?.remove(0);
         assert_ne!(old.uid(), new.uid());
         let flags = arguments(&new);
-        for bound in ["--ctx-size 1024", "--parallel 2", "--cache-type-k q8_0", "--cache-type-v q8_0"] {
+        for bound in ["--ctx-size 32768", "--parallel 4", "--cache-type-k q8_0", "--cache-type-v q8_0"] {
             assert!(flags.contains(bound), "{bound} is missing from {flags}");
         }
         let cache =

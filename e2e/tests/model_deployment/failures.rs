@@ -25,7 +25,7 @@ fn broken() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ),
         ("model-image", "ModelPullFailed", "models/no-such-model", described("models/no-such-model:f16")),
         ("missing", "ModelFileNotFound", "elsewhere.gguf", described("models/tiny:f16#elsewhere.gguf")),
-        ("truncated", "ModelFileInvalid", "the engine says", source("models/truncated:q4_1")),
+        ("truncated", "ModelFileInvalid", "the file is cut off", source("models/truncated:q4_1")),
         (
             "no-model",
             "ModelFileInvalid",
