@@ -1,5 +1,6 @@
 //! Reading parts of a file, wherever it lies.
 
+mod connector;
 mod error;
 mod https;
 mod local;

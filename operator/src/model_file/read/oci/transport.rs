@@ -1,31 +1,22 @@
 //! One bounded GET over HTTPS, redirects included.
 
 use super::error::OciError;
+use crate::model_file::read::connector::{self, HttpClient};
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, HeaderMap, LOCATION, USER_AGENT};
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use std::collections::BTreeSet;
 use std::error::Error as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// Name lookup and TCP.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a request may take, unless the options say otherwise.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
 /// Registries keep idle connections for a minute or more.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
-/// Idle connections kept per registry.
-const IDLE_PER_HOST: usize = 4;
 /// Registries redirect blobs once, to where they store them.
 const MOST_REDIRECTS: usize = 5;
 const AGENT: &str = concat!("flotilla-operator/", env!("CARGO_PKG_VERSION"));
@@ -61,7 +52,7 @@ pub enum TransportError {
 /// The pooled client that all registries share.
 #[derive(Debug)]
 pub struct Transport {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: HttpClient,
     plain_http: BTreeSet<String>,
     deadline: Duration,
 }
@@ -82,29 +73,11 @@ impl Transport {
     /// # Errors
     /// If TLS cannot be set up.
     pub fn new(options: TransportOptions) -> Result<Self, TransportError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let mut roots = connector::public_roots();
         for certificate in options.extra_roots.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem)) {
             roots.add(certificate?)?;
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT_DEADLINE));
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .build(https);
+        let client = connector::client(roots, IDLE_CONNECTION)?;
         Ok(Self { client, plain_http: options.plain_http, deadline: options.deadline })
     }
 
