@@ -10,8 +10,6 @@
 
 #[path = "refusals/model_deployment.rs"]
 mod model_deployment;
-#[path = "refusals/placement.rs"]
-mod placement;
 #[path = "refusals/routing_policy.rs"]
 mod routing_policy;
 
@@ -76,8 +74,7 @@ async fn check(test: &str, rows: Vec<Row>) {
 
 #[tokio::test]
 async fn model_deployments() {
-    let rows = [model_deployment::rows(), placement::rows()].into_iter().flatten().collect();
-    check("refused_model_deployments", rows).await;
+    check("refused_model_deployments", model_deployment::rows()).await;
 }
 
 #[tokio::test]

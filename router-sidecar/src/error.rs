@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// What a client is told to wait when nothing better is known.
@@ -17,6 +18,8 @@ pub enum Code {
     InvalidRequest,
     /// A field that the router needs is not there.
     MissingParameter,
+    /// No target left can express a field of the request in its API.
+    UnsupportedParameter,
     /// The body is larger than the limit.
     RequestTooLarge,
     /// The body did not arrive in time.
@@ -37,6 +40,8 @@ pub enum Code {
     NoBackendReady,
     /// As many requests as the policy allows are at the last target already.
     Overloaded,
+    /// The bodies of all requests together are as large as they may be.
+    RouterOverloaded,
     /// The client has too many connections open.
     TooManyStreams,
     /// No target could be reached.
@@ -53,10 +58,11 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::MissingParameter,
+        Self::UnsupportedParameter,
         Self::RequestTooLarge,
         Self::RequestTimeout,
         Self::ModelNotFound,
@@ -67,6 +73,7 @@ impl Code {
         Self::NotConfigured,
         Self::NoBackendReady,
         Self::Overloaded,
+        Self::RouterOverloaded,
         Self::TooManyStreams,
         Self::UpstreamUnreachable,
         Self::UpstreamError,
@@ -83,6 +90,7 @@ impl Code {
             Self::InvalidJson => ("invalid_json", StatusCode::BAD_REQUEST, CLIENT),
             Self::InvalidRequest => ("invalid_request", StatusCode::BAD_REQUEST, CLIENT),
             Self::MissingParameter => ("missing_required_parameter", StatusCode::BAD_REQUEST, CLIENT),
+            Self::UnsupportedParameter => ("unsupported_parameter", StatusCode::BAD_REQUEST, CLIENT),
             Self::RequestTooLarge => ("request_too_large", StatusCode::PAYLOAD_TOO_LARGE, CLIENT),
             Self::RequestTimeout => ("request_timeout", StatusCode::REQUEST_TIMEOUT, CLIENT),
             Self::ModelNotFound => ("model_not_found", StatusCode::NOT_FOUND, CLIENT),
@@ -93,6 +101,7 @@ impl Code {
             Self::NotConfigured => ("router_not_configured", StatusCode::SERVICE_UNAVAILABLE, SERVER),
             Self::NoBackendReady => ("no_backend_ready", StatusCode::SERVICE_UNAVAILABLE, SERVER),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, SERVER),
+            Self::RouterOverloaded => ("router_overloaded", StatusCode::SERVICE_UNAVAILABLE, SERVER),
             Self::TooManyStreams => ("too_many_streams", StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
             Self::UpstreamUnreachable => ("upstream_unreachable", StatusCode::BAD_GATEWAY, SERVER),
             Self::UpstreamError => ("upstream_error", StatusCode::BAD_GATEWAY, SERVER),
@@ -127,7 +136,7 @@ pub struct Rejection {
     /// For a person: what is wrong and what to change.
     pub message: String,
     /// The request field at fault.
-    pub param: Option<&'static str>,
+    pub param: Option<Cow<'static, str>>,
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
 }
@@ -143,7 +152,7 @@ struct Body<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     code: &'static str,
-    param: Option<&'static str>,
+    param: Option<&'a str>,
 }
 
 impl Rejection {
@@ -154,8 +163,8 @@ impl Rejection {
 
     /// Names the request field at fault.
     #[must_use]
-    pub fn param(mut self, param: &'static str) -> Self {
-        self.param = Some(param);
+    pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
         self
     }
 
@@ -173,7 +182,7 @@ impl Rejection {
                 message: &self.message,
                 kind: self.code.kind(),
                 code: self.code.name(),
-                param: self.param,
+                param: self.param.as_deref(),
             },
         };
         // Plain strings: serialising them into memory cannot fail.

@@ -1,11 +1,12 @@
 //! The router: answers OpenAI-compatible requests by fleet pods and external APIs, as policies say.
 //!
 //! The life of a request, by module: [`serve`] takes it, [`request`] peeks into it, [`route`] plans it over a
-//! [`snapshot`], [`upstream`] sends it, [`sse`] reads its answer as it passes, [`account`] settles it.
+//! [`snapshot`], [`upstream`] sends it in the target's [`dialect`], [`sse`] reads its answer as it passes, [`account`] settles it.
 //! Configs come from a [`source`].
 
 pub mod account;
 pub mod cli;
+pub mod dialect;
 pub mod error;
 pub mod request;
 pub mod route;

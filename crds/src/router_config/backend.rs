@@ -1,6 +1,6 @@
 //! Where a request can go.
 
-use super::{Concurrency, Pricing, Secret};
+use super::{Concurrency, Pricing, Provider, Secret, resilience};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,11 +64,15 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExternalTarget {
-    /// The API's base, `/v1` or its like included: `https://host/v1`.
-    pub base_url: String,
+    /// What the API speaks.
+    #[serde(default, skip_serializing_if = "resilience::is_default")]
+    pub provider: Provider,
+    /// The API's base, `/v1` or its like included: `https://host/v1`. Absent: the provider's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
     /// The provider's own name of the model.
     pub model: String,
-    /// The bearer token, or where to find it. Absent for APIs without keys.
+    /// The key, or where to find it. Absent for APIs without keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
     /// What tokens cost there; absent counts as free and is said so in metrics.

@@ -5,6 +5,7 @@
 
 mod backend;
 mod money;
+mod provider;
 mod resilience;
 mod route;
 mod secret;
@@ -12,6 +13,7 @@ mod stream;
 
 pub use backend::{Backend, BackendTarget, Credentials, Endpoint, ExternalTarget, FleetTarget};
 pub use money::{MoneyError, NanoUsd, Pricing};
+pub use provider::Provider;
 pub use resilience::{Concurrency, Ejection, Retries};
 pub use route::{
     Boundary, DEFAULT_CLASS_HEADER, Match, PromptTokens, Route, Rule, Sensitivity, Timeouts, WeightedBackend,

@@ -1,6 +1,7 @@
 //! Where requests can go.
 
 use super::ConcurrencySpec;
+pub use crate::router_config::Provider;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,16 +40,20 @@ pub struct LocalRef {
 /// One model of one provider.
 #[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.baseURL) || (has(self.provider) && self.provider != 'OpenAICompatible')")
+        .message("an API that is only OpenAI-compatible has no address of its own: set baseURL, or name its provider")
+)]
 pub struct ExternalSpec {
-    /// The dialect that the API speaks.
+    /// Whose API it is.
     #[serde(default)]
     pub provider: Provider,
-    /// The API's base, `/v1` or its like included.
+    /// The API's base, `/v1` or its like included. Default: the provider's own, if it is one that is named.
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^https?://[^/?#@ ]+(/[^?# ]*)?$')")
         .message("baseURL must be http://HOST/PATH or https://HOST/PATH without user, query or fragment, for example https://api.openai.com/v1"))]
-    #[serde(rename = "baseURL")]
-    pub base_url: String,
+    #[serde(default, rename = "baseURL", skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
     /// The provider's own name of the model.
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\s]+$"))]
     pub model: String,
@@ -62,14 +67,6 @@ pub struct ExternalSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000_000))]
     pub context_window: Option<u32>,
-}
-
-/// The dialect of an external API.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Provider {
-    /// OpenAI's Chat Completions, as OpenAI itself, aggregators and most servers speak it.
-    #[default]
-    OpenAICompatible,
 }
 
 /// A key of a Secret in the policy's namespace.

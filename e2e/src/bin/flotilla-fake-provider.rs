@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Speaks OpenAI's chat completions, bills exactly, fails on demand, and remembers what it received.
+/// Speaks OpenAI's Chat Completions and Anthropic's Messages, bills exactly, fails on demand, and remembers what it received.
 #[derive(Debug, Parser)]
 #[command(name = "flotilla-fake-provider")]
 struct Cli {
     /// Where to listen.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:9100")]
     listen: SocketAddr,
-    /// The bearer key that clients must give; without it everybody may ask.
+    /// The key that clients must give; without it everybody may ask.
     #[arg(long, env = "FLOTILLA_FAKE_PROVIDER_KEY", hide_env_values = true)]
     key: Option<String>,
     /// The one model there is.

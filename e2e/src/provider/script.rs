@@ -13,6 +13,10 @@ pub struct Script {
     pub repeat: bool,
     /// The text of every answer; a word, with the space behind it, is a token.
     pub reply: String,
+    /// The `id` of every answer.
+    pub id: String,
+    /// The `created` of every answer.
+    pub created: i64,
     /// Cuts the body into pieces of this many bytes, whatever they cut through. 0: an event a piece.
     pub piece_bytes: usize,
     /// Milliseconds between pieces.
@@ -27,6 +31,8 @@ impl Default for Script {
             faults: VecDeque::new(),
             repeat: false,
             reply: "Hello from the stand-in provider.".to_owned(),
+            id: "chatcmpl-stand-in".to_owned(),
+            created: 1_700_000_000,
             piece_bytes: 0,
             gap_ms: 0,
             markers: Vec::new(),

@@ -1,6 +1,7 @@
 //! The HTTP side.
 
-use super::reply::{self, Asked, Piece};
+use super::api::{self, Api, Piece};
+use super::openai;
 use super::{Fault, Received, Script, Seen};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -22,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// Who may ask for what.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The bearer key; `None` lets everybody in.
+    /// The key; `None` lets everybody in.
     pub key: Option<String>,
     /// The one model there is.
     pub model: String,
@@ -106,10 +107,11 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    match (&parts.method, parts.uri.path()) {
-        (&Method::POST, "/v1/chat/completions") => {
-            complete(&state, Received { headers: parts.headers, body }).await
-        }
+    let path = parts.uri.path();
+    if let Some(api) = api::ALL.into_iter().find(|api| parts.method == Method::POST && api.path == path) {
+        return complete(&state, api, Received { headers: parts.headers, body }).await;
+    }
+    match (&parts.method, path) {
         (&Method::GET, "/_seen") => {
             let seen = serde_json::to_vec(&*state.seen.lock()).map_err(io::Error::other)?;
             Ok(json(StatusCode::OK, seen.into()))
@@ -123,16 +125,18 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> io::Result<Res
                 *state.script.lock() = script;
                 json(StatusCode::OK, "{}".into())
             }
-            Err(error) => json(StatusCode::BAD_REQUEST, reply::error(&error.to_string(), "script", "script")),
+            Err(error) => {
+                json(StatusCode::BAD_REQUEST, openai::error(&error.to_string(), "script", "script"))
+            }
         }),
         _ => Ok(json(
             StatusCode::NOT_FOUND,
-            reply::error("no such path", "invalid_request_error", "unknown_url"),
+            openai::error("no such path", "invalid_request_error", "unknown_url"),
         )),
     }
 }
 
-async fn complete(state: &Arc<State>, received: Received) -> io::Result<Response<Body>> {
+async fn complete(state: &Arc<State>, api: &'static Api, received: Received) -> io::Result<Response<Body>> {
     let (script, fault) = {
         let mut script = state.script.lock();
         let fault = script.next_fault();
@@ -141,21 +145,22 @@ async fn complete(state: &Arc<State>, received: Received) -> io::Result<Response
     state.seen.lock().add(&received, &script.markers);
     *state.last.lock() = received.clone();
     if let Some(key) = &state.options.key {
-        let given = received.headers.get(header::AUTHORIZATION);
-        if given.is_none_or(|value| value.as_bytes() != format!("Bearer {key}").as_bytes()) {
+        let given = (api.key)(&received.headers);
+        if given.is_none_or(|given| given != key.as_bytes()) {
             state.seen.lock().unauthorized += 1;
             // As the real one does: the message quotes the key that was given.
-            let message = format!("Incorrect API key provided: {given:?}.");
+            let given = String::from_utf8_lossy(given.unwrap_or_default());
+            let message = format!("Incorrect API key provided: {given}.");
             return Ok(json(
                 StatusCode::UNAUTHORIZED,
-                reply::error(&message, "invalid_request_error", "invalid_api_key"),
+                (api.error)(&message, "invalid_request_error", "invalid_api_key"),
             ));
         }
     }
-    let asked: Asked = match serde_json::from_slice(&received.body) {
+    let asked = match (api.ask)(&received.headers, &received.body) {
         Ok(asked) => asked,
-        Err(error) => {
-            let body = reply::error(&error.to_string(), "invalid_request_error", "invalid_json");
+        Err(wrong) => {
+            let body = (api.error)(&wrong, "invalid_request_error", "invalid_json");
             return Ok(json(StatusCode::BAD_REQUEST, body));
         }
     };
@@ -163,25 +168,24 @@ async fn complete(state: &Arc<State>, received: Received) -> io::Result<Response
         let message = format!("The model `{}` does not exist", asked.model);
         return Ok(json(
             StatusCode::NOT_FOUND,
-            reply::error(&message, "invalid_request_error", "model_not_found"),
+            (api.error)(&message, "invalid_request_error", "model_not_found"),
         ));
     }
     match fault {
-        Fault::Status(status) => return Ok(failure(status)),
+        Fault::Status(status) => return Ok(failure(api, status)),
         Fault::Reset => return Err(io::Error::other("scripted reset")),
         Fault::Stall => std::future::pending().await,
         Fault::ErrorEvent => {
-            let body = reply::error("overloaded", "server_error", "overloaded");
-            let event = [b"data: ", &body[..], b"\n\n"].concat().into();
-            return Ok(stream_of(state, asked.stream, vec![(event, 0)], Fault::None, Duration::ZERO));
+            let pieces = vec![((api.error_event)(), 0)];
+            return Ok(stream_of(state, api, asked.stream, pieces, Fault::None, Duration::ZERO));
         }
-        Fault::Overflow => return Ok(json(StatusCode::BAD_REQUEST, reply::overflow())),
+        Fault::Overflow => return Ok(json(StatusCode::BAD_REQUEST, (api.overflow)())),
         Fault::None | Fault::CutAfter(_) | Fault::StallAfter(_) | Fault::ErrorAfter(_) => {}
     }
-    let pieces = if asked.stream { asked.events(&script.reply) } else { asked.whole(&script.reply) };
-    state.seen.lock().prompt_tokens += asked.prompt_tokens();
-    let pieces = reply::cut(pieces, script.piece_bytes);
-    Ok(stream_of(state, asked.stream, pieces, fault, Duration::from_millis(script.gap_ms)))
+    let pieces = if asked.stream { (api.events)(&asked, &script) } else { (api.whole)(&asked, &script) };
+    state.seen.lock().prompt_tokens += asked.prompt_tokens;
+    let pieces = api::cut(pieces, script.piece_bytes);
+    Ok(stream_of(state, api, asked.stream, pieces, fault, Duration::from_millis(script.gap_ms)))
 }
 
 /// Counts an answer that nobody took to its end.
@@ -199,6 +203,7 @@ impl Drop for Taken {
 /// An answer in pieces; each bills its tokens as it goes out.
 fn stream_of(
     state: &Arc<State>,
+    api: &'static Api,
     events: bool,
     pieces: Vec<Piece>,
     fault: Fault,
@@ -217,10 +222,11 @@ fn stream_of(
                 }
                 Fault::StallAfter(after) if sent == after => std::future::pending().await,
                 Fault::ErrorAfter(after) if sent == after => {
-                    let error = reply::error("overloaded", "server_error", "overloaded");
-                    let event = [b"data: ", &error[..], b"\n\n"].concat().into();
                     taken.whole = true;
-                    return Some((Ok(Frame::data(event)), (Vec::new().into_iter(), sent + 1, taken)));
+                    return Some((
+                        Ok(Frame::data((api.error_event)())),
+                        (Vec::new().into_iter(), sent + 1, taken),
+                    ));
                 }
                 _ => {}
             }
@@ -235,9 +241,9 @@ fn stream_of(
     response
 }
 
-fn failure(status: u16) -> Response<Body> {
+fn failure(api: &Api, status: u16) -> Response<Body> {
     let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json(code, reply::error("scripted failure", "server_error", "scripted"));
+    let mut response = json(code, (api.error)("scripted failure", "server_error", "scripted"));
     if code == StatusCode::TOO_MANY_REQUESTS {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
     }

@@ -161,11 +161,22 @@ fn backends() -> Vec<Row> {
             base_url("ftp://api.example.com/v1"),
             "for example https://api.openai.com/v1",
         ),
+        taken(
+            POLICY,
+            "a provider with an address of its own",
+            external(json!({"provider": "Anthropic", "baseURL": null})),
+        ),
+        refused(
+            POLICY,
+            "no address at all",
+            external(json!({"baseURL": null})),
+            "set baseURL, or name its provider",
+        ),
         refused(
             POLICY,
             "an unknown provider",
-            external(json!({"provider": "Anthropic"})),
-            r#"supported values: "OpenAICompatible""#,
+            external(json!({"provider": "Bedrock"})),
+            r#"supported values: "OpenAICompatible", "OpenAI", "Anthropic", "DeepSeek", "Mistral""#,
         ),
         refused(POLICY, "no model", external(json!({"model": null})), "external.model: Required value"),
         refused(

@@ -9,7 +9,6 @@ pub mod failure;
 pub mod file;
 pub mod need;
 pub mod observe;
-mod placed;
 mod reconcile;
 pub mod resolve;
 pub mod shape;
@@ -18,5 +17,4 @@ pub mod source;
 pub mod status;
 pub mod validate;
 
-pub use placed::{News, news};
 pub use reconcile::{Context, Error, error_policy, reconcile};

@@ -134,13 +134,15 @@ fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State)
         .try_for_each(|price| NanoUsd::parse_usd(price).map(drop));
     let state = state.and(priced.map_err(|error| (Reason::InvalidSpec, format!("pricing: {error}"))));
     // Routers refuse a whole config for an address that cannot be parsed; the schema's pattern is not a parser.
-    let host = spec.base_url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    let base_url = spec.base_url.as_deref().or(spec.provider.base_url());
+    let host = base_url.and_then(|url| url.parse::<http::Uri>().ok()?.host().map(str::to_owned));
     let state = state.and_then(|()| {
-        let message = || format!("baseURL {:?} is no address", spec.base_url);
+        let message = || format!("baseURL {:?} is no address", base_url.unwrap_or_default());
         host.map(drop).ok_or_else(|| (Reason::InvalidSpec, message()))
     });
     let target = ExternalTarget {
-        base_url: spec.base_url.clone(),
+        provider: spec.provider,
+        base_url: base_url.map(str::to_owned),
         model: spec.model.clone(),
         credentials,
         pricing,

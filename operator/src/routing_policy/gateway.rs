@@ -4,10 +4,7 @@ use super::ObjectKey;
 use crate::webhook::router_container::{Exposure, RouterPod, container, volumes};
 use flotilla_crds::{RoutingPolicy, labels};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-use k8s_openapi::api::core::v1::{
-    Container, Lifecycle, LifecycleHandler, PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec,
-    SleepAction,
-};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource as _;
@@ -15,7 +12,8 @@ use std::collections::BTreeMap;
 
 /// The port of the gateway's Service.
 const SERVICE_PORT: i32 = 80;
-/// How long a stopping gateway goes on taking requests, so that it has left every endpoint list by then.
+/// How long a stopping gateway goes on taking requests while it is not ready, so that it has left every endpoint list by
+/// then.
 const LEAVE_SECONDS: i64 = 5;
 /// How long it may then finish its streams.
 const DRAIN_SECONDS: i64 = 120;
@@ -96,13 +94,33 @@ pub fn build(policy: &RoutingPolicy, router: &RouterPod) -> Option<Gateway> {
 
 fn gateway_container(router: &RouterPod) -> Container {
     let mut container = container(router, Exposure::Gateway);
-    container.args.get_or_insert_default().push(format!("--drain-timeout={DRAIN_SECONDS}"));
-    container.lifecycle = Some(Lifecycle {
-        pre_stop: Some(LifecycleHandler {
-            sleep: Some(SleepAction { seconds: LEAVE_SECONDS }),
-            ..LifecycleHandler::default()
-        }),
-        ..Lifecycle::default()
-    });
+    container.args.get_or_insert_default().extend([
+        format!("--drain-delay={LEAVE_SECONDS}"),
+        format!("--drain-timeout={}", LEAVE_SECONDS + DRAIN_SECONDS),
+    ]);
     container
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_ends_by_itself_before_it_is_killed() {
+        let policy = serde_json::from_value(serde_json::json!({
+            "apiVersion": "flotilla.dev/v1alpha1", "kind": "RoutingPolicy",
+            "metadata": {"name": "chat", "namespace": "team"},
+            "spec": {"models": ["m"], "backends": [{"name": "a", "modelDeploymentRef": {"name": "a"}}],
+                "default": {"backends": [{"name": "a"}]}, "gateway": {}},
+        }));
+        let router = RouterPod { image: String::new(), operator_url: String::new(), ca_pem: String::new() };
+        let pod = build(&policy.unwrap(), &router).unwrap().deployment.spec.unwrap().template.spec.unwrap();
+        let args = pod.containers[0].args.clone().unwrap();
+        let seconds = |flag: &str| {
+            let text = args.iter().find_map(|arg| arg.strip_prefix(flag)).unwrap();
+            text.parse::<i64>().unwrap()
+        };
+        let (delay, drain) = (seconds("--drain-delay="), seconds("--drain-timeout="));
+        assert!(0 < delay && delay < drain && drain < pod.termination_grace_period_seconds.unwrap());
+    }
 }

@@ -51,6 +51,7 @@ pub struct Metrics {
     config_refused: IntCounter,
     config_age: Gauge,
     confirmed: Mutex<Option<Instant>>,
+    buffered: IntGauge,
     /// Failures, and what was done about them.
     pub faults: Faults,
     /// Whether the stream to the operator is up.
@@ -131,6 +132,7 @@ impl Metrics {
             config_refused: counter("config_refused_total", "Configs refused as wrong.")?,
             config_age,
             confirmed: Mutex::new(None),
+            buffered: gauge("buffered_bytes", "Bytes of bodies held now, of all requests together.")?,
             faults: Faults::new(&registry)?,
             stream_connected: gauge("stream_connected", "1 while the stream to the operator is up.")?,
             connections: gauge("connections", "Client connections open now.")?,
@@ -199,14 +201,15 @@ impl Metrics {
         *self.confirmed.lock() = Some(Instant::now());
     }
 
-    /// The Prometheus text format.
+    /// The Prometheus text format. `buffered` is what bodies hold now, in bytes.
     ///
     /// # Errors
     /// A metric cannot be written, which only a change of this file can bring about.
-    pub fn render(&self) -> Result<String, prometheus::Error> {
+    pub fn render(&self, buffered: usize) -> Result<String, prometheus::Error> {
         if let Some(confirmed) = *self.confirmed.lock() {
             self.config_age.set(confirmed.elapsed().as_secs_f64());
         }
+        self.buffered.set(i64::try_from(buffered).unwrap_or(i64::MAX));
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

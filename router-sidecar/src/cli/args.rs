@@ -96,12 +96,21 @@ pub struct ServeArgs {
     /// How log lines look.
     #[arg(long, env = "FLOTILLA_LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
-    /// How long answers under way may go on after SIGTERM, in seconds; less than the pod's grace period, 30.
+    /// How long new connections are still taken after SIGTERM, in seconds: those who send by a list of endpoints hear
+    /// late that this one is not ready. By default 5, or 0 where --listen is a loopback address. A second signal ends it.
+    #[arg(long, value_name = "SECONDS", env = "FLOTILLA_DRAIN_DELAY", value_parser = seconds)]
+    pub drain_delay: Option<Duration>,
+    /// How long answers under way may go on after SIGTERM, in seconds, the drain delay included; less than the pod's
+    /// grace period, 30.
     #[arg(long, value_name = "SECONDS", env = "FLOTILLA_DRAIN_TIMEOUT", default_value = "25", value_parser = seconds)]
     pub drain_timeout: Duration,
     /// The largest request body, in bytes.
     #[arg(long, value_name = "BYTES", env = "FLOTILLA_MAX_BODY_BYTES", default_value_t = 32 * 1024 * 1024)]
     pub max_body_bytes: usize,
+    /// The most bytes of bodies held at once, of all requests together; by default half of the container's memory, or
+    /// 1 GiB where that is not limited. What comes beyond it is answered with 503.
+    #[arg(long, value_name = "BYTES", env = "FLOTILLA_MAX_BUFFERED_BYTES")]
+    pub max_buffered_bytes: Option<usize>,
     /// The most connections of one client address; each carries one answer at a time.
     #[arg(long, value_name = "N", env = "FLOTILLA_MAX_STREAMS_PER_CLIENT", default_value_t = 4096)]
     pub max_streams_per_client: usize,
@@ -116,6 +125,12 @@ impl ServeArgs {
         let default = || std::thread::available_parallelism().map_or(1, |n| n.get().min(2));
         self.workers.map_or_else(default, usize::from)
     }
+
+    /// How long new connections are taken after a signal. Nothing finds a loopback address by a list of endpoints.
+    pub(super) fn drain_delay(&self) -> Duration {
+        let default = if self.listen.ip().is_loopback() { Duration::ZERO } else { Duration::from_secs(5) };
+        self.drain_delay.unwrap_or(default)
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
@@ -126,6 +141,16 @@ fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn only_who_is_found_by_a_list_of_endpoints_waits_before_it_closes() {
+        let delay = |args: &[&str]| {
+            Cli::parse_from(["flotilla-router"].iter().chain(args)).serve.drain_delay().as_secs()
+        };
+        assert_eq!(delay(&[]), 0);
+        assert_eq!(delay(&["--listen=0.0.0.0:8089"]), 5);
+        assert_eq!(delay(&["--listen=0.0.0.0:8089", "--drain-delay=9"]), 9);
+    }
 
     #[test]
     fn the_command_line_is_sound_and_its_example_is_a_config() {

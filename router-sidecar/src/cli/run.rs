@@ -1,8 +1,9 @@
 //! Wiring: a source, two listeners, and an orderly end.
 
-use super::{Cli, Command, ServeArgs};
+use super::drain::{Drain, Signals};
+use super::{Cli, Command, ServeArgs, memory};
 use crate::account::Metrics;
-use crate::serve::{self, Limits, ListenerLimits, Router};
+use crate::serve::{self, Limits, ListenerLimits, Router, Stop};
 use crate::snapshot::Store;
 use crate::source::file::{ConfigFile, FileError};
 use crate::source::{file, operator};
@@ -14,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Why the router did not start, or a check failed.
@@ -120,21 +120,24 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
         }
         operator @ Source::Operator(_) => operator,
     };
-    let limits = Limits { body: args.max_body_bytes, ..Limits::default() };
+    let limits = Limits {
+        body: args.max_body_bytes,
+        buffered: args.max_buffered_bytes.unwrap_or_else(memory::for_bodies),
+        ..Limits::default()
+    };
     let router = Arc::new(Router::new(store, metrics, limits)?);
     let data = listen(args.listen).await?;
     let admin = match args.admin_listen {
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Process)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Process)?;
+    let mut signals = Signals::new().map_err(RunError::Process)?;
     let address = |listener: &TcpListener| listener.local_addr().map_err(RunError::Process);
     // The real ones: a port of 0 lets the kernel choose.
     let admin_address = admin.as_ref().map(address).transpose()?;
     tracing::info!(listen = %address(&data)?, admin = admin_address.map(tracing::field::display), "serving");
 
-    let (stop_data, stop_rest) = (CancellationToken::new(), CancellationToken::new());
+    let (stop_data, stop_rest) = (Stop::from(CancellationToken::new()), CancellationToken::new());
     let bounds =
         ListenerLimits { connections_per_client: args.max_streams_per_client, ..ListenerLimits::default() };
     let data = tokio::spawn(serve::serve(
@@ -155,16 +158,9 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
     });
     let config = tokio::spawn(follow(source, Arc::clone(&router), stop_rest.clone()));
 
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!(timeoutSeconds = args.drain_timeout.as_secs(), "draining");
-    router.drain();
-    stop_data.cancel();
-    if tokio::time::timeout(args.drain_timeout, data).await.is_err() {
-        tracing::warn!("answers under way were cut at the drain timeout");
-    }
+    signals.next().await;
+    let drain = Drain { delay: args.drain_delay(), deadline: args.drain_timeout };
+    drain.run(&router, &mut signals, &stop_data, data).await;
     // The source goes last: what was just settled is still reported. Its own end takes no time.
     stop_rest.cancel();
     for task in admin.into_iter().chain([config]) {
@@ -176,7 +172,7 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
 }
 
 /// For what is left after the drain.
-const LAST_STEPS: Duration = Duration::from_secs(1);
+pub(super) const LAST_STEPS: Duration = Duration::from_secs(1);
 
 async fn follow(source: Source, router: Arc<Router>, stop: CancellationToken) {
     match source {

@@ -1,5 +1,6 @@
 //! A request's body: read once, peeked into, and sent on with as few bytes changed as possible.
 
+mod buffers;
 mod classes;
 mod peek;
 mod prefill;
@@ -8,6 +9,7 @@ mod read;
 mod session;
 mod splice;
 
+pub use buffers::{Buffers, Held, NoRoom};
 pub use classes::data_classes;
 pub use peek::{Peek, PeekError, peek};
 pub use prefill::prefill;

@@ -1,6 +1,7 @@
 //! Reading a body whole, with a bound on its size and on its time.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use super::{Held, NoRoom};
+use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use std::time::Duration;
@@ -20,55 +21,69 @@ pub enum ReadError {
     /// The client broke off.
     #[error("the body broke off")]
     Broken,
+    /// All requests together hold as much as they may.
+    #[error("the bodies of other requests fill the router's memory: try again later")]
+    NoRoom,
 }
 
-/// Reads a body to its end. A body that comes in one piece is not copied.
+impl From<NoRoom> for ReadError {
+    fn from(NoRoom: NoRoom) -> Self {
+        Self::NoRoom
+    }
+}
+
+/// Reads a body to its end. A body that comes in one piece is not copied. `held` counts it from its first byte on.
 ///
 /// # Errors
-/// It is larger than `limit`, slower than `deadline`, or breaks off.
-pub async fn read<B>(body: B, limit: usize, deadline: Duration) -> Result<Bytes, ReadError>
+/// It is larger than `limit`, slower than `deadline`, breaks off, or there is no room for it.
+pub async fn read<B>(body: B, limit: usize, deadline: Duration, held: &mut Held) -> Result<Bytes, ReadError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     if body.size_hint().lower() > limit as u64 {
         return Err(ReadError::TooLarge(limit));
     }
-    match tokio::time::timeout(deadline, collect(body, limit)).await {
+    match tokio::time::timeout(deadline, collect(body, limit, held)).await {
         Ok(result) => result,
         Err(_) => Err(ReadError::TooSlow(deadline)),
     }
 }
 
-async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, ReadError>
+async fn collect<B>(mut body: B, limit: usize, held: &mut Held) -> Result<Bytes, ReadError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+    let mut rest: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| ReadError::Broken)?.into_data() else {
             continue;
         };
-        if first.len() + rest.len() + data.len() > limit {
+        let length = first.len() + rest.len() + data.len();
+        if length > limit {
             return Err(ReadError::TooLarge(limit));
         }
         if first.is_empty() && rest.is_empty() {
+            held.grow_to(length)?;
             first = data;
             continue;
         }
-        if rest.is_empty() {
-            let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-            rest.reserve((first.len() + data.len() + expected).min(RESERVE_AT_MOST));
-            rest.put(std::mem::take(&mut first));
+        if length > rest.capacity() {
+            let to_come = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+            let capacity = (length + to_come).min(RESERVE_AT_MOST).max(2 * rest.capacity()).max(length);
+            held.grow_to(capacity)?;
+            rest.reserve_exact(capacity - rest.len());
+            rest.extend_from_slice(&std::mem::take(&mut first));
         }
-        rest.put(data);
+        rest.extend_from_slice(&data);
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(if rest.is_empty() { first } else { rest.into() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Buffers;
     use http_body_util::{Full, StreamBody};
     use hyper::body::Frame;
 
@@ -78,12 +93,27 @@ mod tests {
         ))
     }
 
+    async fn all<B: Body<Data = Bytes> + Unpin>(
+        body: B,
+        limit: usize,
+        room: usize,
+    ) -> Result<Bytes, ReadError> {
+        let mut held = Buffers::new(room).hold();
+        read(body, limit, Duration::from_mins(1), &mut held).await
+    }
+
     #[tokio::test]
     async fn pieces_are_joined_and_the_limit_holds_for_known_and_unknown_lengths() {
-        let minute = Duration::from_mins(1);
-        assert_eq!(read(chunks(&["ab", "", "cd", "e"]), 5, minute).await.unwrap(), "abcde");
-        assert_eq!(read(chunks(&["ab", "cd", "e"]), 4, minute).await, Err(ReadError::TooLarge(4)));
-        assert_eq!(read(Full::from("abcde"), 4, minute).await, Err(ReadError::TooLarge(4)));
-        assert_eq!(read(Full::<Bytes>::default(), 4, minute).await.unwrap(), "");
+        assert_eq!(all(chunks(&["ab", "", "cd", "e"]), 5, 100).await.unwrap(), "abcde");
+        assert_eq!(all(chunks(&["ab", "cd", "e"]), 4, 100).await, Err(ReadError::TooLarge(4)));
+        assert_eq!(all(Full::from("abcde"), 4, 100).await, Err(ReadError::TooLarge(4)));
+        assert_eq!(all(Full::<Bytes>::default(), 4, 100).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn what_is_held_is_bounded_over_all_bodies() {
+        assert_eq!(all(Full::from("abcde"), 100, 4).await, Err(ReadError::NoRoom));
+        assert_eq!(all(chunks(&["ab", "cd", "e"]), 100, 4).await, Err(ReadError::NoRoom));
+        assert_eq!(all(chunks(&["ab", "cd", "e"]), 100, 8).await.unwrap(), "abcde");
     }
 }

@@ -64,6 +64,13 @@ pub struct Spliced {
     left: u64,
 }
 
+impl From<Bytes> for Spliced {
+    /// A body in one piece.
+    fn from(body: Bytes) -> Self {
+        Self { left: body.len() as u64, pieces: VecDeque::from([body]) }
+    }
+}
+
 impl Body for Spliced {
     type Data = Bytes;
     type Error = Infallible;

@@ -213,14 +213,13 @@ impl Relayed {
 
     /// The client is told that this was all.
     fn tell(&mut self, code: Code) {
-        match &self.reading {
-            Reading::Events(_) => {
-                let message = "the backend's answer stopped before its end";
-                let body = Rejection::new(code, message).body();
-                let event = [&b"\n\ndata: "[..], &body[..], b"\n\n"].concat();
-                self.ready.push_back(event.into());
-            }
-            Reading::Whole { .. } => self.broken = true,
+        if self.reading.is_stream() {
+            let message = "the backend's answer stopped before its end";
+            let body = Rejection::new(code, message).body();
+            let event = [&b"\n\ndata: "[..], &body[..], b"\n\n"].concat();
+            self.ready.push_back(event.into());
+        } else {
+            self.broken = true;
         }
     }
 }

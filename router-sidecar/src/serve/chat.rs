@@ -38,15 +38,17 @@ async fn prepare(
     let snapshot = router.store.current().ok_or_else(not_configured)?;
     let (parts, body) = request.into_parts();
     let limits = router.limits;
-    let body =
-        request::read(body, limits.body, limits.body_deadline).await.map_err(|error| unread(&error))?;
+    let mut held = router.buffers.hold();
+    // A body that never has room is too large rather than too early.
+    let most = limits.body.min(limits.buffered);
+    let body = request::read(body, most, limits.body_deadline, &mut held).await.map_err(|e| unread(&e))?;
     let peek = request::peek(&body).map_err(|error| unpeeked(&error))?;
     let policy = snapshot.policy_for(&peek.model).ok_or_else(|| model_not_found(&peek.model))?;
     let metrics = Arc::clone(&router.metrics);
     let record = Record::new(metrics, Arc::clone(policy), started, peek.stream, peek.prompt_tokens);
     let headers = parts.headers;
     let session = request::session(&headers);
-    Ok((record, Outgoing::new(headers, body, peek, session)))
+    Ok((record, Outgoing::new(headers, body, peek, session, held)))
 }
 
 /// Plans and dispatches.
@@ -84,8 +86,10 @@ fn unread(error: &ReadError) -> Rejection {
         ReadError::TooLarge(_) => Code::RequestTooLarge,
         ReadError::TooSlow(_) => Code::RequestTimeout,
         ReadError::Broken => Code::InvalidRequest,
+        ReadError::NoRoom => Code::RouterOverloaded,
     };
-    Rejection::new(code, error.to_string())
+    let rejection = Rejection::new(code, error.to_string());
+    if code == Code::RouterOverloaded { rejection.retry_after(RETRY_AFTER) } else { rejection }
 }
 
 fn unpeeked(error: &PeekError) -> Rejection {

@@ -4,7 +4,7 @@ use super::leg::{Request, ask, pick};
 use crate::account::{Leg, Record};
 use crate::route::{Ask, Standing};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
-use crate::upstream::{Answer, Failure, GateRules, Slot, attempt};
+use crate::upstream::{Answer, Failure, GateRules, Slot, Wire, attempt};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub(super) struct Race<'a> {
     pub(super) target: BackendIndex,
     pub(super) backend: &'a Backend,
     pub(super) endpoint: &'a Endpoint,
+    /// The request as this target takes it.
+    pub(super) wire: &'a Wire,
     /// Further targets of the plan; absent if the request is not hedged.
     pub(super) rivals: Option<&'a [BackendIndex]>,
     pub(super) ask: &'a Ask,
@@ -30,7 +32,7 @@ pub(super) async fn run(
 ) -> Result<Answer, Failure> {
     let client = &request.router.client;
     let by = request.first_content_by(record);
-    let main = attempt(client, race.backend, race.endpoint, request.outgoing, by);
+    let main = attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, by);
     let Some((rivals, patience)) = race.rivals.zip(race.backend.pace.p95()) else {
         return main.await;
     };
@@ -50,7 +52,8 @@ pub(super) async fn run(
     }
     record.begin(Leg::Hedge, second.target, second.endpoint, second.slot);
     let by = request.first_content_by(record);
-    let mut hedge = pin!(attempt(client, second.backend, second.endpoint, request.outgoing, by));
+    let wire = second.wire.as_ref().unwrap_or(race.wire);
+    let mut hedge = pin!(attempt(client, second.backend, second.endpoint, request.outgoing, wire, by));
     tokio::select! {
         biased;
         result = &mut main => match result {
@@ -80,6 +83,8 @@ struct Second<'a> {
     target: BackendIndex,
     backend: &'a Backend,
     endpoint: &'a Endpoint,
+    /// The request as another target takes it.
+    wire: Option<Wire>,
     slot: Option<Arc<Slot>>,
 }
 
@@ -97,7 +102,7 @@ async fn second_leg<'a>(
     {
         let slot = place_at(race.backend).await?;
         tried.push(place);
-        return Some(Second { target: race.target, backend: race.backend, endpoint, slot });
+        return Some(Second { target: race.target, backend: race.backend, endpoint, wire: None, slot });
     }
     let target = *rivals.first()?;
     let backend = policy.backends.get(target)?;
@@ -105,8 +110,9 @@ async fn second_leg<'a>(
     if !is_well(endpoint) {
         return None;
     }
+    let wire = Wire::of(request.outgoing, backend).ok()?;
     let slot = place_at(backend).await?;
-    Some(Second { target, backend, endpoint, slot })
+    Some(Second { target, backend, endpoint, wire: Some(wire), slot })
 }
 
 fn is_well(endpoint: &Endpoint) -> bool {

@@ -5,7 +5,7 @@ use super::hedge::{self, Race};
 use crate::account::{Leg, Record};
 use crate::route::{Ask, Prefix, choose};
 use crate::snapshot::{Backend, BackendIndex, Endpoint};
-use crate::upstream::{Answer, Failure, Next, Outgoing};
+use crate::upstream::{Answer, Failure, Next, Outgoing, Wire};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -42,6 +42,13 @@ pub(super) async fn try_target(
 ) -> Option<Answer> {
     let policy = Arc::clone(record.policy());
     let backend = policy.backends.get(target)?;
+    let wire = match Wire::of(request.outgoing, backend) {
+        Ok(wire) => wire,
+        Err(failure) => {
+            record.passed_over(target, failure);
+            return None;
+        }
+    };
     let mut slot = None;
     if let Some((gate, rules)) = &backend.gate {
         let Ok(entered) = gate.enter(*rules, request.total).await else {
@@ -59,7 +66,7 @@ pub(super) async fn try_target(
         }
         tried.push(place);
         record.begin(Leg::Main, target, endpoint, slot.clone());
-        let race = Race { target, backend, endpoint, rivals, ask: &ask };
+        let race = Race { target, backend, endpoint, wire: &wire, rivals, ask: &ask };
         match hedge::run(request, record, race, &mut tried).await {
             Ok(answer) => {
                 record.answered(answer.status);

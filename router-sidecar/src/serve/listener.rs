@@ -3,7 +3,7 @@
 use super::clients::Clients;
 use super::{AnswerBody, Router};
 use crate::error::{Code, RETRY_AFTER, Rejection};
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -49,15 +49,31 @@ const REFUSAL_DEADLINE: Duration = Duration::from_secs(5);
 /// How long to wait after `accept` fails, usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `stop`, then waits until every connection has answered what it was asked.
+/// When a listener ends.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// No connection is accepted any more, and those there are end with their current answer.
+    pub accepting: CancellationToken,
+    /// Answers under way are cut.
+    pub answering: CancellationToken,
+}
+
+impl From<CancellationToken> for Stop {
+    /// Answers under way are never cut.
+    fn from(accepting: CancellationToken) -> Self {
+        Self { accepting, answering: CancellationToken::new() }
+    }
+}
+
+/// Serves until it is stopped, then waits until every connection has answered what it was asked, or was cut.
 ///
-/// The caller bounds that wait: dropping the future ends the rest.
+/// Dropping the future cuts them, too.
 pub async fn serve<F, S>(
     router: Arc<Router>,
     listener: TcpListener,
     limits: Limits,
     service: S,
-    stop: CancellationToken,
+    stop: impl Into<Stop>,
 ) where
     S: Fn(Arc<Router>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<AnswerBody>> + Send + 'static,
@@ -65,9 +81,9 @@ pub async fn serve<F, S>(
     let slots = Arc::new(Semaphore::new(limits.connections));
     let clients = Clients::new(limits.connections_per_client);
     let tasks = TaskTracker::new();
-    // Ends connections that outlive the wait below.
-    let abandon = CancellationToken::new();
-    let _abandon = abandon.clone().drop_guard();
+    let Stop { accepting: stop, answering } = stop.into();
+    let cut = answering.child_token();
+    let _cut = cut.clone().drop_guard();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -81,8 +97,7 @@ pub async fn serve<F, S>(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
-        let (router, service, stop, abandon) =
-            (Arc::clone(&router), service.clone(), stop.clone(), abandon.clone());
+        let (router, service, stop, cut) = (Arc::clone(&router), service.clone(), stop.clone(), cut.clone());
         let connected = clients.enter(client);
         tasks.spawn(async move {
             router.metrics.connections.inc();
@@ -94,7 +109,7 @@ pub async fn serve<F, S>(
             };
             tokio::select! {
                 () = serving => {}
-                () = abandon.cancelled() => {}
+                () = cut.cancelled() => {}
             }
             router.metrics.connections.dec();
             drop(slot);
@@ -149,9 +164,16 @@ async fn connection<F, S>(
     S: Fn(Arc<Router>, Request<Incoming>) -> F,
     F: Future<Output = Response<AnswerBody>>,
 {
-    let answer = service_fn(|request| {
+    let answer = service_fn(move |request| {
         let answering = service(Arc::clone(router), request);
-        async move { Ok::<_, Infallible>(answering.await) }
+        async move {
+            let mut response = answering.await;
+            if router.is_draining() {
+                // Its next request on this connection could meet the end of it.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

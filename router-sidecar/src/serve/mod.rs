@@ -13,11 +13,12 @@ mod resume;
 
 pub use admin::admin_service;
 pub use body::AnswerBody;
-pub use listener::{Limits as ListenerLimits, serve};
+pub use listener::{Limits as ListenerLimits, Stop, serve};
 pub use paths::data_service;
 
 use crate::account::Metrics;
 use crate::error::Rejection;
+use crate::request::Buffers;
 use crate::route::Dice;
 use crate::snapshot::Store;
 use crate::upstream::{ClientError, UpstreamClient, client};
@@ -33,11 +34,13 @@ pub struct Limits {
     pub body: usize,
     /// Until a request's body must have come whole.
     pub body_deadline: Duration,
+    /// Bytes of bodies that are held at once, of all requests together.
+    pub buffered: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 32 * 1024 * 1024, body_deadline: Duration::from_mins(1) }
+        Self { body: 32 * 1024 * 1024, body_deadline: Duration::from_mins(1), buffered: 1 << 30 }
     }
 }
 
@@ -51,6 +54,7 @@ pub struct Router {
     client: UpstreamClient,
     dice: Dice,
     limits: Limits,
+    buffers: Arc<Buffers>,
     draining: AtomicBool,
 }
 
@@ -65,6 +69,7 @@ impl Router {
             metrics,
             client: client()?,
             dice: Dice::starting_at(rand::random()),
+            buffers: Buffers::new(limits.buffered),
             limits,
             draining: AtomicBool::new(false),
         })
@@ -75,9 +80,19 @@ impl Router {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Bytes of bodies held now, of all requests together.
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffers.held()
+    }
+
+    /// Whether clients are asked to go elsewhere.
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Whether requests should be sent here: there is a config, and no drain.
     pub fn is_ready(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed) && self.store.current().is_some()
+        !self.is_draining() && self.store.current().is_some()
     }
 
     /// Answers an error that no record covers, and counts it.

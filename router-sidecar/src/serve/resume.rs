@@ -7,7 +7,7 @@ use crate::account::Record;
 use crate::request::{peek, prefill};
 use crate::route::Standing;
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
-use crate::upstream::{Answer, Failure, Outgoing, Reading, UpstreamClient, attempt};
+use crate::upstream::{Answer, Failure, Outgoing, Reading, UpstreamClient, Wire, attempt};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use std::fmt;
@@ -60,13 +60,14 @@ impl Resume {
         }
         let endpoint = backend.endpoints.get(place)?;
         record.continued(target, endpoint);
-        let outgoing = self.outgoing.continued(body, peek);
+        let wire = Wire::AsItIs;
+        let outgoing = self.outgoing.continued(body, peek, reading.identity());
         let comment = format!(": flotilla: the stream broke off, {} went on\n\n", backend.name);
         let by = total.min(now + policy.timeouts.first_token);
         let client = self.client;
         let answer = async move {
             let endpoint = backend.endpoints.get(place).ok_or(Failure::Connect)?;
-            attempt(&client, &backend, endpoint, &outgoing, by).await
+            attempt(&client, &backend, endpoint, &outgoing, &wire, by).await
         };
         Some(Going { answer: Box::pin(answer), comment: comment.into() })
     }

@@ -2,11 +2,12 @@
 
 use super::Health;
 use crate::account::BackendCounters;
+use crate::dialect::Dialect;
 use crate::route::{Memory, Pace, Standing};
 use crate::upstream::{Gate, GateRules};
 use bytes::Bytes;
 use flotilla_crds::router_config::NanoUsd;
-use http::{HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Uri};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -33,8 +34,10 @@ pub struct Backend {
     pub pace: Arc<Pace>,
     /// Bounds what is sent there at once, if the config says so.
     pub gate: Option<(Arc<Gate>, GateRules)>,
-    /// The `authorization` header, marked sensitive.
-    pub authorization: Option<HeaderValue>,
+    /// What it speaks.
+    pub dialect: &'static Dialect,
+    /// The header with its key, marked sensitive.
+    pub key: Option<(HeaderName, HeaderValue)>,
     /// The model's name there, as a JSON string with its quotes.
     pub model_json: Bytes,
     /// Tokens of prompt and completion together, where known.

@@ -104,6 +104,9 @@ pub enum BackendError {
     /// The name goes into a response header.
     #[error("its name holds characters that a header cannot: use letters, digits and dashes")]
     Name,
+    /// No address, and no provider that has one.
+    #[error("baseUrl is missing: give it, or name the provider (OpenAI, Anthropic, DeepSeek, Mistral)")]
+    NoBaseUrl,
     /// Not an address with scheme and host.
     #[error("baseUrl {0:?} is no absolute address: write it like \"https://host/v1\"")]
     BaseUrl(String),

@@ -107,7 +107,7 @@ pub fn usage_of(body: &[u8]) -> Option<Tokens> {
 }
 
 /// The data of an event with one `data:` line, as every provider sends it. With more, the first one.
-pub(super) fn data_of(event: &[u8]) -> Option<&[u8]> {
+pub(crate) fn data_of(event: &[u8]) -> Option<&[u8]> {
     let mut lines = event.split(|byte| *byte == b'\n');
     let data = lines.find_map(|line| line.strip_prefix(b"data:"))?;
     Some(data.trim_ascii())

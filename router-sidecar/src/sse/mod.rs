@@ -1,10 +1,15 @@
 //! Server-sent events as they pass by: split into events without being rewritten, read on the side.
 
+mod identity;
 mod inspect;
 mod relay;
 mod scan;
+mod split;
 mod transcript;
 
+pub use identity::Identity;
+pub(crate) use inspect::data_of;
 pub use inspect::{Seen, usage_of};
 pub use relay::{EventRelay, Part, Progress};
+pub use split::{Splitter, TooLong};
 pub use transcript::Transcript;

@@ -1,6 +1,7 @@
 //! Events on their way to the client: passed on as slices of what came, whole events only, minus the usage chunk
-//! that nobody asked for.
+//! that nobody asked for. The second part of an answer is told as if it were of the first.
 
+use super::Identity;
 use super::inspect::{Seen, data_of};
 use super::scan::Scanner;
 use super::transcript::Transcript;
@@ -41,8 +42,15 @@ pub enum Part {
     Alone,
     /// Perhaps only the first part: what the client gets is kept, so that another stream can go on after it.
     First(Transcript),
-    /// The second part: the client has seen a prelude.
-    Second,
+    /// The second part: the client has seen a prelude, and knows the stream by this.
+    Second(Identity),
+}
+
+/// What becomes of an event.
+enum Fate {
+    Pass,
+    Drop,
+    Instead(Bytes),
 }
 
 /// How far a stream is.
@@ -83,7 +91,15 @@ impl EventRelay {
     pub fn text(&self) -> Option<&str> {
         match &self.part {
             Part::First(transcript) => transcript.text(),
-            Part::Alone | Part::Second => None,
+            Part::Alone | Part::Second(_) => None,
+        }
+    }
+
+    /// What the client knows the stream by, if another stream can go on after it.
+    pub fn identity(&self) -> Identity {
+        match &self.part {
+            Part::First(transcript) => transcript.identity(),
+            Part::Alone | Part::Second(_) => Identity::default(),
         }
     }
 
@@ -97,16 +113,17 @@ impl EventRelay {
             if self.overflow {
                 self.overflow = false;
             } else if self.held.is_empty() {
-                if !self.inspect(&piece[at..end]) {
+                let fate = self.inspect(&piece[at..end]);
+                if !matches!(fate, Fate::Pass) {
                     pass(piece, run_start..at, out);
                     run_start = end;
                 }
-            } else {
-                self.held.extend_from_slice(&piece[at..end]);
-                let event = self.held.split().freeze();
-                if self.inspect(&event) {
+                if let Fate::Instead(event) = fate {
                     out.push_back(event);
                 }
+            } else {
+                self.held.extend_from_slice(&piece[at..end]);
+                self.end_held(out);
                 run_start = end;
             }
             at = end;
@@ -129,18 +146,38 @@ impl EventRelay {
 
     /// The stream ended well: what is held is a last event without its empty line.
     pub fn finish(&mut self, out: &mut VecDeque<Bytes>) {
+        if !self.held.is_empty() {
+            self.end_held(out);
+        }
+    }
+
+    /// The event that is held has ended.
+    fn end_held(&mut self, out: &mut VecDeque<Bytes>) {
         let event = self.held.split().freeze();
-        if !event.is_empty() && self.inspect(&event) {
-            out.push_back(event);
+        match self.inspect(&event) {
+            Fate::Pass => out.push_back(event),
+            Fate::Instead(other) => out.push_back(other),
+            Fate::Drop => {}
+        }
+    }
+
+    /// Reads an event and decides what becomes of it.
+    fn inspect(&mut self, event: &[u8]) -> Fate {
+        if !self.may_pass(event) {
+            return Fate::Drop;
+        }
+        match &self.part {
+            Part::Second(identity) => identity.put_on(event).map_or(Fate::Pass, Fate::Instead),
+            Part::Alone | Part::First(_) => Fate::Pass,
         }
     }
 
     /// Reads an event; false if it must not go to the client.
-    fn inspect(&mut self, event: &[u8]) -> bool {
+    fn may_pass(&mut self, event: &[u8]) -> bool {
         let seen = Seen::in_event(event, !self.begun);
         self.begun |= !matches!(seen, Seen::Nothing | Seen::Prelude | Seen::Error);
         match seen {
-            Seen::Prelude if matches!(self.part, Part::Second) => return false,
+            Seen::Prelude if matches!(self.part, Part::Second(_)) => return false,
             Seen::Nothing | Seen::Prelude | Seen::Chunk { text: false } => {}
             Seen::Chunk { text: true } => self.pieces += 1,
             Seen::ChunkWithUsage(tokens) => {

@@ -1,5 +1,6 @@
 //! What a client has been sent of an answer, as far as another target could go on with it.
 
+use super::Identity;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -10,6 +11,8 @@ const KEEP_AT_MOST: usize = 256 * 1024;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transcript {
     text: String,
+    /// That of the first chunk.
+    identity: Option<Identity>,
     /// Something was sent that a text cannot hold, or the answer is over.
     closed: bool,
 }
@@ -37,6 +40,11 @@ impl Transcript {
         (!self.closed && !self.text.is_empty()).then_some(self.text.as_str())
     }
 
+    /// What the client knows the stream by.
+    pub(super) fn identity(&self) -> Identity {
+        self.identity.clone().unwrap_or_default()
+    }
+
     /// An event that the client gets.
     pub(super) fn add(&mut self, data: &[u8]) {
         if self.closed {
@@ -46,6 +54,9 @@ impl Transcript {
             self.close();
             return;
         };
+        if self.identity.is_none() {
+            self.identity = Identity::of(data);
+        }
         for choice in chunk.choices {
             let plain = choice.delta.iter().all(|(field, value)| match field.as_str() {
                 "role" => true,

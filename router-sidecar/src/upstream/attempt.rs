@@ -2,10 +2,10 @@
 
 use super::connection::Answered;
 use super::headers::request_headers;
-use super::{Failure, Reading, UpstreamClient, overflow};
-use crate::request::{Peek, splice};
+use super::{Failure, Reading, UpstreamClient, Wire, overflow};
+use crate::request::{Held, Peek, Spliced};
 use crate::snapshot::{Backend, Endpoint};
-use crate::sse::{Part, Transcript};
+use crate::sse::{Identity, Part, Transcript};
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -34,12 +34,14 @@ pub struct Outgoing {
     pub session: Option<u64>,
     /// What a stream of it is to the client's answer.
     part: Part,
+    /// Counts the body.
+    pub(super) held: Held,
 }
 
 impl Outgoing {
     /// What a client sent.
-    pub fn new(headers: HeaderMap, body: Bytes, peek: Peek, session: Option<u64>) -> Self {
-        Self { headers, body, peek, session, part: Part::Alone }
+    pub fn new(headers: HeaderMap, body: Bytes, peek: Peek, session: Option<u64>, held: Held) -> Self {
+        Self { headers, body, peek, session, part: Part::Alone, held }
     }
 
     /// From now on what the client gets is kept, so that another target can go on after it.
@@ -52,10 +54,10 @@ impl Outgoing {
         matches!(self.part, Part::First(_))
     }
 
-    /// The request that goes on after what the client got.
+    /// The request that goes on after what the client got, which knows the stream by this.
     #[must_use]
-    pub fn continued(self, body: Bytes, peek: Peek) -> Self {
-        Self { body, peek, part: Part::Second, ..self }
+    pub fn continued(self, body: Bytes, peek: Peek, identity: Identity) -> Self {
+        Self { body, peek, part: Part::Second(identity), ..self }
     }
 }
 
@@ -83,9 +85,10 @@ pub async fn attempt(
     backend: &Backend,
     endpoint: &Endpoint,
     outgoing: &Outgoing,
+    wire: &Wire,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    match tokio::time::timeout_at(deadline, first_content(client, backend, endpoint, outgoing)).await {
+    match tokio::time::timeout_at(deadline, first_content(client, backend, endpoint, outgoing, wire)).await {
         Ok(result) => result,
         Err(_) => Err(Failure::Timeout),
     }
@@ -96,23 +99,29 @@ async fn first_content(
     backend: &Backend,
     endpoint: &Endpoint,
     outgoing: &Outgoing,
+    wire: &Wire,
 ) -> Result<Answer, Failure> {
-    let response = send(client, backend, endpoint, outgoing).await?;
-    let (parts, mut body) = response.into_parts();
-    let with_key = backend.authorization.is_some();
+    let response = send(client, backend, endpoint, outgoing, wire).await?;
+    let (mut parts, mut body) = response.into_parts();
+    let with_key = backend.key.is_some();
     if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
         return Err(failure);
     }
-    let mut reading = Reading::new(&parts.headers, outgoing.peek.usage_edit.is_some(), &outgoing.part);
+    let hide_usage = outgoing.peek.usage_edit.is_some();
+    let (part, held) = (&outgoing.part, outgoing.held.another());
+    let mut reading = match &backend.dialect.translation {
+        None => Reading::new(&parts.headers, hide_usage, part, held),
+        Some(translation) => Reading::foreign(translation, &mut parts, hide_usage, part, held),
+    };
     let mut ready = VecDeque::new();
     // The reason of a refusal is read before it is passed on: another target may not have it.
     let refusal = overflow::may_have(parts.status);
-    let mut held = 0;
+    let mut length = 0;
     let rest = loop {
         match body.frame().await {
             Some(Ok(frame)) => {
                 if let Ok(piece) = frame.into_data() {
-                    held += piece.len();
+                    length += piece.len();
                     reading.push(piece, &mut ready);
                 }
             }
@@ -122,10 +131,14 @@ async fn first_content(
                 break None;
             }
         }
-        if reading.error().is_some() || held > HOLD_AT_MOST || (reading.begun() && !refusal) {
+        let long = length > HOLD_AT_MOST && !reading.comes_whole();
+        if reading.error().is_some() || reading.wrong().is_some() || long || (reading.begun() && !refusal) {
             break Some(body);
         }
     };
+    if let Some(failure) = reading.wrong() {
+        return Err(failure.clone());
+    }
     if refusal
         && rest.is_none()
         && let Some(said) = overflow::recognise(&joined(&ready))
@@ -156,10 +169,11 @@ async fn send(
     backend: &Backend,
     endpoint: &Endpoint,
     outgoing: &Outgoing,
+    wire: &Wire,
 ) -> Result<Response<Incoming>, Failure> {
     let mut stale = 0;
     loop {
-        match client.request(build(backend, endpoint, outgoing)).await {
+        match client.request(build(backend, endpoint, outgoing, wire)).await {
             Ok(response) => {
                 Answered::mark(&response);
                 return Ok(response);
@@ -173,11 +187,8 @@ async fn send(
     }
 }
 
-fn build(backend: &Backend, endpoint: &Endpoint, outgoing: &Outgoing) -> Request<crate::request::Spliced> {
-    let peek = &outgoing.peek;
-    let body =
-        splice(&outgoing.body, peek.model_at.clone(), backend.model_json.clone(), peek.usage_edit.as_ref());
-    let mut request = Request::new(body);
+fn build(backend: &Backend, endpoint: &Endpoint, outgoing: &Outgoing, wire: &Wire) -> Request<Spliced> {
+    let mut request = Request::new(wire.body(outgoing, backend));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = endpoint.uri.clone();
     *request.headers_mut() = request_headers(&outgoing.headers, backend);

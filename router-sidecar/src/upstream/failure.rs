@@ -1,6 +1,7 @@
 //! How a target can fail before its first content, what follows from it, and what the client is told when no other
 //! target is left.
 
+use crate::dialect::Unsupported;
 use crate::error::{Code, RETRY_AFTER, Rejection};
 use http::{HeaderMap, StatusCode, header};
 use std::time::Duration;
@@ -32,6 +33,15 @@ pub enum Failure {
     /// As many requests as the policy allows are there already; nothing was sent.
     #[error("as many requests as the policy allows are there already")]
     Full,
+    /// Part of the request has no form in the target's dialect; nothing was sent.
+    #[error("its API cannot express the request: {0}")]
+    Unsupported(Unsupported),
+    /// There is no room to translate in; nothing was sent, or nothing of the answer was kept.
+    #[error("the router has no memory left for it")]
+    NoRoom,
+    /// The answer is not in the target's dialect, or is far too long.
+    #[error("its answer cannot be read")]
+    Garbled,
     /// The prompt does not fit; what the target says about it.
     #[error("the prompt does not fit its context window: {0}")]
     ContextOverflow(String),
@@ -69,7 +79,7 @@ const COOL_DOWN_AT_MOST: Duration = Duration::from_mins(5);
 
 impl Failure {
     /// The causes, as metrics name them.
-    pub const CAUSES: [&'static str; 9] = [
+    pub const CAUSES: [&'static str; 12] = [
         "connect",
         "broken",
         "timeout",
@@ -78,6 +88,9 @@ impl Failure {
         "auth",
         "error_event",
         "full",
+        "unsupported",
+        "no_room",
+        "garbled",
         "context_overflow",
     ];
 
@@ -92,6 +105,9 @@ impl Failure {
             Self::Auth(_) => ("auth", Code::UpstreamAuth, Next::IfAsked),
             Self::ErrorEvent => ("error_event", Code::UpstreamError, Next::Any),
             Self::Full => ("full", Code::Overloaded, Next::Others),
+            Self::Unsupported(_) => ("unsupported", Code::UnsupportedParameter, Next::Others),
+            Self::NoRoom => ("no_room", Code::RouterOverloaded, Next::Others),
+            Self::Garbled => ("garbled", Code::UpstreamError, Next::Any),
             Self::ContextOverflow(_) => ("context_overflow", Code::ContextLengthExceeded, Next::Larger),
         }
     }
@@ -110,8 +126,15 @@ impl Failure {
     pub fn blame(&self) -> Blame {
         match self {
             Self::RateLimited(after) => Blame::CoolDown(after.unwrap_or(COOL_DOWN).min(COOL_DOWN_AT_MOST)),
-            Self::Auth(_) | Self::Full | Self::ContextOverflow(_) => Blame::None,
-            Self::Connect | Self::Broken | Self::Timeout | Self::Status(_) | Self::ErrorEvent => Blame::Fault,
+            Self::Auth(_) | Self::Full | Self::Unsupported(_) | Self::NoRoom | Self::ContextOverflow(_) => {
+                Blame::None
+            }
+            Self::Connect
+            | Self::Broken
+            | Self::Timeout
+            | Self::Status(_)
+            | Self::ErrorEvent
+            | Self::Garbled => Blame::Fault,
         }
     }
 
@@ -132,7 +155,8 @@ impl Failure {
         let rejection = Rejection::new(self.row().1, format!("backend {backend} failed: {self}"));
         match self {
             Self::RateLimited(Some(after)) => rejection.retry_after(*after),
-            Self::Full => rejection.retry_after(RETRY_AFTER),
+            Self::Full | Self::NoRoom => rejection.retry_after(RETRY_AFTER),
+            Self::Unsupported(unsupported) => rejection.param(unsupported.param.clone()),
             Self::ContextOverflow(_) => rejection.param("messages"),
             _ => rejection,
         }
@@ -161,6 +185,9 @@ mod tests {
             Failure::Auth(bad),
             Failure::ErrorEvent,
             Failure::Full,
+            Failure::Unsupported(Unsupported { param: String::new(), message: String::new() }),
+            Failure::NoRoom,
+            Failure::Garbled,
             Failure::ContextOverflow(String::new()),
         ];
         assert_eq!(all.map(|failure| failure.cause()), Failure::CAUSES);

@@ -38,8 +38,8 @@ pub(super) fn request_headers(client: &HeaderMap, backend: &Backend) -> HeaderMa
             headers.insert(name, value.clone());
         }
     }
-    if let Some(authorization) = &backend.authorization {
-        headers.insert(header::AUTHORIZATION, authorization.clone());
+    for (name, value) in backend.dialect.headers.iter().chain(&backend.key) {
+        headers.insert(name, value.clone());
     }
     headers
 }

@@ -4,10 +4,12 @@ mod attempt;
 mod client;
 mod connection;
 mod failure;
+mod foreign;
 mod gate;
 mod headers;
 mod overflow;
 mod reading;
+mod wire;
 
 pub use attempt::{Answer, Outgoing, attempt};
 pub use client::{ClientError, UpstreamClient, client};
@@ -15,3 +17,4 @@ pub use failure::{Blame, Failure, Next};
 pub use gate::{Gate, GateRules, Slot};
 pub use headers::answer_headers;
 pub use reading::Reading;
+pub use wire::Wire;

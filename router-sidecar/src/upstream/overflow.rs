@@ -22,6 +22,8 @@ const DIALECTS: &[Dialect] = &[
         marks: &[],
         words: &["longer than the model's context length", "exceeds the model's maximum context length"],
     },
+    // Anthropic, after translation: the prompt alone, and with its limit of the answer.
+    Dialect { marks: &[], words: &["prompt is too long", "exceed context limit"] },
     // llama.cpp: llama-server, since and before its error type.
     Dialect { marks: &["exceed_context_size_error"], words: &["exceeds the available context size"] },
 ];
@@ -85,6 +87,9 @@ mod tests {
             // SGLang.
             r#"{"object":"error","message":"The input (5000 tokens) is longer than the model's context length (4096 tokens).","type":"BadRequestError","param":null,"code":400}"#,
             r#"{"object":"error","message":"Requested token count exceeds the model's maximum context length of 4096 tokens.","type":"BadRequestError","param":null,"code":400}"#,
+            // Anthropic, after translation.
+            r#"{"error":{"message":"prompt is too long: 210043 tokens > 200000 maximum","type":"invalid_request_error","param":null,"code":null}}"#,
+            r#"{"error":{"message":"input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length or `max_tokens` and try again","type":"invalid_request_error"}}"#,
             // llama.cpp.
             r#"{"error":{"code":400,"message":"request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":5000,"n_ctx":4096}}"#,
             r#"{"error":{"code":400,"message":"the request exceeds the available context size. try increasing the context size or enable context shift","type":"invalid_request_error"}}"#,

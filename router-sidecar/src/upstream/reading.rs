@@ -1,9 +1,14 @@
-//! An answer's body as it passes by: events are split, everything else is kept on the side to read its usage.
+//! An answer's body as it passes by: events are split, everything else is kept on the side to read its usage. In
+//! another dialect both are translated before anything else looks at them.
 
+use super::Failure;
+use super::foreign::{Decoded, Foreign};
 use crate::account::Tokens;
-use crate::sse::{EventRelay, Part, Progress, usage_of};
+use crate::dialect::Translation;
+use crate::request::Held;
+use crate::sse::{EventRelay, Identity, Part, Progress, usage_of};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header, response};
 use std::collections::VecDeque;
 
 /// What is kept of an answer that is not a stream. The usage of a longer one is estimated.
@@ -22,19 +27,39 @@ pub enum Reading {
         length: usize,
         /// What was read at the end.
         tokens: Option<Tokens>,
+        /// Counts what is kept.
+        held: Held,
     },
+    /// Server-sent events of another dialect.
+    Decoded(Box<Decoded>),
+    /// Anything else of another dialect: nothing goes to the client before its end.
+    Foreign(Box<Foreign>),
 }
 
 impl Reading {
     /// How an answer with these headers is read.
-    pub fn new(headers: &HeaderMap, hide_usage: bool, part: &Part) -> Self {
-        let events = headers
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"));
-        if events {
+    pub fn new(headers: &HeaderMap, hide_usage: bool, part: &Part, held: Held) -> Self {
+        if is_events(headers) {
             return Self::Events(EventRelay::of(part.clone(), hide_usage));
         }
-        Self::Whole { kept: Vec::new(), length: 0, tokens: None }
+        Self::Whole { kept: Vec::new(), length: 0, tokens: None, held }
+    }
+
+    /// How an answer in another dialect is read. Its headers are from now on those of what is made of it.
+    pub(super) fn foreign(
+        translation: &Translation,
+        parts: &mut response::Parts,
+        hide_usage: bool,
+        part: &Part,
+        held: Held,
+    ) -> Self {
+        parts.headers.remove(header::CONTENT_LENGTH);
+        if parts.status.is_success() && is_events(&parts.headers) {
+            let relay = EventRelay::of(part.clone(), hide_usage);
+            return Self::Decoded(Box::new(Decoded::new(translation, relay)));
+        }
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self::Foreign(Box::new(Foreign::new(*translation, !parts.status.is_success(), held)))
     }
 
     /// A stream of which nothing has come.
@@ -46,12 +71,15 @@ impl Reading {
     pub fn push(&mut self, piece: Bytes, out: &mut VecDeque<Bytes>) {
         match self {
             Self::Events(relay) => relay.push(&piece, out),
-            Self::Whole { kept, length, .. } => {
+            Self::Decoded(decoded) => decoded.push(&piece, out),
+            Self::Foreign(foreign) => foreign.push(piece),
+            Self::Whole { kept, length, held, .. } => {
                 *length += piece.len();
-                if *length <= KEEP_AT_MOST {
+                if *length <= KEEP_AT_MOST && held.grow_to(*length).is_ok() {
                     kept.push(piece.clone());
                 } else {
                     kept.clear();
+                    held.release();
                 }
                 out.push_back(piece);
             }
@@ -62,61 +90,93 @@ impl Reading {
     pub fn finish(&mut self, out: &mut VecDeque<Bytes>) {
         match self {
             Self::Events(relay) => relay.finish(out),
-            Self::Whole { kept, tokens, .. } => {
+            Self::Decoded(decoded) => decoded.relay.finish(out),
+            Self::Foreign(foreign) => foreign.finish(out),
+            Self::Whole { kept, tokens, held, .. } => {
                 *tokens = match kept.as_slice() {
                     [] => None,
                     [one] => usage_of(one),
                     more => usage_of(&more.concat()),
                 };
                 kept.clear();
+                held.release();
             }
+        }
+    }
+
+    /// What is split into events.
+    fn relay(&self) -> Option<&EventRelay> {
+        match self {
+            Self::Events(relay) => Some(relay),
+            Self::Decoded(decoded) => Some(&decoded.relay),
+            Self::Whole { .. } | Self::Foreign(_) => None,
         }
     }
 
     /// Whether the first content has come: an event that says something, or any byte.
     pub(super) fn begun(&self) -> bool {
         match self {
-            Self::Events(relay) => relay.begun,
+            Self::Events(_) | Self::Decoded(_) => self.relay().is_some_and(|relay| relay.begun),
             Self::Whole { length, .. } => *length > 0,
+            Self::Foreign(foreign) => foreign.done,
+        }
+    }
+
+    /// Whether it is read to its end before anything of it goes to the client.
+    pub(super) fn comes_whole(&self) -> bool {
+        matches!(self, Self::Foreign(_))
+    }
+
+    /// Why it cannot be translated.
+    pub(super) fn wrong(&self) -> Option<&Failure> {
+        match self {
+            Self::Foreign(foreign) => foreign.wrong.as_ref(),
+            Self::Events(_) | Self::Decoded(_) | Self::Whole { .. } => None,
         }
     }
 
     /// The error that a stream reported in the place of content.
     pub(super) fn error(&self) -> Option<&Bytes> {
-        match self {
-            Self::Events(relay) => relay.error.as_ref(),
-            Self::Whole { .. } => None,
-        }
+        self.relay()?.error.as_ref()
     }
 
     /// Whether it is a stream of events: one that ends without content is no answer.
     pub fn is_stream(&self) -> bool {
-        matches!(self, Self::Events(_))
+        self.relay().is_some()
     }
 
     /// Whether the stream reported an error after its first content.
     pub fn failed(&self) -> bool {
-        matches!(self, Self::Events(relay) if relay.progress == Progress::Failed)
+        self.relay().is_some_and(|relay| relay.progress == Progress::Failed)
     }
 
     /// The text that the client got so far, if another answer can go on after it.
     pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Events(relay) => relay.text(),
-            Self::Whole { .. } => None,
-        }
+        self.relay()?.text()
+    }
+
+    /// What the client knows the answer by, if another one can go on after it.
+    pub fn identity(&self) -> Identity {
+        self.relay().map(EventRelay::identity).unwrap_or_default()
     }
 
     /// Whether the stream said that it is complete.
     pub fn done(&self) -> bool {
-        matches!(self, Self::Events(relay) if relay.progress == Progress::Done)
+        self.relay().is_some_and(|relay| relay.progress == Progress::Done)
     }
 
     /// The usage reported, and the chunks of text seen.
     pub fn seen(&self) -> (Option<Tokens>, u64) {
         match self {
             Self::Events(relay) => (relay.tokens, relay.pieces),
+            Self::Decoded(decoded) => (decoded.tokens(), decoded.relay.pieces),
             Self::Whole { tokens, .. } => (*tokens, 0),
+            Self::Foreign(foreign) => (foreign.tokens, 0),
         }
     }
+}
+
+fn is_events(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"))
 }

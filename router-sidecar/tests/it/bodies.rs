@@ -2,7 +2,6 @@
 
 use crate::rig::{Rig, ask, external, provider};
 use flotilla_router::serve::Limits;
-use std::time::Duration;
 
 #[tokio::test]
 async fn a_body_reaches_the_target_byte_for_byte_but_for_the_model() {
@@ -23,7 +22,7 @@ async fn a_body_reaches_the_target_byte_for_byte_but_for_the_model() {
 async fn requests_that_cannot_be_routed_are_answered_in_openais_form() {
     let api = provider().await;
     let policy = format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api));
-    let rig = Rig::bare(Limits { body: 10_000, body_deadline: Duration::from_secs(20) }).await;
+    let rig = Rig::bare(Limits { body: 10_000, ..Limits::default() }).await;
     let reply = rig.chat(ask("hi", false)).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (503, "router_not_configured"));
     assert_eq!(rig.get("/readyz").await.status, 503);
@@ -42,6 +41,10 @@ async fn requests_that_cannot_be_routed_are_answered_in_openais_form() {
         let reply = rig.chat(body.clone()).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{body:.80}");
         assert_eq!(reply.json()["error"]["param"].as_str(), param);
+    }
+    for body in [&b"\xff\xfe"[..], b"{\"model\":\"assistant\",\"user\":\"\xc3\x28\",\"messages\":[]}"] {
+        let reply = rig.chat(body).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "invalid_json"), "{body:?}");
     }
     assert_eq!(api.seen().requests, 0);
 }

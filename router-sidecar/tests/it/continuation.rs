@@ -25,11 +25,17 @@ fn breaks(provider: &Provider, fault: Fault) {
     });
 }
 
-/// What a client makes of the events.
-fn text(reply: &Reply) -> String {
+/// The chunks that a client gets.
+fn data(reply: &Reply) -> Vec<Value> {
     let body = std::str::from_utf8(&reply.body).unwrap();
     let data = body.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
-    data.map(|data| serde_json::from_str::<Value>(data).unwrap())
+    data.map(|data| serde_json::from_str(data).unwrap()).collect()
+}
+
+/// What a client makes of them.
+fn text(reply: &Reply) -> String {
+    data(reply)
+        .iter()
         .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
         .collect()
 }
@@ -58,6 +64,27 @@ async fn a_stream_that_breaks_goes_on_and_the_client_sees_one() {
             rig.metrics().await.contains(r#"continuations_total{backend="two",policy="team/assistant"} 1"#)
         );
     }
+}
+
+#[tokio::test]
+async fn all_chunks_are_those_of_the_first_stream() {
+    let (one, two, rig) = pair().await;
+    breaks(&one, Fault::CutAfter(3));
+    two.script(Script {
+        reply: "a midnight dreary".to_owned(),
+        id: "chatcmpl-other".to_owned(),
+        created: 1_800_000_000,
+        ..Script::default()
+    });
+    let asked_usage = ask("Begin", true).replacen('{', r#"{"stream_options":{"include_usage":true},"#, 1);
+    let reply = rig.chat(asked_usage).await;
+    assert_eq!(text(&reply), "Once upon a midnight dreary");
+    let known: std::collections::HashSet<_> = data(&reply)
+        .into_iter()
+        .map(|chunk| (chunk["id"].to_string(), chunk["created"].to_string(), chunk["model"].to_string()))
+        .collect();
+    assert_eq!(known.len(), 1, "{known:?}");
+    assert!(!known.iter().next().unwrap().0.contains("other"), "{known:?}");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ backends:
     credentials: {apiKey: sk-1}
     pricing: {input: "2.50", output: "10.00"}
     contextWindow: 128000
+- {name: claude, external: {provider: Anthropic, model: claude, credentials: {apiKey: sk-1}}}
 rules:
 - name: phi
   match: {dataClasses: [PHI]}
@@ -108,7 +109,7 @@ fn each_mistake_is_refused_with_what_to_change() {
         (Box::new(replace("name: long", "name: default")), "cannot be named \"default\""),
         (
             Box::new(replace("fallback: [fleet]", "fallback: [flete]")),
-            "long: there is no backend named \"flete\" in this policy; there are api, broken, fleet",
+            "long: there is no backend named \"flete\" in this policy; there are api, broken, claude, fleet",
         ),
         (
             Box::new(replace("name: fleet, weight: 100", "name: fleet, weight: 0")),
@@ -128,6 +129,7 @@ fn each_mistake_is_refused_with_what_to_change() {
         ),
         (Box::new(replace("moreThan: 6000, atMost: 100000", "")), "promptTokens needs"),
         (Box::new(replace("https://api.example/v1", "api.example/v1")), "no absolute address"),
+        (Box::new(replace("provider: Anthropic, ", "")), "baseUrl is missing: give it, or name the provider"),
         (Box::new(replace("https://api.example/v1", "ftp://api.example/v1")), "has scheme \"ftp\""),
         (
             Box::new(replace("https://api.example/v1", "https://u:p@api.example/v1")),

@@ -10,6 +10,7 @@
 mod affinity;
 mod bodies;
 mod boundary;
+mod cancel;
 mod continuation;
 mod contract;
 mod failover;
@@ -23,3 +24,4 @@ mod scripted_operator;
 mod soak;
 mod split;
 mod streaming;
+mod translation;

@@ -125,6 +125,41 @@ async fn a_body_that_never_comes_whole_is_answered() {
 }
 
 #[tokio::test]
+async fn bodies_of_all_clients_together_are_bounded() {
+    let api = provider().await;
+    let rig = Rig::bare(Limits { buffered: 100_000, ..Limits::default() }).await;
+    rig.apply(&format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api)));
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 90000\r\n\r\n";
+    let mut slow = TcpStream::connect(rig.address).await.unwrap();
+    slow.write_all(format!("{head}{}", "x".repeat(60_000)).as_bytes()).await.unwrap();
+    let mut held = 0;
+    while held < 60_000 {
+        let metrics = rig.metrics().await;
+        let line = metrics.lines().find(|l| l.starts_with("flotilla_router_buffered_bytes ")).unwrap();
+        held = line.split(' ').nth(1).unwrap().parse().unwrap();
+    }
+    let large = ask(&"x".repeat(60_000), false);
+    let reply = rig.chat(large.clone()).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (503, "router_overloaded"));
+    assert_eq!(reply.header("retry-after"), "2");
+    // What fits is answered all the same; and everything is, once the other one has gone.
+    assert_eq!(rig.chat(ask("hi", true)).await.status, 200);
+    drop(slow);
+    let mut status = reply.status;
+    for _ in 0..1000 {
+        status = rig.chat(large.clone()).await.status;
+        if status == 200 {
+            break;
+        }
+    }
+    assert_eq!(status, 200);
+    // A body that has no room even alone is told so.
+    let reply = rig.chat(ask(&"x".repeat(200_000), false)).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (413, "request_too_large"));
+    eventually("nothing is held", || rig.router.buffered_bytes() == 0).await;
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_holds_up_its_target_and_not_the_memory() {
     let api = provider().await;
     // 64 MiB: more than any socket buffers hold.

@@ -1,6 +1,6 @@
 //! The program itself: its log, its signals, its commands.
 
-use crate::rig::{ask, config, external, get, provider};
+use crate::rig::{ask, config, engine, external, fleet, get, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use http_body_util::{BodyExt, Full};
 use std::fmt::Write as _;
@@ -23,13 +23,22 @@ struct Process {
 
 impl Process {
     async fn start(api: &Provider) -> Self {
+        Self::start_with(api, &[]).await
+    }
+
+    async fn start_with(api: &Provider, more: &[&str]) -> Self {
+        let api = external("api", api);
+        Self::launch(&format!("backends:\n{api}\ndefault: {{backends: [{{name: api}}]}}"), more).await
+    }
+
+    async fn launch(policy: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("router.yaml");
-        let policy = format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", api));
-        std::fs::write(&path, config(&policy)).unwrap();
+        std::fs::write(&path, config(policy)).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_flotilla-router"))
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--workers", "1", "--config"])
             .arg(&path)
+            .args(more)
             .env("RUST_LOG", "trace")
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -62,6 +71,14 @@ impl Process {
             .header("authorization", format!("Bearer {CLIENT_KEY}"))
             .header("x-flotilla-explain", "1");
         crate::rig::client().request(request.body(Full::from(body)).unwrap()).await.unwrap()
+    }
+
+    /// Waits for the end. The log is read to its end, so that the program never waits for us.
+    async fn end(&mut self) {
+        while let Some(line) = self.log.next_line().await.unwrap() {
+            self.seen.push(line);
+        }
+        assert!(self.child.wait().await.unwrap().success());
     }
 
     fn terminate(&self) {
@@ -119,23 +136,62 @@ async fn each_request_leaves_one_line_that_says_what_was_decided_and_what_it_cos
 }
 
 #[tokio::test]
-async fn on_sigterm_streams_under_way_finish_and_new_connections_are_refused() {
+async fn the_line_of_a_stream_that_went_on_elsewhere_says_so() {
+    let (one, two) = (engine().await, engine().await);
+    one.script(Script { faults: [Fault::CutAfter(3)].into(), gap_ms: 20, ..Script::default() });
+    let policy = format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: one}}], fallback: [two], continuation: true}}",
+        fleet("one", &[one.address]),
+        fleet("two", &[two.address])
+    );
+    let mut router = Process::launch(&policy, &[]).await;
+    router.post(ask("hi", true)).await.into_body().collect().await.unwrap();
+    let line = router.line_with("request").await;
+    let reasons = line["reasons"].as_str().unwrap();
+    assert!(reasons.contains("the stream broke off and two went on"), "{line}");
+    assert_eq!((&line["backend"], &line["outcome"]), (&"two".into(), &"complete".into()));
+}
+
+#[tokio::test]
+async fn on_sigterm_readiness_goes_first_then_the_listener_then_the_streams_finish() {
     let api = provider().await;
-    let mut router = Process::start(&api).await;
+    // The delay never ends by itself here: the second signal ends it.
+    let mut router = Process::start_with(&api, &["--drain-delay=3600", "--drain-timeout=3600"]).await;
     api.script(Script { reply: "word ".repeat(40), gap_ms: 10, ..Script::default() });
     let mut body = router.post(ask("hi", true)).await.into_body();
     body.frame().await.unwrap().unwrap();
     router.terminate();
     router.line_with("draining").await;
     assert_eq!(get(router.admin, "/readyz").await.status, 503);
-    let rest = body.collect().await.unwrap().to_bytes();
-    assert!(rest.ends_with(b"data: [DONE]\n\n"));
-    // Read the log to its end, so that the program never waits for us.
-    while let Some(line) = router.log.next_line().await.unwrap() {
-        router.seen.push(line);
-    }
-    assert!(router.child.wait().await.unwrap().success());
+    assert_eq!(get(router.admin, "/healthz").await.status, 200);
+    // Whoever has not heard of it yet is answered on a new connection, and told not to use it again.
+    let late = router.post(ask("hi", false)).await;
+    assert_eq!((late.status().as_u16(), &late.headers()["connection"]), (200, &"close".parse().unwrap()));
+    late.into_body().collect().await.unwrap();
+    let mut stays = router.post(ask("hi", true)).await.into_body();
+    stays.frame().await.unwrap().unwrap();
+    router.terminate();
+    router.line_with("closed to new connections").await;
+    // Its port is still in use by the streams, so nobody else can be there.
     assert!(tokio::net::TcpStream::connect(router.data).await.is_err());
+    for stream in [body, stays] {
+        assert!(stream.collect().await.unwrap().to_bytes().ends_with(b"data: [DONE]\n\n"));
+    }
+    router.end().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_end_is_cut_at_the_drain_timeout() {
+    let api = provider().await;
+    let mut router = Process::start_with(&api, &["--drain-timeout=1"]).await;
+    api.script(Script { faults: [Fault::StallAfter(3)].into(), ..Script::default() });
+    let mut body = router.post(ask("hi", true)).await.into_body();
+    body.frame().await.unwrap().unwrap();
+    router.terminate();
+    router.line_with("answers under way are cut at the drain timeout").await;
+    assert!(body.collect().await.is_err());
+    router.end().await;
+    assert!(router.seen.iter().any(|line| line.contains("client_gone")), "it is accounted all the same");
 }
 
 #[test]

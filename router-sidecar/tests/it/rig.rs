@@ -161,6 +161,11 @@ pub(crate) fn external(name: &str, provider: &Provider) -> String {
     )
 }
 
+/// The YAML of an external backend that speaks Anthropic's Messages.
+pub(crate) fn anthropic(name: &str, provider: &Provider) -> String {
+    external(name, provider).replacen("external: {", "external: {provider: Anthropic, ", 1)
+}
+
 /// The YAML of a fleet backend.
 pub(crate) fn fleet(name: &str, pods: &[SocketAddr]) -> String {
     let endpoints: Vec<_> = pods.iter().map(|pod| format!("{{address: '{pod}'}}")).collect();

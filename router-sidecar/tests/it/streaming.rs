@@ -58,3 +58,18 @@ async fn what_is_ready_does_not_wait_for_what_is_not() {
         seen.extend_from_slice(&body.frame().await.unwrap().unwrap().into_data().unwrap());
     }
 }
+
+#[tokio::test]
+async fn a_giant_event_passes_whole_and_what_follows_is_read_as_ever() {
+    let api = provider().await;
+    let rig =
+        Rig::start(&format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api)))
+            .await;
+    let reply = format!("{} and the rest", "x".repeat(3 << 20));
+    api.script(Script { reply: reply.clone(), piece_bytes: 60_000, ..Script::default() });
+    let (content, events) = read(&rig.chat(ask("hi", true)).await.body);
+    assert!(content == reply, "{} bytes of {}", content.len(), reply.len());
+    assert_eq!(events.last().unwrap(), "data: [DONE]");
+    assert!(!events.iter().any(|event| event.contains("\"choices\":[]")), "usage nobody asked for");
+    assert_eq!(rig.usage("api").completion_tokens, api.seen().completion_tokens);
+}

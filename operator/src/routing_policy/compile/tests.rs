@@ -109,7 +109,7 @@ fn a_changed_key_is_a_new_revision() {
 #[test]
 fn an_address_that_routers_cannot_parse_takes_its_own_backend_out_and_no_other() {
     let mut object = policy("split");
-    object.spec.backends[1].external.as_mut().unwrap().base_url = "https://[::1/v1".to_owned();
+    object.spec.backends[1].external.as_mut().unwrap().base_url = Some("https://[::1/v1".to_owned());
     let compiled = compile(&object, &whole_world());
     let reasons: Vec<_> = compiled.backends.iter().map(|b| (b.healthy, b.reason)).collect();
     assert_eq!(reasons, [(true, Reason::Resolved), (false, Reason::InvalidSpec)]);

@@ -5,8 +5,8 @@ use crate::route::{Draws, Facts, Standing, plan};
 use crate::snapshot::{Policy, Side};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{
-    Backend, BackendTarget, Boundary, Endpoint, ExternalTarget, FleetTarget, Match, PromptTokens, Route,
-    Rule, Sensitivity, WeightedBackend,
+    Backend, BackendTarget, Boundary, Endpoint, ExternalTarget, FleetTarget, Match, PromptTokens, Provider,
+    Route, Rule, Sensitivity, WeightedBackend,
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -25,7 +25,8 @@ fn backend(index: usize) -> impl Strategy<Value = Backend> {
             BackendTarget::Fleet(FleetTarget { model: "m".into(), endpoints, context_window })
         } else {
             BackendTarget::External(ExternalTarget {
-                base_url: "https://api.example/v1".into(),
+                provider: Provider::default(),
+                base_url: Some("https://api.example/v1".to_owned()),
                 model: "m".into(),
                 credentials: None,
                 pricing: None,

@@ -2,16 +2,14 @@
 
 use super::{Carried, owner};
 use crate::account::BackendCounters;
+use crate::dialect::{self, Dialect};
 use crate::snapshot::error::BackendError;
 use crate::snapshot::{Backend, Endpoint, Prices, Side, credentials};
 use bytes::Bytes;
 use flotilla_crds::router_config as config;
-use flotilla_crds::router_config::{BackendTarget, ExternalTarget, FleetTarget, NanoUsd, Pricing};
-use http::{HeaderValue, Uri};
+use flotilla_crds::router_config::{BackendTarget, ExternalTarget, FleetTarget, NanoUsd, Pricing, Provider};
+use http::{HeaderName, HeaderValue, Uri};
 use std::net::SocketAddr;
-
-/// What follows the base of an OpenAI-compatible API.
-const CHAT_COMPLETIONS: &str = "/chat/completions";
 
 pub(super) fn backend(
     policy: &str,
@@ -34,7 +32,8 @@ pub(super) fn backend(
         side: target.side,
         endpoints: target.endpoints,
         adapter: target.adapter,
-        authorization: target.authorization,
+        dialect: target.dialect,
+        key: target.key,
         model_json: json_string(target.model),
         context_window: target.context_window,
         prices: target.prices,
@@ -47,7 +46,8 @@ struct Target<'a> {
     side: Side,
     endpoints: Vec<Endpoint>,
     adapter: Option<u64>,
-    authorization: Option<HeaderValue>,
+    dialect: &'static Dialect,
+    key: Option<(HeaderName, HeaderValue)>,
     model: &'a str,
     context_window: Option<u32>,
     prices: Prices,
@@ -69,29 +69,30 @@ fn target<'a>(
                 Vec::new()
             },
             adapter: carried.adapter(fleet),
-            authorization: None,
+            dialect: dialect::of(Provider::OpenAICompatible),
+            key: None,
             model: &fleet.model,
             context_window: fleet.context_window,
             prices: Prices::default(),
         },
-        BackendTarget::External(external) => Target {
-            side: Side::External,
-            endpoints: if used {
-                vec![carried.endpoint(&owner(Side::External), external_uri(external)?)]
-            } else {
-                Vec::new()
-            },
-            adapter: None,
-            authorization: external
-                .credentials
-                .as_ref()
-                .filter(|_| used)
-                .map(credentials::authorization)
-                .transpose()?,
-            model: &external.model,
-            context_window: external.context_window,
-            prices: external.pricing.as_ref().map(prices).transpose()?.unwrap_or_default(),
-        },
+        BackendTarget::External(external) => {
+            let dialect = dialect::of(external.provider);
+            let key = external.credentials.as_ref().filter(|_| used);
+            Target {
+                side: Side::External,
+                endpoints: if used {
+                    vec![carried.endpoint(&owner(Side::External), external_uri(external, dialect)?)]
+                } else {
+                    Vec::new()
+                },
+                adapter: None,
+                key: key.map(|key| credentials::header(dialect, key)).transpose()?,
+                dialect,
+                model: &external.model,
+                context_window: external.context_window,
+                prices: external.pricing.as_ref().map(prices).transpose()?.unwrap_or_default(),
+            }
+        }
     })
 }
 
@@ -109,28 +110,29 @@ fn fleet_endpoints(
     for endpoint in &fleet.endpoints {
         let wrong = || BackendError::Endpoint(endpoint.address.clone());
         let address: SocketAddr = endpoint.address.parse().map_err(|_| wrong())?;
-        let uri = format!("http://{address}/v1{CHAT_COMPLETIONS}");
+        let uri = format!("http://{address}/v1{}", dialect::of(Provider::OpenAICompatible).path);
         endpoints.push(carried.endpoint(owner, uri.parse().map_err(|_| wrong())?));
     }
     Ok(endpoints)
 }
 
-fn external_uri(external: &ExternalTarget) -> Result<Uri, BackendError> {
-    let url = &external.base_url;
-    let wrong = || BackendError::BaseUrl(url.clone());
+fn external_uri(external: &ExternalTarget, dialect: &Dialect) -> Result<Uri, BackendError> {
+    let own = || external.provider.base_url();
+    let url = external.base_url.as_deref().or_else(own).ok_or(BackendError::NoBaseUrl)?;
+    let wrong = || BackendError::BaseUrl(url.to_owned());
     let base: Uri = url.parse().map_err(|_| wrong())?;
     let (Some(scheme), Some(authority)) = (base.scheme_str(), base.authority()) else {
         return Err(wrong());
     };
     if !matches!(scheme, "https" | "http") {
-        return Err(BackendError::Scheme { url: url.clone(), scheme: scheme.to_owned() });
+        return Err(BackendError::Scheme { url: url.to_owned(), scheme: scheme.to_owned() });
     }
     // The address may hold a password: say the rule, not the address.
     if base.query().is_some() || authority.as_str().contains('@') {
         return Err(BackendError::BaseUrlExtras);
     }
     let path = base.path().trim_end_matches('/');
-    format!("{scheme}://{authority}{path}{CHAT_COMPLETIONS}").parse().map_err(|_| wrong())
+    format!("{scheme}://{authority}{path}{}", dialect.path).parse().map_err(|_| wrong())
 }
 
 fn prices(pricing: &Pricing) -> Result<Prices, BackendError> {
