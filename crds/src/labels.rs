@@ -24,3 +24,10 @@ pub const GPU_MEMORY: &str = "nvidia.com/gpu.memory";
 pub const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
 /// The extended resource that counts GPUs.
 pub const GPU_RESOURCE: &str = "nvidia.com/gpu";
+/// Likewise: how many pods share one GPU of the node; 1 where none do.
+pub const GPU_REPLICAS: &str = "nvidia.com/gpu.replicas";
+/// Likewise: `none`, `time-slicing` or `mps`.
+pub const GPU_SHARING: &str = "nvidia.com/gpu.sharing-strategy";
+/// Likewise, on nodes all of whose GPUs are partitioned alike (MIG strategy `single`): slices of one partition. The
+/// product and the memory are then those of a partition, too.
+pub const GPU_SLICES: &str = "nvidia.com/gpu.slices.gi";

@@ -10,6 +10,8 @@
 
 #[path = "refusals/model_deployment.rs"]
 mod model_deployment;
+#[path = "refusals/placement.rs"]
+mod placement;
 #[path = "refusals/routing_policy.rs"]
 mod routing_policy;
 
@@ -74,7 +76,8 @@ async fn check(test: &str, rows: Vec<Row>) {
 
 #[tokio::test]
 async fn model_deployments() {
-    check("refused_model_deployments", model_deployment::rows()).await;
+    let rows = [model_deployment::rows(), placement::rows()].into_iter().flatten().collect();
+    check("refused_model_deployments", rows).await;
 }
 
 #[tokio::test]

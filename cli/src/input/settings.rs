@@ -57,7 +57,7 @@ impl<'a> Settings<'a> {
         let default_headroom = if declared.is_some() { 0 } else { DEFAULT_HEADROOM_PERCENT };
         let headroom_percent = self.args.headroom.or_else(|| headroom(placement)).unwrap_or(default_headroom);
         let Some(architecture) = need::architecture(spec).map_err(failed)? else {
-            let per_gpu = Bytes::from_mib(computed.total_mib);
+            let per_gpu = Bytes::from_mib(computed.per_gpu_mib);
             return Ok(Subject::Declared { name, per_gpu, headroom_percent });
         };
         let request = need::request(spec, &architecture).map_err(failed)?;

@@ -12,8 +12,8 @@ pub use model::{
     Architecture, ContextSpec, Experts, KvCacheType, LatentAttention, ModelFamily, ModelSpec, Quantization,
     SecretName, SlidingWindow,
 };
-pub use placement::{PlacementSpec, RolloutSpec, Toleration};
-pub use status::{GpuFit, MemoryBasis, MemoryStatus, ModelDeploymentStatus, PlacementStatus};
+pub use placement::{GpuSharing, PlacementMode, PlacementSpec, RolloutSpec, Toleration};
+pub use status::{ChosenMode, GpuFit, MemoryBasis, MemoryStatus, ModelDeploymentStatus, PlacementStatus};
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "VRAM", type_ = "string", json_path = ".status.memory.total", description = "GPU memory of one replica"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.readyReplicas", description = "Replicas that serve"),
     printcolumn(name = "Desired", type_ = "string", json_path = ".spec.replicas"),
-    printcolumn(name = "Placement", type_ = "string", json_path = ".status.placement.message"),
+    printcolumn(name = "Placement", type_ = "string", json_path = ".status.placement.summary"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
@@ -60,8 +60,8 @@ use serde::{Deserialize, Serialize};
         .message("spec.context sizes the LlamaCpp engine; for engine Custom set the context in spec.engine.args"),
     validation = Rule::new("self.engine.type == 'Custom' || (!has(self.engine.port) && !has(self.engine.command) && !has(self.engine.healthPath))")
         .message("spec.engine.port, command and healthPath are for engine Custom; LlamaCpp has its own"),
-    validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.engine.args) || self.engine.args.all(a, !(a.split('=')[0] in ['-m','--model','-c','--ctx-size','-np','--parallel','-ngl','--gpu-layers','--n-gpu-layers','-ctk','--cache-type-k','-ctv','--cache-type-v','-b','--batch-size','-ub','--ubatch-size','--host','--port','-a','--alias']))")
-        .message("spec.engine.args repeats a flag that Flotilla derives from the spec (model file, context, slots, KV type, batch, host, port, alias): use spec.model and spec.context instead")
+    validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.engine.args) || self.engine.args.all(a, !(a.split('=')[0] in ['-m','--model','-c','--ctx-size','-np','--parallel','-ngl','--gpu-layers','--n-gpu-layers','-ctk','--cache-type-k','-ctv','--cache-type-v','-b','--batch-size','-ub','--ubatch-size','--host','--port','-a','--alias','-sm','--split-mode','-ts','--tensor-split','-mg','--main-gpu']))")
+        .message("spec.engine.args repeats a flag that Flotilla derives from the spec (model file, context, slots, KV type, batch, host, port, alias, split over GPUs): use spec.model, spec.context and spec.placement instead")
 )]
 pub struct ModelDeploymentSpec {
     /// What is served.

@@ -7,11 +7,34 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Constraints on the node of a replica. Every replica takes one GPU.
+/// Which GPUs a replica takes, and on which nodes.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.sharing) || self.sharing != 'Shared' || !has(self.gpusPerReplica) || self.gpusPerReplica == 1")
+        .message("a share is of one GPU: leave out spec.placement.gpusPerReplica, or set sharing to Exclusive")
+)]
 pub struct PlacementSpec {
-    /// GPU memory of one replica. Replaces the estimate; required for engine Custom.
+    /// How replicas get their GPUs. Default Auto.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<PlacementMode>,
+    /// GPUs that one replica takes, all of one node. The model's layers are dealt out among them. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 8))]
+    pub gpus_per_replica: Option<u32>,
+    /// Whether a replica has its GPUs for itself. Default Exclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<GpuSharing>,
+    /// The products that may be taken, as the node label `nvidia.com/gpu.product` has them without what it appends
+    /// for shares (`-SHARED`) and partitions (`-MIG-…`). Default all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        inner(length(min = 1, max = 48), regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub gpu_products: Vec<String>,
+    /// GPU memory of one replica on each of its GPUs. Replaces the estimate; required for engine Custom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("type(self) == int ? self > 0 : (isQuantity(self) && quantity(self).isGreaterThan(quantity('0')))")
         .message("spec.placement.gpuMemory must be a quantity above zero, for example 14Gi"))]
@@ -36,6 +59,27 @@ pub struct PlacementSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class_name: Option<String>,
+}
+
+/// How replicas get their GPUs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PlacementMode {
+    /// What the cluster offers; status.placement says what was taken, and why.
+    #[default]
+    Auto,
+    /// Whole GPUs by the labels of GPU feature discovery, and the resource `nvidia.com/gpu`.
+    NodeLabels,
+}
+
+/// Whether a replica has its GPUs for itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum GpuSharing {
+    /// Whole GPUs. Nodes that hand out shares are passed over.
+    #[default]
+    Exclusive,
+    /// A share of one GPU, on nodes that hand out shares (time-slicing, MPS). Of a card that so many pods share, it
+    /// counts on that part of the memory and no more.
+    Shared,
 }
 
 /// A taint to tolerate, as in a pod.

@@ -65,9 +65,12 @@ pub struct MemoryStatus {
     /// Recurrent state of all sequences, for models that keep one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Quantity>,
-    /// The need of one replica, without headroom.
+    /// The need of one replica, without headroom, on all its GPUs together.
     pub total: Quantity,
-    /// The need with headroom: what a card must have.
+    /// Of that, what the fullest GPU holds; only for replicas on several GPUs.
+    #[serde(default, rename = "perGPU", skip_serializing_if = "Option::is_none")]
+    pub per_gpu: Option<Quantity>,
+    /// The need of each GPU with headroom: what a card must have.
     pub required: Quantity,
     /// What the newest replica's engine reported that it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,12 +103,26 @@ pub enum MemoryBasis {
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlacementStatus {
-    /// The products that fit, smallest first.
+    /// How replicas get their GPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<ChosenMode>,
+    /// The products that fit, smallest first. Counts are those of the last reconcile.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["product".into()]))]
     pub fits: Vec<GpuFit>,
-    /// The same in a few words, for people.
+    /// The same in a few words, for a column.
+    #[serde(default)]
+    pub summary: String,
+    /// Why this mode, and what was passed over, for people.
+    #[serde(default)]
     pub message: String,
+}
+
+/// How replicas get their GPUs, once that is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ChosenMode {
+    /// By the labels of nodes.
+    NodeLabels,
 }
 
 /// One GPU product of the cluster that can hold a replica.
@@ -116,8 +133,11 @@ pub struct GpuFit {
     pub product: String,
     /// Memory of one GPU.
     pub memory: Quantity,
-    /// Nodes that have it.
+    /// Nodes that have it and take pods.
     pub nodes: i32,
-    /// GPUs on these nodes.
+    /// GPUs, or shares of them, on these nodes.
     pub gpus: i32,
+    /// Of these, those that no pod has.
+    #[serde(default, rename = "freeGPUs")]
+    pub free_gpus: i32,
 }

@@ -51,6 +51,8 @@ reasons!(
     Fits,
     /// No card of the cluster is large enough.
     NoFit,
+    /// Cards are large enough, and none of them is free.
+    NoFreeGPU,
     /// No node offers GPUs whose memory can be read.
     NoGPUNodes,
     /// The engine has loaded the model.

@@ -1,13 +1,17 @@
 //! What the cluster looks like: watches feed caches, caches feed the catalog of compiled policies.
 //! Every replica keeps all of it; none of it writes.
 
+mod capacity;
 mod catalog;
+mod gpu_pods;
 mod index;
 mod secrets;
 mod stores;
 mod triggers;
 
+pub use capacity::{Capacity, Publisher};
 pub use catalog::{Catalog, Entry, Verdict};
+pub use gpu_pods::{BOUND, GpuPod, GpuPods};
 pub use index::{CatalogReceiver, Index};
 pub use secrets::{SecretState, Secrets};
 pub use stores::{FleetBackend, Stores};

@@ -1,6 +1,6 @@
 //! Caches of watched objects, and what is read from them.
 
-use crate::decide::placement::Inventory;
+use crate::decide::placement::{Inventory, Usage};
 use crate::model_deployment::need::DEFAULT_MAX_TOKENS;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::model_deployment::EngineType;
@@ -40,10 +40,10 @@ pub struct FleetBackend {
 }
 
 impl Stores {
-    /// The GPU nodes.
-    pub fn inventory(&self) -> Inventory {
+    /// The GPU nodes, with what pods have of them.
+    pub fn inventory(&self, usage: &Usage) -> Inventory {
         let nodes = self.nodes.state();
-        Inventory::from_nodes(nodes.iter().map(AsRef::as_ref))
+        Inventory::from_nodes(nodes.iter().map(AsRef::as_ref), usage)
     }
 
     /// All readable policies, oldest first. The cache itself has no order, and routers would take a new order for news.

@@ -93,12 +93,12 @@ fn quantity(bytes: u64) -> Quantity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::placement::Inventory;
     use crate::model_deployment::build::{Applied, Children};
     use crate::model_deployment::file::Look;
     use crate::model_deployment::need::need;
     use crate::model_deployment::observe::due;
     use serde_json::{Value, json};
+    use std::sync::Arc;
 
     fn object(placement: &Value) -> ModelDeployment {
         serde_json::from_value(json!({
@@ -136,7 +136,7 @@ mod tests {
             version: Some("b1".to_owned()),
             ..Reading::default()
         };
-        let observed = Observed { inventory: Inventory::default(), pods: vec![pod(name)], file: Look::NONE };
+        let observed = Observed { inventory: Arc::default(), pods: vec![pod(name)], file: Look::NONE };
         let before = object.status.clone().unwrap_or_default();
         let memory = before.memory.clone().unwrap_or_default();
         let status = ModelDeploymentStatus {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_start_is_asked_once_and_shown_beside_the_estimate() {
-        let observed = Observed { inventory: Inventory::default(), pods: vec![pod("a")], file: Look::NONE };
+        let observed = Observed { inventory: Arc::default(), pods: vec![pod("a")], file: Look::NONE };
         let fresh = object(&json!({}));
         assert!(due(&fresh, &observed, &children(0)).is_none(), "an older template's replica is about");
         assert_eq!(due(&fresh, &observed, &children(1)).unwrap().name, "a");

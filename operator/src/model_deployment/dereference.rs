@@ -3,16 +3,17 @@
 use super::failure::PodFacts;
 use super::file::{Files, Look};
 use crate::decide::placement::Inventory;
-use crate::fleet::Stores;
+use crate::fleet::{Capacity, Stores};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::{ModelDeployment, labels};
 use k8s_openapi::api::core::v1::Pod;
+use std::sync::Arc;
 
 /// What the cluster looks like to one `ModelDeployment`.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// All GPU nodes.
-    pub inventory: Inventory,
+    /// All GPU nodes, and what pods have of them.
+    pub inventory: Arc<Inventory>,
     /// Its engine pods, oldest first.
     pub pods: Vec<PodFacts>,
     /// What its model file says.
@@ -20,7 +21,12 @@ pub struct Observed {
 }
 
 /// Reads the caches, and waits a moment for the model file's head where that is not known yet.
-pub async fn dereference(stores: &Stores, files: &Files, object: &ModelDeployment) -> Observed {
+pub async fn dereference(
+    stores: &Stores,
+    capacity: &Capacity,
+    files: &Files,
+    object: &ModelDeployment,
+) -> Observed {
     let key = ObjectKey::of(object);
     let belongs = |pod: &Pod| {
         pod.metadata.namespace.as_deref() == Some(&key.namespace)
@@ -29,5 +35,5 @@ pub async fn dereference(stores: &Stores, files: &Files, object: &ModelDeploymen
     let mut pods: Vec<_> =
         stores.pods.state().iter().filter(|pod| belongs(pod)).map(|pod| PodFacts::of(pod)).collect();
     pods.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-    Observed { inventory: stores.inventory(), pods, file: files.look(object).await }
+    Observed { inventory: capacity.inventory().await, pods, file: files.look(object).await }
 }

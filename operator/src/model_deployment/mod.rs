@@ -9,6 +9,7 @@ pub mod failure;
 pub mod file;
 pub mod need;
 pub mod observe;
+mod placed;
 mod reconcile;
 pub mod resolve;
 pub mod shape;
@@ -17,4 +18,5 @@ pub mod source;
 pub mod status;
 pub mod validate;
 
+pub use placed::{News, news};
 pub use reconcile::{Context, Error, error_policy, reconcile};

@@ -8,7 +8,7 @@ use super::file::Files;
 use super::observe::{EngineLogs, due};
 use super::status::{Outcome, status};
 use super::validate::validate;
-use crate::fleet::Stores;
+use crate::fleet::{Capacity, Stores};
 use crate::kube_ext::{ApplyError, CallError, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
@@ -32,6 +32,8 @@ pub struct Context {
     pub client: Client,
     /// The caches.
     pub stores: Arc<Stores>,
+    /// The GPUs of the cluster.
+    pub capacity: Capacity,
     /// The heads of model files.
     pub files: Files,
     /// Default images.
@@ -91,7 +93,7 @@ pub async fn reconcile(
 }
 
 async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error> {
-    let observed = dereference(&ctx.stores, &ctx.files, object).await;
+    let observed = dereference(&ctx.stores, &ctx.capacity, &ctx.files, object).await;
     let done = || observed.file.again.map_or_else(Action::await_change, Action::requeue);
     let report = |outcome: &Outcome<'_>| status(object, &observed, outcome, Timestamp::now());
     let valid = match validate(object, &ctx.images, &observed.file.state) {

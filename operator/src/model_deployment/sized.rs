@@ -70,6 +70,7 @@ pub(super) fn memory(
 ) -> MemoryStatus {
     let mut status = MemoryStatus {
         total: mib(need.total_mib),
+        per_gpu: (need.per_gpu_mib < need.total_mib).then(|| mib(need.per_gpu_mib)),
         required: mib(need.required_mib),
         basis: Some(need.basis),
         inputs: Some(inputs(spec)),

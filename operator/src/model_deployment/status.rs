@@ -4,19 +4,17 @@ use super::build::{Applied, Children, selector};
 use super::calibrate::remembered;
 use super::dereference::Observed;
 use super::failure::PodFacts;
-use super::need::{Need, alternatives};
+use super::need::Need;
+use super::placed::{fits, placeable, placement, waiting};
 use super::sized::{memory, sized, unsized_verdict};
 use super::validate::Invalid;
 use crate::conditions::{Conditions, Reason, Verdict, types};
-use crate::decide::placement::{Fits, find_fits};
-use crate::kube_ext::{ApplyError, HasConditions, mib};
+use crate::decide::placement::Fits;
+use crate::kube_ext::{ApplyError, HasConditions};
 use flotilla_crds::ModelDeployment;
-use flotilla_crds::model_deployment::{GpuFit, ModelDeploymentStatus, PlacementStatus};
+use flotilla_crds::model_deployment::ModelDeploymentStatus;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-
-/// How many alternatives a `NoFit` message lists.
-const ALTERNATIVES: usize = 3;
 
 /// How far a reconcile came.
 #[derive(Debug)]
@@ -56,8 +54,7 @@ pub fn status(
         Outcome::Invalid(_) => None,
         Outcome::NotApplied(need, _) | Outcome::Applied(need, _) | Outcome::Planned(need) => Some(*need),
     };
-    let selector_labels = object.spec.placement.as_ref().map(|p| p.node_selector.clone()).unwrap_or_default();
-    let fits = need.map(|need| find_fits(&observed.inventory, need.required_mib, &selector_labels));
+    let fits = need.map(|need| fits(object, &observed.inventory, need.required_mib));
     let (replicas, ready_replicas) = counts(outcome, &observed.pods);
     let parts = parts(object, observed, outcome, need.zip(fits.as_ref()), ready_replicas);
     let (ready, reconciling, stalled) = summary(&parts);
@@ -101,23 +98,6 @@ fn counts(outcome: &Outcome<'_>, pods: &[PodFacts]) -> (i32, i32) {
     }
 }
 
-fn placement(fits: &Fits) -> PlacementStatus {
-    let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-    PlacementStatus {
-        fits: fits
-            .products
-            .iter()
-            .map(|p| GpuFit {
-                product: p.product.clone(),
-                memory: mib(p.memory_mib),
-                nodes: count(p.nodes),
-                gpus: count(p.gpus),
-            })
-            .collect(),
-        message: fits.to_string(),
-    }
-}
-
 fn parts(
     object: &ModelDeployment,
     observed: &Observed,
@@ -143,7 +123,9 @@ fn parts(
         (Outcome::Invalid(Invalid::Unsized(cause)), None) => (unsized_verdict(cause), true),
         (_, None) => (pending(), false),
     };
-    let placeable = planned.map_or_else(pending, |(need, fits)| placeable(object, need, fits));
+    let placeable = planned.map_or_else(pending, |(need, fits)| {
+        placeable(object, need, &observed.inventory, fits, waiting(object, &observed.pods))
+    });
     let loaded = if planned.is_none() { pending() } else { loaded(object, &observed.pods, ready) };
     let desired = object.spec.replicas;
     let available = match outcome {
@@ -162,31 +144,6 @@ fn reason_of(invalid: &Invalid) -> Reason {
         Invalid::Need(super::need::NeedError::UnknownPreset(_)) => Reason::UnknownPreset,
         _ => Reason::InvalidSpec,
     }
-}
-
-fn placeable(object: &ModelDeployment, need: &Need, fits: &Fits) -> Verdict {
-    if fits.any() {
-        return Verdict::yes(Reason::Fits, format!("needs {} MiB a GPU; fits {fits}", fits.required_mib));
-    }
-    let Some(largest) = &fits.largest else {
-        let unreadable = fits.unreadable;
-        let message = format!(
-            "needs {} MiB a GPU, and no node that spec.placement.nodeSelector allows offers nvidia.com/gpu with a readable nvidia.com/gpu.memory label ({unreadable} with an unreadable one): install GPU feature discovery or label the nodes",
-            fits.required_mib
-        );
-        return Verdict::no(Reason::NoGPUNodes, message);
-    };
-    let options: Vec<_> = alternatives(&object.spec, need, largest.usable_mib)
-        .iter()
-        .take(ALTERNATIVES)
-        .map(ToString::to_string)
-        .collect();
-    let advice = if options.is_empty() {
-        "add a larger GPU or choose a smaller model".to_owned()
-    } else {
-        format!("it would fit with {}", options.join(", or with "))
-    };
-    Verdict::no(Reason::NoFit, format!("{fits}; {advice}"))
 }
 
 fn loaded(object: &ModelDeployment, pods: &[PodFacts], ready: i32) -> Verdict {

@@ -5,6 +5,7 @@ use super::file::FileState;
 use super::need::{Need, NeedError};
 use super::resolve::{Unsized, resolve};
 use super::source::{Source, SourceError};
+use crate::decide::placement::Ask;
 use crate::options::EngineImages;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::EngineType;
@@ -32,6 +33,13 @@ pub struct Valid<'a> {
     pub need: Need,
     /// How long a stopping replica serves on.
     pub drain: Duration,
+}
+
+impl Valid<'_> {
+    /// What a replica asks of a node.
+    pub fn ask(&self) -> Ask<'_> {
+        Ask::of(self.object.spec.placement.as_ref(), self.need.required_mib)
+    }
 }
 
 /// What a person has to change.

@@ -1,7 +1,7 @@
 //! The two controllers.
 
 use super::Backoff;
-use crate::fleet::{CatalogReceiver, Stores, Triggers};
+use crate::fleet::{Capacity, CatalogReceiver, Stores, Triggers};
 use crate::kube_ext::{Events, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) stores: Arc<Stores>,
+    pub(super) capacity: Capacity,
     pub(super) catalog: CatalogReceiver,
     pub(super) registry: Arc<Registry>,
     pub(super) router: Arc<RouterPod>,
@@ -61,6 +62,7 @@ pub(super) async fn model_deployments(
     let context = Arc::new(model_deployment::Context {
         client: shared.client.clone(),
         stores: shared.stores.clone(),
+        capacity: shared.capacity.clone(),
         files: shared.files.clone(),
         images: shared.images.clone(),
         engine_logs: model_deployment::observe::EngineLogs::new(shared.client.clone()),

@@ -2,6 +2,7 @@
 
 mod admin;
 mod backoff;
+mod capacity;
 mod certificates;
 mod controllers;
 mod leader_label;
@@ -68,6 +69,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let shared = controllers::Shared {
         client: client.clone(),
         stores: watched.stores.clone(),
+        capacity: watched.capacity.clone(),
         catalog: catalog.clone(),
         registry: registry.clone(),
         router: router.clone(),

@@ -1,7 +1,7 @@
 //! One watch a kind feeds the caches, the index and the controllers.
 
-use crate::decide::placement::Inventory;
-use crate::fleet::{Stores, Trigger};
+use super::capacity::{Keeper, Sources};
+use crate::fleet::{BOUND, Capacity, GpuPod, GpuPods, Stores, Trigger};
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -24,6 +24,7 @@ type Objects<K> = Pin<Box<dyn Stream<Item = Result<Guarded<K>, watcher::Error>> 
 /// The caches, and the streams that drive the controllers.
 pub(super) struct Watched {
     pub(super) stores: Arc<Stores>,
+    pub(super) capacity: Capacity,
     pub(super) first_lists: FirstLists,
     pub(super) model_deployments: Objects<ModelDeployment>,
     pub(super) routing_policies: Objects<RoutingPolicy>,
@@ -73,12 +74,25 @@ pub(super) fn start(
 
     let nodes = watcher(Api::<Node>::all(client.clone()), watcher::Config::default());
     let nodes = nodes.modify(trim_node).default_backoff().reflect(node_writer);
-    tasks.spawn(nodes_changed(first_lists.watch(nodes), stores.clone(), models.clone()));
+    let sources = Arc::new(Sources::default());
+    let gpu_pods_known = Arc::new(GpuPods::default());
+    tasks.spawn(nodes_changed(first_lists.watch(nodes), sources.clone()));
+    tasks.spawn(gpu_pods(client.clone(), gpu_pods_known.clone(), sources.clone()));
+    let (publisher, capacity) = Capacity::channel();
+    let keeper = Keeper {
+        sources,
+        stores: stores.clone(),
+        gpu_pods: gpu_pods_known,
+        publisher,
+        models: models.clone(),
+    };
+    tasks.spawn(keeper.run());
 
     Watched {
         model_deployments: primary(client, model_writer, dirty, &first_lists),
         routing_policies: primary(client, policy_writer, dirty, &first_lists),
         stores,
+        capacity,
         first_lists,
     }
 }
@@ -189,30 +203,35 @@ async fn touch(trigger: &Trigger<Guarded<ModelDeployment>>, child: &(impl Resour
     }
 }
 
-/// Has every `ModelDeployment` reconciled when what placement knows of the nodes changes, and not at each heartbeat.
+/// Has the inventory made anew when nodes change.
 async fn nodes_changed(
-    nodes: impl Stream<Item = Result<watcher::Event<Node>, watcher::Error>> + Send,
-    stores: Arc<Stores>,
-    models: Trigger<Guarded<ModelDeployment>>,
+    nodes: impl Stream<Item = EventOf<Node>> + Send,
+    sources: Arc<Sources>,
 ) -> anyhow::Result<()> {
-    let mut known = Inventory::default();
-    let mut nodes = std::pin::pin!(
-        nodes.inspect_err(|error| tracing::warn!(%error, "the watch of nodes failed and is tried again"))
-    );
-    while let Some(event) = nodes.next().await {
-        if event.is_err() {
-            continue;
+    each(nodes, move |event| {
+        if matches!(event, watcher::Event::InitDone) {
+            sources.complete(&sources.nodes);
         }
-        let present = stores.inventory();
-        if present == known {
-            continue;
+        sources.changed.notify_one();
+        std::future::ready(())
+    })
+    .await
+}
+
+/// Keeps account of the pods that have GPUs.
+async fn gpu_pods(client: Client, pods: Arc<GpuPods>, sources: Arc<Sources>) -> anyhow::Result<()> {
+    let bound = watcher::Config::default().fields(BOUND);
+    each(watcher(Api::<GpuPod>::all(client), bound).default_backoff(), move |event| {
+        let complete = matches!(event, watcher::Event::InitDone);
+        if pods.take_in(event) {
+            sources.changed.notify_one();
         }
-        known = present;
-        for object in stores.model_deployments.state() {
-            models.send(object.meta().namespace.as_deref().unwrap_or_default(), &object.name_any()).await;
+        if complete {
+            sources.complete(&sources.pods);
         }
-    }
-    Ok(())
+        std::future::ready(())
+    })
+    .await
 }
 
 /// Keeps what [`crate::model_deployment::failure`] reads.

@@ -2,7 +2,8 @@
 
 use crate::api_server::{ApiServer, Fault};
 use flotilla_crds::ModelDeployment;
-use flotilla_operator::fleet::Stores;
+use flotilla_operator::decide::placement::Inventory;
+use flotilla_operator::fleet::{Capacity, Stores};
 use flotilla_operator::kube_ext::{Events, StatusWriter};
 use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::metrics::Metrics;
@@ -46,6 +47,7 @@ pub(crate) async fn context(server: &ApiServer, leads: bool, files: Files) -> Ar
     Arc::new(Context {
         client: server.client(),
         stores: Arc::new(stores),
+        capacity: Capacity::fixed(Inventory::default()),
         files,
         images: EngineImages { llama_cpp: "example/engine:1".to_owned() },
         engine_logs: EngineLogs::new(server.client()),

@@ -1,20 +1,24 @@
-//! The products of the cluster that can hold a replica, and what to say when there are none.
+//! The products of the cluster that can hold a replica, how many of them are free, and what was passed over.
 
-use super::{GpuMemory, Inventory, usable_mib};
+use super::taint::{Door, door};
+use super::{Ask, GpuMemory, GpuNode, Inventory, SHARERS, Sharing};
+use k8s_openapi::api::core::v1::Taint;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One product that fits.
+/// One product that fits, on the nodes that take pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductFit {
     /// Product name.
     pub product: String,
-    /// Memory of one GPU as its label says, in MiB.
+    /// Memory of one GPU as its label says, in MiB; of several amounts the least.
     pub memory_mib: u64,
     /// Nodes that have it.
     pub nodes: u32,
-    /// GPUs on these nodes.
+    /// GPUs, or shares of them, on these nodes.
     pub gpus: u32,
+    /// Of these, those that no pod has.
+    pub free: u32,
 }
 
 /// A card and how much a program can have on it.
@@ -28,23 +32,83 @@ pub struct Card {
     pub usable_mib: u64,
 }
 
-/// Where a need fits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a node was passed over, though its GPUs may be large enough.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PassedOver {
+    /// The memory label is absent, or no number.
+    Unreadable,
+    /// The memory label is in bytes.
+    InBytes,
+    /// Pods share its GPUs, and the replica asks for whole ones.
+    Shared,
+    /// It hands out whole GPUs, and the replica asks for a share.
+    Whole,
+    /// Pods share its GPUs, and how many do is not known, or too many.
+    Sharers,
+    /// Its GPUs are partitioned.
+    Partitioned,
+    /// The node selector leaves it out.
+    Selector,
+    /// The list of products leaves it out.
+    Product,
+    /// It has fewer GPUs than a replica takes.
+    TooFew,
+    /// It has a taint that the replica does not tolerate.
+    Taint(String),
+}
+
+impl PassedOver {
+    fn say(&self, nodes: u32) -> String {
+        let what = match self {
+            Self::Unreadable => "without a readable nvidia.com/gpu.memory label".to_owned(),
+            Self::InBytes => {
+                "with nvidia.com/gpu.memory in bytes (update GPU feature discovery, which writes MiB)"
+                    .to_owned()
+            }
+            Self::Shared => "whose GPUs pods share (spec.placement.sharing: Shared takes a share)".to_owned(),
+            Self::Whole => "without shared GPUs".to_owned(),
+            Self::Sharers => {
+                format!("whose nvidia.com/gpu.replicas label is absent or above {}", SHARERS.end())
+            }
+            Self::Partitioned => "whose GPUs are partitioned".to_owned(),
+            Self::Selector => "that spec.placement.nodeSelector leaves out".to_owned(),
+            Self::Product => "that spec.placement.gpuProducts leaves out".to_owned(),
+            Self::TooFew => "with fewer GPUs than spec.placement.gpusPerReplica".to_owned(),
+            Self::Taint(taint) => format!("with the taint {taint}, which spec.placement.tolerations lacks"),
+        };
+        format!("{nodes} {what}")
+    }
+}
+
+/// Where a replica fits.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fits {
-    /// The need, in MiB.
+    /// The need of each GPU, in MiB.
     pub required_mib: u64,
-    /// Products that fit, smallest first.
+    /// GPUs that one replica takes.
+    pub gpus: u32,
+    /// Products that fit on nodes that take pods, smallest first.
     pub products: Vec<ProductFit>,
-    /// The largest card that the node selector allows, fitting or not.
+    /// Replicas that could be added now.
+    pub room: u32,
+    /// Nodes that would do, and are cordoned or not ready.
+    pub closed: u32,
+    /// The largest card that may be taken, fitting or not.
     pub largest: Option<Card>,
-    /// Nodes passed over since the memory of their GPUs cannot be told from their labels.
-    pub unreadable: u32,
+    /// Nodes that do not come into question, by cause.
+    pub passed_over: BTreeMap<PassedOver, u32>,
 }
 
 impl Fits {
-    /// Whether there is a card large enough, free or not.
+    /// Whether there is a card large enough on a node that takes pods, free or not.
     pub fn any(&self) -> bool {
         !self.products.is_empty()
+    }
+
+    /// What was passed over, in a sentence; empty if nothing was.
+    pub fn omissions(&self) -> String {
+        let said: Vec<_> = self.passed_over.iter().map(|(why, nodes)| why.say(*nodes)).collect();
+        if said.is_empty() { String::new() } else { format!("nodes passed over: {}", said.join(", ")) }
     }
 }
 
@@ -52,12 +116,14 @@ impl fmt::Display for Fits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.products.first(), &self.largest) {
             (Some(_), _) => {
-                let names: Vec<_> = self
-                    .products
-                    .iter()
-                    .map(|p| format!("{} ({}x)", p.product.trim_start_matches("NVIDIA-"), p.gpus))
-                    .collect();
+                let name = |p: &ProductFit| {
+                    format!("{} ({} of {} free)", p.product.trim_start_matches("NVIDIA-"), p.free, p.gpus)
+                };
+                let names: Vec<_> = self.products.iter().map(name).collect();
                 write!(f, "{}", names.join(", "))
+            }
+            (None, _) if self.closed > 0 => {
+                write!(f, "NoFreeGPU: {} nodes that fit take no pods now", self.closed)
             }
             (None, Some(Card { product, memory_mib, usable_mib })) => {
                 write!(
@@ -67,103 +133,123 @@ impl fmt::Display for Fits {
                 )?;
                 if usable_mib == memory_mib { Ok(()) } else { write!(f, ", {usable_mib} of them usable") }
             }
-            (None, None) => {
-                write!(f, "NoFit: no GPU node with a readable {} label", flotilla_crds::labels::GPU_MEMORY)
+            (None, None) => write!(f, "NoFit: no GPU that may be taken"),
+        }
+    }
+}
+
+/// What one node means for a replica.
+enum Look {
+    /// Its GPUs hold the need; the card, as far as one replica may have it.
+    Fits(Card),
+    /// They hold it, and the node takes no pods now.
+    Closed(Card),
+    /// They are too small.
+    TooSmall(Card),
+    /// Something else is against it.
+    Passed(PassedOver),
+    /// Too small, and something else is against it, too.
+    Ignored,
+}
+
+/// Finds every product on which a program can have what a replica asks for.
+pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>) -> Fits {
+    let mut fits = Fits { required_mib: ask.required_mib, gpus: ask.gpus, ..Fits::default() };
+    let mut products: BTreeMap<&str, ProductFit> = BTreeMap::new();
+    for node in &inventory.nodes {
+        match look(node, ask) {
+            Look::Fits(card) => {
+                fits.room = fits.room.saturating_add(node.free() / ask.gpus.max(1));
+                add(&mut products, node, card.memory_mib);
+                fits.see(card);
             }
+            Look::Closed(card) => {
+                fits.closed += 1;
+                fits.see(card);
+            }
+            Look::TooSmall(card) => fits.see(card),
+            Look::Passed(why) => *fits.passed_over.entry(why).or_default() += 1,
+            Look::Ignored => {}
+        }
+    }
+    fits.products = products.into_values().collect();
+    fits.products.sort_by(|a, b| (a.memory_mib, &a.product).cmp(&(b.memory_mib, &b.product)));
+    fits
+}
+
+fn add<'a>(products: &mut BTreeMap<&'a str, ProductFit>, node: &'a GpuNode, memory_mib: u64) {
+    let fit = products.entry(&node.product).or_insert_with(|| ProductFit {
+        product: node.product.clone(),
+        memory_mib,
+        nodes: 0,
+        gpus: 0,
+        free: 0,
+    });
+    fit.memory_mib = fit.memory_mib.min(memory_mib);
+    fit.nodes = fit.nodes.saturating_add(1);
+    fit.gpus = fit.gpus.saturating_add(node.gpus);
+    fit.free = fit.free.saturating_add(node.free());
+}
+
+impl Fits {
+    fn see(&mut self, card: Card) {
+        if self.largest.as_ref().is_none_or(|most| card.usable_mib > most.usable_mib) {
+            self.largest = Some(card);
         }
     }
 }
 
-/// Finds every product on which a program can have `required_mib` per GPU, among the nodes that carry
-/// `node_selector`.
-pub fn find_fits(inventory: &Inventory, required_mib: u64, node_selector: &BTreeMap<String, String>) -> Fits {
-    let mut products: BTreeMap<(u64, &str), ProductFit> = BTreeMap::new();
-    let mut largest: Option<Card> = None;
-    let mut unreadable = 0;
-    let selected =
-        |labels: &BTreeMap<String, String>| node_selector.iter().all(|(k, v)| labels.get(k) == Some(v));
-    for node in inventory.nodes.iter().filter(|node| selected(&node.labels)) {
-        let GpuMemory::Mib(memory_mib) = node.memory else {
-            unreadable += 1;
-            continue;
-        };
-        let usable_mib = usable_mib(&node.product, memory_mib).unwrap_or(memory_mib);
-        if largest.as_ref().is_none_or(|most| usable_mib > most.usable_mib) {
-            largest = Some(Card { product: node.product.clone(), memory_mib, usable_mib });
+/// The order of the questions is that of what a person would change first.
+fn look(node: &GpuNode, ask: &Ask<'_>) -> Look {
+    let sharers = match (node.sharing, ask.shared) {
+        (Sharing::Exclusive, false) => Ok(1),
+        (Sharing::Exclusive, true) => Err(PassedOver::Whole),
+        (Sharing::Shared(_), false) => Err(PassedOver::Shared),
+        (Sharing::Shared(sharers), true) => {
+            sharers.filter(|sharers| SHARERS.contains(sharers)).ok_or(PassedOver::Sharers)
         }
-        if usable_mib < required_mib {
-            continue;
+    };
+    let (memory_mib, usable_mib) = match (node.memory, node.usable_mib) {
+        (GpuMemory::Mib(memory), Some(usable)) => (memory, usable),
+        (GpuMemory::LabelledInBytes, _) if ask.selects(&node.labels) => {
+            return Look::Passed(PassedOver::InBytes);
         }
-        let fit = products.entry((memory_mib, &node.product)).or_insert_with(|| ProductFit {
-            product: node.product.clone(),
-            memory_mib,
-            nodes: 0,
-            gpus: 0,
-        });
-        fit.nodes += 1;
-        fit.gpus += node.gpus;
+        (GpuMemory::Unknown, _) if ask.selects(&node.labels) => return Look::Passed(PassedOver::Unreadable),
+        _ => return Look::Ignored,
+    };
+    let parts = u64::from(*sharers.as_ref().unwrap_or(&1));
+    let card = Card {
+        product: node.product.clone(),
+        memory_mib: memory_mib / parts,
+        usable_mib: usable_mib / parts,
+    };
+    let door = door(&node.taints, ask.tolerations);
+    let against = if !ask.selects(&node.labels) {
+        Some(PassedOver::Selector)
+    } else if node.partitioned {
+        Some(PassedOver::Partitioned)
+    } else if !ask.takes(&node.product) {
+        Some(PassedOver::Product)
+    } else if let Err(why) = sharers {
+        Some(why)
+    } else if node.gpus < ask.gpus {
+        Some(PassedOver::TooFew)
+    } else if let Door::Barred(taint) = door {
+        Some(PassedOver::Taint(name_of(taint)))
+    } else {
+        None
+    };
+    match (against, card.usable_mib >= ask.required_mib) {
+        (Some(why), true) => Look::Passed(why),
+        (Some(_), false) => Look::Ignored,
+        (None, false) => Look::TooSmall(card),
+        (None, true) if door == Door::Closed => Look::Closed(card),
+        (None, true) => Look::Fits(card),
     }
-    Fits { required_mib, products: products.into_values().collect(), largest, unreadable }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::GpuNode;
-    use super::*;
-
-    fn inventory() -> Inventory {
-        let node = |name: &str, product: &str, memory, gpus, zone: &str| GpuNode {
-            name: name.to_owned(),
-            product: product.to_owned(),
-            memory,
-            gpus,
-            labels: BTreeMap::from([("zone".to_owned(), zone.to_owned())]),
-        };
-        Inventory {
-            nodes: vec![
-                node("a", "RTX-4090", GpuMemory::Mib(24_564), 2, "z1"),
-                node("b", "RTX-3060", GpuMemory::Mib(12_288), 1, "z1"),
-                node("c", "RTX-4090", GpuMemory::Mib(24_564), 2, "z2"),
-                node("d", "mystery", GpuMemory::Unknown, 8, "z1"),
-            ],
-        }
-    }
-
-    #[test]
-    fn all_nodes_count_and_the_smallest_product_comes_first() {
-        let fits = find_fits(&inventory(), 10_000, &BTreeMap::new());
-        let found: Vec<_> = fits.products.iter().map(|p| (p.product.as_str(), p.nodes, p.gpus)).collect();
-        assert_eq!(found, [("RTX-3060", 1, 1), ("RTX-4090", 2, 4)]);
-        assert_eq!(fits.to_string(), "RTX-3060 (1x), RTX-4090 (4x)");
-        assert_eq!(fits.unreadable, 1);
-    }
-
-    #[test]
-    fn a_card_of_exactly_the_need_fits_and_one_mib_less_does_not() {
-        assert!(find_fits(&inventory(), 24_564, &BTreeMap::new()).any());
-        let fits = find_fits(&inventory(), 24_565, &BTreeMap::new());
-        assert!(!fits.any());
-        assert_eq!(fits.to_string(), "NoFit: needs 24565 MiB, largest is RTX-4090 with 24564 MiB");
-    }
-
-    #[test]
-    fn the_memory_that_the_driver_keeps_of_a_known_card_does_not_count() {
-        let mut inventory = inventory();
-        for node in &mut inventory.nodes {
-            node.product = format!("NVIDIA-GeForce-{}", node.product);
-        }
-        assert!(find_fits(&inventory, 24_080, &BTreeMap::new()).any());
-        let fits = find_fits(&inventory, 24_081, &BTreeMap::new());
-        assert_eq!(
-            fits.to_string(),
-            "NoFit: needs 24081 MiB, largest is NVIDIA-GeForce-RTX-4090 with 24564 MiB, 24080 of them usable"
-        );
-    }
-
-    #[test]
-    fn the_node_selector_limits_the_search() {
-        let zone = |zone: &str| BTreeMap::from([("zone".to_owned(), zone.to_owned())]);
-        assert_eq!(find_fits(&inventory(), 20_000, &zone("z1")).products[0].gpus, 2);
-        assert_eq!(find_fits(&inventory(), 1, &zone("z3")).largest, None);
-    }
+fn name_of(taint: &Taint) -> String {
+    let value = taint.value.as_ref().filter(|value| !value.is_empty());
+    let value = value.map_or_else(String::new, |value| format!("={value}"));
+    format!("{}{value}:{}", taint.key, taint.effect)
 }

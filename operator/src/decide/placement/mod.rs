@@ -1,14 +1,27 @@
-//! Which cards can hold a replica.
+//! Which cards can hold a replica, and which of them are free.
 
+mod ask;
 mod catalogue;
 mod fits;
 mod inventory;
+mod judge;
+mod node;
 mod preference;
+mod taint;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod usage;
 
+pub use ask::{Ask, SHARERS};
 pub use catalogue::{Gpu, PRICES, TooSmall, UnknownGpu, gpu, gpus, too_small, usable_mib};
-pub use fits::{Card, Fits, ProductFit, find_fits};
-pub use inventory::{GpuMemory, GpuNode, Inventory};
+pub use fits::{Card, Fits, PassedOver, ProductFit, find_fits};
+pub use inventory::Inventory;
+pub use judge::{Placeable, judge};
+pub use node::{GpuMemory, GpuNode, Sharing};
 pub use preference::{Preference, prefer_small_cards};
+pub use usage::{ContainerLimits, PodGpus, Usage};
 
 /// Label values above this are bytes, written by old versions of GPU feature discovery; no card has 10 TiB.
 pub const LARGEST_MIB_LABEL: u64 = 10_000_000;

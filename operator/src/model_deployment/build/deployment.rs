@@ -1,4 +1,4 @@
-//! The Deployment: one GPU a pod, on a node whose card is large enough.
+//! The Deployment: pods on nodes whose cards are large enough.
 
 use super::{affinity::affinity, child_labels, child_meta, engine::launch, selector, template};
 use crate::model_deployment::failure::ENGINE_CONTAINER;
@@ -57,7 +57,7 @@ fn pod_template(valid: &Valid<'_>) -> PodTemplateSpec {
             containers: vec![container(valid, drain_seconds)],
             image_pull_secrets: pull_secrets(valid),
             volumes: valid.source.as_ref().map(|source| vec![source.volume(MODEL_VOLUME)]),
-            affinity: Some(affinity(valid.need.required_mib)),
+            affinity: Some(affinity(&valid.ask())),
             node_selector: (!placement.node_selector.is_empty()).then_some(placement.node_selector),
             tolerations: Some(tolerations(placement.tolerations)),
             priority_class_name: placement.priority_class_name,
@@ -103,6 +103,7 @@ fn container(valid: &Valid<'_>, drain_seconds: i64) -> Container {
     };
     let env = &valid.object.spec.engine.env;
     let quantity = |value: &str| Quantity(value.to_owned());
+    let gpus = valid.ask().gpus.to_string();
     Container {
         name: ENGINE_CONTAINER.to_owned(),
         image: Some(valid.image.to_owned()),
@@ -124,7 +125,7 @@ fn container(valid: &Valid<'_>, drain_seconds: i64) -> Container {
         }]),
         resources: Some(ResourceRequirements {
             requests: Some(BTreeMap::from([("cpu".to_owned(), quantity("100m"))])),
-            limits: Some(BTreeMap::from([(labels::GPU_RESOURCE.to_owned(), quantity("1"))])),
+            limits: Some(BTreeMap::from([(labels::GPU_RESOURCE.to_owned(), quantity(&gpus))])),
             ..ResourceRequirements::default()
         }),
         startup_probe: Some(probe(1, STARTUP_PROBES)),

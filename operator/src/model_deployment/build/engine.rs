@@ -54,6 +54,16 @@ pub fn memory_flags(
     ]
 }
 
+/// The flags of llama-server that deal a model out to several GPUs: by layers and in equal parts, as the estimate has
+/// it; llama-server itself would go by what is free on each. None for one GPU.
+pub fn split_flags(gpus: u32) -> Vec<(&'static str, String)> {
+    if gpus < 2 {
+        return Vec::new();
+    }
+    let parts = (0..gpus).map(|_| "1").collect::<Vec<_>>().join(",");
+    vec![("--split-mode", "layer".to_owned()), ("--tensor-split", parts)]
+}
+
 /// llama-server's flags. They bind the estimate: context, slots, KV type and batch are what was summed up.
 fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     let mut args: Vec<String> = Vec::with_capacity(32);
@@ -67,6 +77,9 @@ fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     {
         let kv = format!("{kv_cache_type:?}");
         for (name, value) in memory_flags(context_tokens, parallel_sequences, &kv, ubatch_tokens) {
+            flag(name, &value);
+        }
+        for (name, value) in split_flags(valid.ask().gpus) {
             flag(name, &value);
         }
     }

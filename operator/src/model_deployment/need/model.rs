@@ -97,6 +97,11 @@ pub fn request<'a>(
     ask_of(spec, architecture, weights)
 }
 
+/// GPUs of one replica.
+pub(super) fn gpus(spec: &ModelDeploymentSpec) -> u32 {
+    spec.placement.as_ref().and_then(|placement| placement.gpus_per_replica).unwrap_or(1).max(1)
+}
+
 /// What the estimator is asked for a model.
 pub(super) fn ask<'a>(spec: &ModelDeploymentSpec, model: &'a Model) -> Result<Request<'a>, NeedError> {
     ask_of(spec, &model.architecture, model.weights)
@@ -115,6 +120,7 @@ fn ask_of<'a>(
     Ok(Request {
         parallel_sequences,
         kv: format!("{kv_cache_type:?}").parse()?,
+        gpus: gpus(spec),
         ..Request::new(architecture, weights, max_tokens)
     })
 }

@@ -1,6 +1,7 @@
 //! A need that a status still has, for when the file cannot be read again.
 
 use super::limits::limits;
+use super::model::gpus;
 use super::{Figures, Need, given_headroom};
 use crate::kube_ext::to_mib;
 use crate::model_deployment::file::Failure;
@@ -39,6 +40,7 @@ pub fn remembered(
     }
     Some(Need {
         total_mib: to_mib(&memory.total).ok()?,
+        per_gpu_mib: to_mib(memory.per_gpu.as_ref().unwrap_or(&memory.total)).ok()?,
         required_mib: to_mib(&memory.required).ok()?,
         figures: Figures::Remembered(Box::new(memory.clone())),
         limits: limits(spec).ok()?,
@@ -52,7 +54,12 @@ pub fn remembered(
 /// A fingerprint of the fields of a spec that decide its need: what was computed for the same ones still holds.
 pub fn inputs(spec: &ModelDeploymentSpec) -> String {
     use sha2::Digest as _;
-    let fields = serde_json::json!([spec.model, spec.engine.engine_type, spec.context, given_headroom(spec)]);
+    let mut fields =
+        serde_json::json!([spec.model, spec.engine.engine_type, spec.context, given_headroom(spec)]);
+    // One GPU was the only number once: its fingerprints go on.
+    if let (Some(fields), gpus @ 2..) = (fields.as_array_mut(), gpus(spec)) {
+        fields.push(gpus.into());
+    }
     let digest = sha2::Sha256::digest(fields.to_string());
     let prefix = digest.iter().take(8).fold(0_u64, |prefix, byte| prefix << 8 | u64::from(*byte));
     format!("{prefix:016x}")

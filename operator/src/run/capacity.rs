@@ -1,0 +1,123 @@
+//! Keeps the inventory up to date, and has those models reconciled for which it says something new.
+
+use crate::decide::placement::Inventory;
+use crate::fleet::{GpuPods, Publisher, Stores, Trigger};
+use crate::model_deployment::{News, news};
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::{ModelDeployment, labels};
+use kube::ResourceExt as _;
+use kube::core::DeserializeGuard;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Changes within this time are taken in together: a node that joins comes in a dozen events.
+const COALESCE: Duration = Duration::from_millis(500);
+/// Counts in the status that decide nothing are brought up to date no more often than this: otherwise every pod that
+/// starts anywhere would rewrite the status of every model.
+const COUNTS_EVERY: Duration = Duration::from_mins(5);
+/// How long the first inventory waits for the pods. Without them all GPUs are taken for free.
+const PODS_DEADLINE: Duration = Duration::from_secs(30);
+/// Models between two pauses, in which other tasks of this thread have their turn.
+const AT_A_TIME: usize = 64;
+
+/// What the watches have to say to the task that keeps the inventory.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    /// Something changed.
+    pub(super) changed: Notify,
+    /// The nodes are complete.
+    pub(super) nodes: AtomicBool,
+    /// The pods are complete.
+    pub(super) pods: AtomicBool,
+}
+
+impl Sources {
+    /// A first list is complete.
+    pub(super) fn complete(&self, source: &AtomicBool) {
+        source.store(true, Ordering::Release);
+        self.changed.notify_one();
+    }
+}
+
+/// What the task works with.
+pub(super) struct Keeper {
+    pub(super) sources: Arc<Sources>,
+    pub(super) stores: Arc<Stores>,
+    pub(super) gpu_pods: Arc<GpuPods>,
+    pub(super) publisher: Publisher,
+    pub(super) models: Trigger<DeserializeGuard<ModelDeployment>>,
+}
+
+impl Keeper {
+    /// Runs until it is dropped.
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        self.first_lists().await;
+        let mut known = Arc::new(Inventory::default());
+        let mut counted = Instant::now();
+        loop {
+            let present = Arc::new(self.stores.inventory(&self.gpu_pods.usage()));
+            let first = self.publisher.borrow().is_none();
+            if first || present != known {
+                self.publisher.send_replace(Some(present.clone()));
+                known = present;
+            }
+            let counts = counted.elapsed() >= COUNTS_EVERY;
+            if counts {
+                counted = Instant::now();
+            }
+            self.tell(&known, counts).await;
+            // The timeout is for counts that changed after the last look at them.
+            let _ = tokio::time::timeout(COUNTS_EVERY, self.sources.changed.notified()).await;
+            tokio::time::sleep(COALESCE).await;
+        }
+    }
+
+    async fn first_lists(&self) {
+        let complete = |source: &AtomicBool| source.load(Ordering::Acquire);
+        while !complete(&self.sources.nodes) {
+            self.sources.changed.notified().await;
+        }
+        let pods = async {
+            while !complete(&self.sources.pods) {
+                self.sources.changed.notified().await;
+            }
+        };
+        if tokio::time::timeout(PODS_DEADLINE, pods).await.is_err() {
+            tracing::warn!("the pods with GPUs are not known yet; until they are, every GPU counts as free");
+        }
+    }
+
+    /// Has every model reconciled whose status says otherwise than the inventory.
+    async fn tell(&self, inventory: &Inventory, counts: bool) {
+        let placed = self.placed();
+        for (index, guard) in self.stores.model_deployments.state().into_iter().enumerate() {
+            if index % AT_A_TIME == AT_A_TIME - 1 {
+                tokio::task::yield_now().await;
+            }
+            let Ok(object) = &guard.0 else { continue };
+            let key = ObjectKey::of(object);
+            let news = news(object, placed.get(&key).copied().unwrap_or(0), inventory);
+            if news == News::Verdict || (news == News::Counts && counts) {
+                self.models.send(&key.namespace, &key.name).await;
+            }
+        }
+    }
+
+    /// How many pods of each model have a node.
+    fn placed(&self) -> HashMap<ObjectKey, u32> {
+        let mut placed = HashMap::new();
+        for pod in self.stores.pods.state() {
+            let bound = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+            let going = pod.metadata.deletion_timestamp.is_some();
+            if let Some(name) = pod.labels().get(labels::MODEL_DEPLOYMENT).filter(|_| bound && !going) {
+                let namespace = pod.namespace().unwrap_or_default();
+                *placed.entry(ObjectKey { namespace, name: name.clone() }).or_default() += 1;
+            }
+        }
+        placed
+    }
+}
