@@ -64,6 +64,22 @@ pub(super) fn destroy() {
     }
 }
 
+/// Kills every process in a node's groups, which stay.
+pub(super) fn kill_node(name: &str) {
+    let groups: Vec<PathBuf> =
+        hierarchies().iter().map(|hierarchy| hierarchy.join(NAME).join(name)).collect();
+    wait::until(Duration::from_secs(20), || {
+        let left: Vec<(PathBuf, i32)> = groups.iter().flat_map(|group| members(group)).collect();
+        for (group, pid) in &left {
+            process::kill_if(*pid, || pids(group).contains(pid));
+        }
+        left.is_empty()
+    });
+    for child in groups.iter().flat_map(|group| children(group)) {
+        wait::until(Duration::from_secs(5), || remove(&child));
+    }
+}
+
 /// Whether any group of the bed is left.
 pub(super) fn exists() -> bool {
     hierarchies().iter().any(|hierarchy| hierarchy.join(NAME).exists())

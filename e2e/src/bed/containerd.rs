@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     network,
-    node::{NODES, Node},
+    node::{Node, all},
     paths::Paths,
     process::Daemon,
     registry, tools, wait,
@@ -75,7 +75,7 @@ pub(super) fn wait_ready(paths: &Paths, node: &Node, daemon: &Daemon) -> Result<
 /// # Errors
 /// If the tools' sources cannot be read.
 pub fn forget_image(paths: &Paths, reference: &str) -> Result<()> {
-    for node in NODES {
+    for node in all().filter(|node| socket(paths, node).exists()) {
         let mut remove = Command::new(tools::program(paths, "ctr")?);
         remove.arg("--address").arg(socket(paths, node)).args([
             "--namespace=k8s.io",

@@ -59,6 +59,9 @@ fn api_server(paths: &Paths, pki: &Pki) -> Result<Command> {
         // The bed stops with its users: no need to wait for theirs.
         "--shutdown-delay-duration=0s".into(),
         "--profiling=false".into(),
+        // Pods leave a dead node after half a minute, not after five.
+        "--default-not-ready-toleration-seconds=30".into(),
+        "--default-unreachable-toleration-seconds=30".into(),
     ]);
     server.args([
         file("--client-ca-file", &pki.cluster.certificate),
@@ -85,6 +88,9 @@ fn controller_manager(paths: &Paths, pki: &Pki) -> Result<Command> {
         format!("--service-cluster-ip-range={SERVICES}"),
         "--allocate-node-cidrs=false".into(),
         "--leader-elect=false".into(),
+        // Thousands of simulated pods: the default of 20 calls a second would be all that a test waits for.
+        "--kube-api-qps=300".into(),
+        "--kube-api-burst=600".into(),
         "--use-service-account-credentials=true".into(),
     ]);
     manager.args([
@@ -108,6 +114,8 @@ fn scheduler(paths: &Paths, pki: &Pki) -> Result<Command> {
         format!("--bind-address={HOST}"),
         format!("--secure-port={}", ports::SCHEDULER),
         "--leader-elect=false".into(),
+        "--kube-api-qps=300".into(),
+        "--kube-api-burst=600".into(),
     ]);
     scheduler.args([
         file("--kubeconfig", &kubeconfig),

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::{cgroup, containerd, kubelet, lock, network, node::NODES, paths::Paths, process::Daemon};
+use super::{cgroup, containerd, kubelet, lock, network, paths::Paths, process::Daemon};
 use crate::{
     command,
     error::{FileContext, Result},
@@ -29,7 +29,7 @@ pub(super) fn clean(paths: &Paths) -> Result<()> {
     // What is left now are containers and their shims.
     cgroup::destroy();
     unmount(&paths.state);
-    network::destroy(NODES);
+    network::destroy();
     remove_empty_netns_mount();
     containerd::remove_notes();
     kubelet::remove_traces(paths);
@@ -48,7 +48,7 @@ fn first_to_go(paths: &Paths) -> Vec<Daemon> {
 }
 
 /// Unmounts everything below a folder, the innermost first.
-fn unmount(folder: &Path) {
+pub(super) fn unmount(folder: &Path) {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     for point in mounts_below(&table, folder).iter().rev() {
         command::succeeds(&mut command::command("umount", ["--lazy", point]));

@@ -6,7 +6,12 @@ use std::{
 };
 
 use super::{
-    cgroup, containerd, kubeconfig, network, node::Node, paths::Paths, pki::Pki, process::Daemon, tools,
+    cgroup, containerd, kubeconfig, network,
+    node::Node,
+    paths::Paths,
+    pki::{self, Pki},
+    process::Daemon,
+    tools,
 };
 use crate::error::{FileContext, Result};
 
@@ -14,22 +19,47 @@ use crate::error::{FileContext, Result};
 const CONTAINER_LOGS: &str = "/var/log/containers";
 /// Where a machine's own kubelet lives, and the device plugins' socket of every kubelet.
 const DEFAULT_ROOT: &str = "/var/lib/kubelet";
+const KUBELET: &str = "kubelet";
+const PROXY: &str = "kube-proxy";
+
+/// Gives a node its credentials. Only `up` can: what signs them is forgotten when it ends.
+///
+/// # Errors
+/// If a file cannot be written.
+pub(super) fn enroll(paths: &Paths, pki: &Pki, node: &Node) -> Result<()> {
+    let user = format!("system:node:{}", node.name);
+    let kubelet = (KUBELET, user.as_str(), Some("system:nodes"));
+    for (component, user, group) in [kubelet, (PROXY, "system:kube-proxy", None)] {
+        let name = format!("{}-{component}", node.name);
+        let identity = pki.cluster.client(&paths.pki(), &name, user, group)?;
+        kubeconfig::write(&kubeconfig_of(paths, node, component), &pki.cluster, &identity)?;
+    }
+    Ok(())
+}
+
+/// The credentials of a node's kubelet.
+pub(super) fn credentials(paths: &Paths, node: &Node) -> PathBuf {
+    kubeconfig_of(paths, node, KUBELET)
+}
+
+/// The kubelet's `--root-dir`.
+pub(super) fn root(paths: &Paths, node: &Node) -> PathBuf {
+    paths.node(node.name).join("kubelet")
+}
 
 /// Starts the node's kubelet.
 ///
 /// # Errors
 /// If its files cannot be written or it cannot be started.
-pub(super) fn start(paths: &Paths, pki: &Pki, node: &Node) -> Result<Daemon> {
+pub(super) fn start(paths: &Paths, node: &Node) -> Result<Daemon> {
     let folder = paths.node(node.name);
-    let user = format!("system:node:{}", node.name);
-    let kubeconfig = kubeconfig_of(paths, pki, node, "kubelet", &user, Some("system:nodes"))?;
     let config = folder.join("kubelet.yaml");
-    fs::write(&config, settings(paths, pki, node)).context("write", &config)?;
+    fs::write(&config, settings(paths, node)).context("write", &config)?;
     let mut kubelet = network::inside_of(node, tools::program(paths, "kubelet")?);
     kubelet.args([
         format!("--config={}", config.display()),
-        format!("--kubeconfig={}", kubeconfig.display()),
-        format!("--root-dir={}", folder.join("kubelet").display()),
+        format!("--kubeconfig={}", credentials(paths, node).display()),
+        format!("--root-dir={}", root(paths, node).display()),
         format!("--cert-dir={}", folder.join("kubelet-pki").display()),
         format!("--node-ip={}", node.address()),
         format!("--hostname-override={}", node.name),
@@ -38,7 +68,7 @@ pub(super) fn start(paths: &Paths, pki: &Pki, node: &Node) -> Result<Daemon> {
     Daemon::start(paths, &format!("{}-kubelet", node.name), &kubelet)
 }
 
-fn settings(paths: &Paths, pki: &Pki, node: &Node) -> String {
+fn settings(paths: &Paths, node: &Node) -> String {
     let folder = paths.node(node.name);
     let folder = folder.display();
     format!(
@@ -72,7 +102,7 @@ fn settings(paths: &Paths, pki: &Pki, node: &Node) -> String {
          nodeStatusUpdateFrequency: 5s\n\
          syncFrequency: 10s\n",
         address = node.address(),
-        ca = pki.cluster.certificate.display(),
+        ca = pki::cluster_certificate(paths).display(),
         socket = containerd::socket(paths, node).display(),
         cgroup = cgroup::node(node.name),
         dns = network::HOST,
@@ -83,11 +113,10 @@ fn settings(paths: &Paths, pki: &Pki, node: &Node) -> String {
 ///
 /// # Errors
 /// If its files cannot be written or it cannot be started.
-pub(super) fn start_proxy(paths: &Paths, pki: &Pki, node: &Node) -> Result<Daemon> {
-    let kubeconfig = kubeconfig_of(paths, pki, node, "kube-proxy", "system:kube-proxy", None)?;
+pub(super) fn start_proxy(paths: &Paths, node: &Node) -> Result<Daemon> {
     let mut proxy = network::inside_of(node, tools::program(paths, "kube-proxy")?);
     proxy.args([
-        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--kubeconfig={}", kubeconfig_of(paths, node, PROXY).display()),
         format!("--hostname-override={}", node.name),
         format!("--cluster-cidr={}", network::PODS),
         format!("--healthz-bind-address={}:10256", node.address()),
@@ -132,17 +161,6 @@ pub(super) fn remove_traces(paths: &Paths) {
     }
 }
 
-fn kubeconfig_of(
-    paths: &Paths,
-    pki: &Pki,
-    node: &Node,
-    component: &str,
-    user: &str,
-    group: Option<&str>,
-) -> Result<PathBuf> {
-    let name = format!("{}-{component}", node.name);
-    let identity = pki.cluster.client(&paths.pki(), &name, user, group)?;
-    let path = paths.pki().join(format!("{name}.kubeconfig"));
-    kubeconfig::write(&path, &pki.cluster, &identity)?;
-    Ok(path)
+fn kubeconfig_of(paths: &Paths, node: &Node, component: &str) -> PathBuf {
+    paths.pki().join(format!("{}-{component}.kubeconfig", node.name))
 }

@@ -12,8 +12,8 @@ use crate::error::{Error, FileContext, Result};
 /// Memory of one pod, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PodMemory {
-    /// The most that was charged at any time: page cache of files that this pod read first included, up to
-    /// the limit, where the kernel takes it back.
+    /// The most that was charged at any time: with page cache of files that this pod read first, up to the
+    /// limit, where the kernel takes it back.
     pub peak: u64,
     /// What nothing but the end of a process frees: anonymous pages, and the kernel's own for this pod.
     pub held: u64,

@@ -2,7 +2,10 @@
 
 use std::{net::Ipv4Addr, path::Path, process::Command};
 
-use super::{node::Node, paths::Paths};
+use super::{
+    node::{Node, all},
+    paths::Paths,
+};
 use crate::{
     command,
     error::{Error, Result},
@@ -57,57 +60,66 @@ fn clash(addresses: &str) -> Option<&str> {
     lines.find(|line| ours.iter().any(|prefix| line.contains(&format!("inet {prefix}"))))
 }
 
-/// Makes the bridge, the namespaces and the routes.
+/// Makes the bridge and the host's routes to the pods of all nodes, there or not.
 ///
 /// # Errors
 /// If `ip` refuses a line.
-pub(super) fn create(paths: &Paths, nodes: &[Node]) -> Result<()> {
-    let mut host = vec![
+pub(super) fn create(paths: &Paths) -> Result<()> {
+    let mut lines = vec![
         format!("link add {BRIDGE} type bridge"),
         format!("link set {BRIDGE} alias {}", paths.state.display()),
         format!("address add {HOST}/24 dev {BRIDGE}"),
         format!("link set {BRIDGE} up"),
     ];
-    for node in nodes {
-        let (veth, namespace) = (veth(node), node.namespace());
-        host.extend([
+    lines.extend(all().map(route));
+    ip(&[], &lines)
+}
+
+/// Makes a node's namespace, its cable to the bridge, and its routes to the pods of the others.
+///
+/// # Errors
+/// If `ip` refuses a line.
+pub(super) fn attach(node: &Node) -> Result<()> {
+    let (veth, namespace) = (veth(node), node.namespace());
+    ip(
+        &[],
+        &[
             format!("netns add {namespace}"),
             format!("link add {veth} type veth peer name eth0 netns {namespace}"),
             format!("link set {veth} master {BRIDGE} up"),
-            format!("route add {} via {}", pod_range(node.index), node.address()),
-        ]);
-    }
-    ip(&[], &host)?;
-    for node in nodes {
-        let mut inside = vec![
-            "link set lo up".to_owned(),
-            format!("address add {}/24 dev eth0", node.address()),
-            "link set eth0 up".to_owned(),
-            format!("route add default via {HOST}"),
-        ];
-        let others = nodes.iter().filter(|other| other.index != node.index);
-        inside.extend(
-            others.map(|other| format!("route add {} via {}", pod_range(other.index), other.address())),
-        );
-        ip(&["-netns", &node.namespace()], &inside)?;
-        command::output(inside_of(node, "sysctl").args(["-q", "-w", "net.ipv4.ip_forward=1"]))?;
-    }
-    Ok(())
+        ],
+    )?;
+    let mut inside = vec![
+        "link set lo up".to_owned(),
+        format!("address add {}/24 dev eth0", node.address()),
+        "link set eth0 up".to_owned(),
+        format!("route add default via {HOST}"),
+    ];
+    inside.extend(all().filter(|other| other.index != node.index).map(route));
+    ip(&["-netns", &namespace], &inside)?;
+    command::output(inside_of(node, "sysctl").args(["-q", "-w", "net.ipv4.ip_forward=1"])).map(drop)
 }
 
-/// Removes what [`create`] made, whatever of it is there.
-pub(super) fn destroy(nodes: &[Node]) {
-    for node in nodes {
-        command::succeeds(&mut command::command("ip", ["netns", "delete", &node.namespace()]));
-        command::succeeds(&mut command::command("ip", ["link", "delete", &veth(node)]));
-    }
+fn route(node: &Node) -> String {
+    format!("route add {} via {}", pod_range(node.index), node.address())
+}
+
+/// Removes what [`attach`] made, whatever of it is there.
+pub(super) fn detach(node: &Node) {
+    command::succeeds(&mut command::command("ip", ["netns", "delete", &node.namespace()]));
+    command::succeeds(&mut command::command("ip", ["link", "delete", &veth(node)]));
+}
+
+/// Removes the network, whatever of it is there.
+pub(super) fn destroy() {
+    all().for_each(detach);
     // The routes to the pods go with the bridge.
     command::succeeds(&mut command::command("ip", ["link", "delete", BRIDGE]));
 }
 
 /// Whether anything of it is left.
-pub(super) fn exists(nodes: &[Node]) -> bool {
-    owner().is_some() || nodes.iter().any(|node| Path::new("/run/netns").join(node.namespace()).exists())
+pub(super) fn exists() -> bool {
+    owner().is_some() || all().any(|node| Path::new("/run/netns").join(node.namespace()).exists())
 }
 
 /// A program that starts in the node's network namespace and sees the host's files. (`ip netns exec` would
@@ -132,7 +144,6 @@ fn ip(options: &[&str], lines: &[String]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bed::node::NODES;
 
     #[test]
     fn another_interface_in_our_range_is_a_clash_and_our_bridge_is_not() {
@@ -145,6 +156,6 @@ mod tests {
 
     #[test]
     fn interface_names_fit() {
-        assert!(NODES.iter().all(|node| veth(node).len() <= 15));
+        assert!(all().all(|node| veth(node).len() <= 15));
     }
 }

@@ -14,6 +14,9 @@ use rcgen::{
 use super::{network, paths::Paths};
 use crate::error::{FileContext, Result};
 
+/// Name of the files of the cluster's authority.
+const CLUSTER: &str = "ca";
+
 /// A certificate authority with its key, able to sign.
 pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -48,6 +51,11 @@ pub(super) struct Pki {
     pub(super) service_accounts: Identity,
 }
 
+/// The certificate that everything in the cluster is checked with.
+pub(super) fn cluster_certificate(paths: &Paths) -> PathBuf {
+    paths.pki().join(format!("{CLUSTER}.crt"))
+}
+
 impl Pki {
     /// Makes all of it.
     ///
@@ -57,7 +65,7 @@ impl Pki {
         let folder = paths.pki();
         fs::create_dir_all(&folder).context("create", &folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).context("protect", &folder)?;
-        let cluster = Authority::create(&folder, "ca")?;
+        let cluster = Authority::create(&folder, CLUSTER)?;
         let front_proxy = Authority::create(&folder, "front-proxy-ca")?;
         let names = api_server_names();
         let api_server = cluster.sign(

@@ -70,6 +70,21 @@ impl Daemon {
         texts.filter_map(|text| serde_json::from_slice(&text).ok()).collect()
     }
 
+    /// Ends some of them and forgets them; ends them at once where `patience` is zero.
+    pub(super) fn end(paths: &Paths, patience: Duration, which: impl Fn(&str) -> bool) {
+        let mut daemons = Self::recorded(paths);
+        daemons.retain(|daemon| which(&daemon.name));
+        if patience.is_zero() {
+            for daemon in &daemons {
+                daemon.signal(Signal::KILL);
+            }
+        }
+        Self::stop_all(&daemons, patience.max(Duration::from_secs(3)));
+        for daemon in daemons {
+            let _ = fs::remove_file(paths.daemons().join(format!("{}.json", daemon.name)));
+        }
+    }
+
     /// Its name, which is also its log's.
     pub(super) fn name(&self) -> &str {
         &self.name

@@ -6,7 +6,7 @@ use super::{
     apt, cgroup, containerd, control_plane, dns, down, etcd, gpu,
     kubectl::kubectl,
     kubelet, lock, network,
-    node::NODES,
+    node::{self, NODES, Node},
     paths::Paths,
     pki::Pki,
     ports, preflight,
@@ -52,8 +52,9 @@ pub fn up(paths: &Paths) -> Result<Outcome> {
         fs::create_dir_all(&folder).context("create", &folder)?;
     }
     let step = Step::start("make cgroups, bridge and namespaces");
-    cgroup::create(NODES.iter().map(|node| node.name))?;
-    network::create(paths, NODES)?;
+    cgroup::create(node::all().map(|node| node.name))?;
+    network::create(paths)?;
+    NODES.iter().try_for_each(network::attach)?;
     ports::check_free()?;
     step.done();
     start(paths)?;
@@ -66,6 +67,7 @@ fn start(paths: &Paths) -> Result<()> {
     let pki = Pki::create(paths)?;
     etcd::start(paths)?;
     registry::start(paths)?;
+    node::all().try_for_each(|node| kubelet::enroll(paths, &pki, node))?;
     let runtimes = NODES.iter().map(|node| containerd::start(paths, node)).collect::<Result<Vec<_>>>()?;
     images::push_pause(paths, &tools::program(paths, "pause")?, containerd::PAUSE_IMAGE)?;
     step.done();
@@ -79,23 +81,25 @@ fn start(paths: &Paths) -> Result<()> {
     for (node, runtime) in NODES.iter().zip(&runtimes) {
         containerd::wait_ready(paths, node, runtime)?;
         kubelet::prepare(paths, node)?;
-        kubelet::start(paths, &pki, node)?;
-        kubelet::start_proxy(paths, &pki, node)?;
+        kubelet::start(paths, node)?;
+        kubelet::start_proxy(paths, node)?;
     }
-    wait_for_nodes(paths)?;
-    for node in NODES {
-        gpu::advertise(paths, node.name, node.gpu.count)?;
-    }
+    wait_for_nodes(paths, NODES)?;
+    NODES.iter().try_for_each(|node| gpu::advertise_all(paths, node))?;
     step.done();
     Ok(())
 }
 
-fn wait_for_nodes(paths: &Paths) -> Result<()> {
+/// Waits until these nodes are Ready.
+///
+/// # Errors
+/// If one is not in time, or a daemon has ended.
+pub(super) fn wait_for_nodes(paths: &Paths, nodes: &[Node]) -> Result<()> {
     const LIMIT: Duration = Duration::from_mins(1);
     let daemons = Daemon::recorded(paths);
     let mut get: Command = kubectl(paths)?;
     get.args(["wait", "--for=condition=Ready", "--timeout=5s", "node"])
-        .args(NODES.iter().map(|node| node.name));
+        .args(nodes.iter().map(|node| node.name));
     let mut dead = None;
     let ready = super::wait::until(LIMIT, || {
         dead = daemons.iter().find(|daemon| !daemon.is_alive());

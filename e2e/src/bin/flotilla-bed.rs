@@ -2,9 +2,9 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use flotilla_e2e::{
-    bed::{self, Health, NODES, Outcome, Paths},
+    bed::{self, Devices, Health, NODES, Outcome, Paths, SPARES},
     command,
     error::Result,
     images,
@@ -50,6 +50,26 @@ enum Action {
         /// How many `nvidia.com/gpu`.
         count: u32,
     },
+    /// Let another node join: with a large card, or with partitions of one.
+    Join {
+        /// Node.
+        #[arg(value_parser = SPARES.iter().map(|node| node.name).collect::<Vec<_>>())]
+        node: String,
+    },
+    /// Take a node that has joined away again.
+    Leave {
+        /// Node.
+        #[arg(value_parser = SPARES.iter().map(|node| node.name).collect::<Vec<_>>())]
+        node: String,
+    },
+    /// Offer a node's cards as devices of DRA, or no longer.
+    Dra {
+        /// Node.
+        #[arg(value_parser = NODES.iter().map(|node| node.name).collect::<Vec<_>>())]
+        node: String,
+        /// How.
+        devices: Dra,
+    },
     /// Make a daemon stand still for a while, as a machine that hangs.
     Pause {
         /// Daemon, for example kube-apiserver.
@@ -58,6 +78,16 @@ enum Action {
         #[arg(value_parser = clap::value_parser!(u64).range(1..=120))]
         seconds: u64,
     },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Dra {
+    /// A claim has a whole card.
+    Exclusive,
+    /// Claims have a part of one card's memory each.
+    Shared,
+    /// No devices.
+    Off,
 }
 
 fn main() -> ExitCode {
@@ -82,6 +112,19 @@ fn run(action: &Action) -> Result<ExitCode> {
         }
         Action::Env => print!("{}", bed::environment(&paths)?),
         Action::Pause { daemon, seconds } => bed::pause(&paths, daemon, Duration::from_secs(*seconds))?,
+        Action::Join { node } => {
+            SPARES.iter().filter(|spare| spare.name == node).try_for_each(|node| bed::join(&paths, node))?;
+        }
+        Action::Leave { node } => {
+            SPARES.iter().filter(|spare| spare.name == node).try_for_each(|node| bed::leave(&paths, node))?;
+        }
+        Action::Dra { node, devices } => {
+            NODES.iter().filter(|of| of.name == node).try_for_each(|node| match devices {
+                Dra::Exclusive => bed::start_dra(&paths, node, Devices::Exclusive),
+                Dra::Shared => bed::start_dra(&paths, node, Devices::Shared),
+                Dra::Off => bed::stop_dra(&paths, node),
+            })?;
+        }
         Action::Gpus { node, count } => bed::advertise(&paths, node, *count)?,
     }
     Ok(ExitCode::SUCCESS)

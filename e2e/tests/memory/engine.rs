@@ -63,8 +63,13 @@ fn object(row: &Row) -> Value {
         "spec": {
             "model": {"source": row.model.source()},
             "context": {"maxTokens": row.tokens, "parallelSequences": row.sequences, "kvCacheType": format!("{:?}", row.kv)},
-            // Copies of slots to go back to lie in host memory wherever the model lies.
-            "engine": {"args": ["--threads", "1", "--no-mmap", "--ctx-checkpoints", "0"]},
+            // Direct I/O reads the weights past the page cache, which the peak would count. Copies of slots to go back
+            // to lie in host memory wherever the model lies. With a heap for each thread, what they keep would depend
+            // on how many requests a slow machine has open at once.
+            "engine": {
+                "args": ["--threads", "1", "--load-mode", "dio", "--ctx-checkpoints", "0"],
+                "env": [{"name": "MALLOC_ARENA_MAX", "value": "1"}],
+            },
             "placement": {"gpuMemory": "1Gi"},
             "rollout": {"drainTimeout": "1s"},
         },

@@ -2,7 +2,8 @@
 
 use flotilla_e2e::harness::image;
 use flotilla_operator::decide::sizing::{
-    self, Architecture, Attention, Engine, Family, FeedForward, KvCacheType, LlamaCpp, Quantization, Request,
+    self, Architecture, Attention, Engine, Family, FeedForward, KvCacheType, Layers, LlamaCpp, Quantization,
+    Request, Sliding,
 };
 
 /// A model of the bed.
@@ -16,6 +17,8 @@ pub enum Model {
     Hollow,
     /// Two of them.
     Shallow,
+    /// Gemma 3's layers in `Q8_0`, five of six with a window.
+    Windowed,
 }
 
 /// One combination.
@@ -40,6 +43,9 @@ const ROWS: &[(&str, Model, u32, u32, KvCacheType)] = &[
     ("tiny-2x16384-f16", Model::Tiny, 16_384, 2, KvCacheType::F16),
     ("tiny-2x16384-q8-0", Model::Tiny, 16_384, 2, KvCacheType::Q8_0),
     ("tiny-4x8192-q5-0", Model::Tiny, 8192, 4, KvCacheType::Q5_0),
+    ("windowed-4x4096-f16", Model::Windowed, 4096, 4, KvCacheType::F16),
+    ("windowed-2x4096-q8-0", Model::Windowed, 4096, 2, KvCacheType::Q8_0),
+    ("windowed-1x8192-q4-0", Model::Windowed, 8192, 1, KvCacheType::Q4_0),
 ];
 
 /// All rows.
@@ -102,6 +108,7 @@ impl Model {
             Self::Tiny => "models/tiny:f16",
             Self::Hollow => "models/hollow:f16",
             Self::Shallow => "models/shallow:f16",
+            Self::Windowed => "models/windowed:q8_0",
         };
         format!("oci://{}", image(name))
     }
@@ -110,6 +117,7 @@ impl Model {
         match self {
             Self::SmolLm2 => Quantization::Q4_1,
             Self::Tiny | Self::Hollow | Self::Shallow => Quantization::F16,
+            Self::Windowed => Quantization::Q8_0,
         }
     }
 
@@ -121,12 +129,15 @@ impl Model {
             Self::Tiny => (Family::Llama, 2, 64, 2, 1, 32, 128),
             Self::Hollow => (Family::Llama, 30, 32, 1, 1, 32, 32),
             Self::Shallow => (Family::Llama, 2, 32, 1, 1, 32, 32),
+            Self::Windowed => (Family::Gemma3, 12, 256, 4, 2, 64, 1024),
         };
+        let windowed = Sliding { window: 512, layers: Layers::EveryExcept { period: 6, offset: 5 } };
         Architecture {
             family,
             layers,
             hidden,
             attention: Attention::Grouped { heads, kv_heads, head_dim },
+            sliding: matches!(self, Self::Windowed).then_some(windowed),
             feed_forward: FeedForward { size, ..smollm2.feed_forward },
             context_window: 32_768,
             ..smollm2

@@ -54,10 +54,12 @@ pub(super) const MODULES: &[Module] = &[
             "-X github.com/containerd/containerd/v2/version.Version=v2.4.2",
         ],
     },
+    Module { name: "kwok", title: "KWOK 0.8.0", what: What::Tool, flags: &["-ldflags", "-s -w"] },
     Module { name: "helm", title: "Helm 4.3.1", what: What::Tool, flags: &[] },
     Module { name: "etcd", title: "etcd 3.7.3", what: What::Tool, flags: &[] },
     Module { name: "coredns", title: "CoreDNS 1.15.0", what: What::Own, flags: &[] },
     Module { name: "crane", title: "the registry (crane 0.22.1)", what: What::Tool, flags: &[] },
+    Module { name: "dra-driver", title: "the DRA driver", what: What::Own, flags: &["-ldflags", "-s -w"] },
     Module { name: "pause", title: "the pause program", what: What::Own, flags: &["-ldflags", "-s -w"] },
 ];
 
