@@ -9,6 +9,8 @@
 
 #[path = "memory/engine.rs"]
 mod engine;
+#[path = "memory/holder.rs"]
+mod holder;
 #[path = "memory/rows.rs"]
 mod rows;
 #[path = "memory/table.rs"]
@@ -27,7 +29,8 @@ const TOLERANCE_PERCENT: u64 = 8;
 /// Pages of files that a process cannot run without: of its program, of the model file's head. They are page cache,
 /// which the limit and the peak count, too.
 const FILES: u64 = 3 << 20;
-const MIB: u64 = 1 << 20;
+/// Limits are multiples of this.
+const STEP: u64 = 64 << 10;
 /// Rows at once: more would wait for the machine's cores.
 const ROWS_AT_ONCE: usize = 2;
 
@@ -50,7 +53,7 @@ async fn measure(row: Row) -> Line {
     // Interpreter, libraries, tokenizer, HTTP server, the slots' prompts, the pod's own container.
     let base = taken(&empty, None).await.memory.held - empty.estimate().total();
     let estimate = row.estimate();
-    let limit = (estimate.total() + base + FILES).next_multiple_of(MIB);
+    let limit = (estimate.total() + base + FILES).next_multiple_of(STEP);
     let taken = taken(&row, Some(limit)).await;
     Line { row, estimate, base, limit, taken }
 }
@@ -77,7 +80,7 @@ async fn engines_live_within_their_estimate() {
         };
         within("held", taken.memory.held);
         // Of the smallest models the pages of files alone may be more.
-        if FILES + MIB <= tolerance {
+        if FILES + STEP <= tolerance {
             within("peak", taken.memory.peak);
             peaks += 1;
         }

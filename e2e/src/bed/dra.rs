@@ -43,7 +43,8 @@ pub fn start_dra(paths: &Paths, node: &Node, devices: Devices) -> Result<()> {
         format!("-kubeconfig={}", kubelet::credentials(paths, node).display()),
         format!("-kubelet-root={}", kubelet::root(paths, node).display()),
         format!("-cdi={}", paths.node(node.name).join("cdi").display()),
-        format!("-product={}", gpu.product),
+        // A label takes no blanks; the driver reports names as the card does.
+        format!("-product={}", gpu.product.replace('-', " ")),
         format!("-architecture={}", gpu.family),
         format!("-compute={}.{}", gpu.compute.0, gpu.compute.1),
         format!("-memory-mib={}", gpu.memory_mib),

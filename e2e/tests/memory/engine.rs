@@ -1,6 +1,7 @@
 //! One engine: started by the operator within a limit, its slots filled, its memory read.
 
-use super::rows::Row;
+use super::holder::hold;
+use super::rows::{NODE, Row};
 use flotilla_crds::{ModelDeployment, labels};
 use flotilla_e2e::bed::{PodMemory, pod_memory};
 use flotilla_e2e::harness::{
@@ -31,6 +32,8 @@ pub struct Taken {
 
 /// Starts the engine of a row, fills its slots, and reads its memory.
 pub async fn run(namespace: &TestNamespace, row: &Row, limit: Option<u64>) -> Result<Taken> {
+    // Before the limit: it counts none of this.
+    hold(namespace).await?;
     if let Some(limit) = limit {
         // Containers that name no limit of their own get this one: the operator's pods, unchanged.
         let default = json!({"type": "Container", "default": {"memory": limit.to_string()}, "defaultRequest": {"memory": "32Mi"}});
@@ -70,7 +73,7 @@ fn object(row: &Row) -> Value {
                 "args": ["--threads", "1", "--load-mode", "dio", "--ctx-checkpoints", "0"],
                 "env": [{"name": "MALLOC_ARENA_MAX", "value": "1"}],
             },
-            "placement": {"gpuMemory": "1Gi"},
+            "placement": {"gpuMemory": "1Gi", "nodeSelector": {"kubernetes.io/hostname": NODE}},
             "rollout": {"drainTimeout": "1s"},
         },
     })

@@ -21,6 +21,9 @@ pub enum Model {
     Windowed,
 }
 
+/// Where they run.
+pub const NODE: &str = "gpu-3060";
+
 /// One combination.
 #[derive(Debug, Clone)]
 pub struct Row {
