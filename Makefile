@@ -34,13 +34,21 @@ test-unit: ## Run the tests that need no bed.
 	cargo test --locked --package flotilla-e2e --lib --bins
 
 # One shell for all of it: the trap takes the bed down however the tests end. A bed that was up before is left up.
+define on_bed
+cargo build --release --locked --package flotilla-e2e --bin flotilla-bed; \
+if ! $(BED) status > /dev/null 2>&1; then trap '$(BED) down' EXIT; fi; \
+$(BED) up; \
+$(BED) images; \
+cargo test --locked --package flotilla-e2e $(1)
+endef
+
 .PHONY: test-e2e
 test-e2e: ## Run the tests that need the bed.
-	cargo build --release --locked --package flotilla-e2e --bin flotilla-bed
-	if ! $(BED) status > /dev/null 2>&1; then trap '$(BED) down' EXIT; fi; \
-	$(BED) up; \
-	$(BED) images; \
-	cargo test --locked --package flotilla-e2e --test '*' -- --test-threads 4
+	$(call on_bed,--test '*' -- --test-threads 4)
+
+.PHONY: scale
+scale: ## Put two thousand models on a thousand simulated nodes of twelve kinds of GPU (root; minutes of two cores).
+	$(call on_bed,--test scale -- --ignored --nocapture)
 
 .PHONY: bed-up
 bed-up: ## Bring up a real Kubernetes with three GPU-labelled nodes on this machine (root).
