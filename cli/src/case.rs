@@ -1,8 +1,35 @@
 //! What is to be sized, from whichever source.
 
+use flotilla_crds::model_deployment::MemoryBasis;
 use flotilla_operator::decide::sizing::{
     Adapter, Architecture, Bytes, Engine, KvCacheType, Request, Weights,
 };
+
+/// What figures were computed from, in the words of `status.memory.basis` where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The head of the model's file.
+    File,
+    /// A checkpoint's config.json.
+    Config,
+    /// `spec.model.architecture`.
+    Architecture,
+    /// The catalogue of models.
+    Preset,
+    /// Somebody declared the need.
+    Declared,
+}
+
+impl From<MemoryBasis> for Basis {
+    fn from(basis: MemoryBasis) -> Self {
+        match basis {
+            MemoryBasis::File => Self::File,
+            MemoryBasis::Architecture => Self::Architecture,
+            MemoryBasis::Preset => Self::Preset,
+            MemoryBasis::Declared => Self::Declared,
+        }
+    }
+}
 
 /// One thing to size.
 #[derive(Clone, Debug)]
@@ -47,6 +74,10 @@ pub struct Case {
     pub declared: Option<Bytes>,
     /// What is added before a card is chosen, in percent.
     pub headroom_percent: u64,
+    /// What the figures were computed from.
+    pub basis: Basis,
+    /// Why the figures may be others in the end.
+    pub warnings: Vec<String>,
     /// What the source left open, and how that was settled.
     pub notes: Vec<String>,
 }

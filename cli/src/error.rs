@@ -1,10 +1,12 @@
 //! What can go wrong, and the exit codes.
 
+use crate::remedy;
 use flotilla_operator::decide::placement::UnknownGpu;
 use flotilla_operator::decide::sizing::{InvalidVersion, SizingError, UnknownName, UnknownPreset};
 use flotilla_operator::model_deployment::need::NeedError;
 use flotilla_operator::model_file::ModelFileError;
 use flotilla_operator::model_file::config_json::ConfigError;
+use flotilla_operator::model_file::read::oci::OciError;
 use std::process::ExitCode;
 
 /// How a command ends. Scripts may rely on the numbers.
@@ -74,8 +76,21 @@ pub enum CliError {
         error: ConfigError,
     },
     /// A model's file cannot be used.
-    #[error(transparent)]
+    #[error("{0}{remedy}", remedy = remedy::of_file(.0))]
     ModelFile(#[from] ModelFileError),
+    /// An image that holds a model's file cannot be used.
+    #[error("{0}{remedy}", remedy = remedy::of_image(.0))]
+    Image(#[from] OciError),
+    /// A manifest leaves the model to its file, and that was not read.
+    #[error(
+        "{name}: {reason}. To go on without the file, set spec.model.quantization and either spec.model.preset or spec.model.architecture, or declare spec.placement.gpuMemory"
+    )]
+    Unread {
+        /// The object.
+        name: String,
+        /// Why it was not read.
+        reason: String,
+    },
     /// A model's file does not say enough.
     #[error("{name} does not say {missing}; give {remedy} as well")]
     FileSilent {

@@ -7,10 +7,11 @@ pub mod args;
 mod case;
 mod error;
 pub mod input;
+mod remedy;
 pub mod render;
 pub mod report;
 mod run;
 
-pub use case::{Case, Subject};
+pub use case::{Basis, Case, Subject};
 pub use error::{CliError, Exit};
 pub use run::main;

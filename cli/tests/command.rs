@@ -12,8 +12,14 @@ mod bad_input;
 mod lists;
 #[path = "command/model_file.rs"]
 mod model_file;
+#[path = "command/remote.rs"]
+mod remote;
+#[path = "command/server.rs"]
+mod server;
 #[path = "command/size.rs"]
 mod size;
+#[path = "command/source.rs"]
+mod source;
 
 use serde_json::Value;
 use std::io::Write as _;
@@ -52,6 +58,7 @@ fn with_stdin(line: &str, stdin: &str) -> Ended {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-flotilla"))
         .args(line.split_whitespace())
         .env_remove("COLUMNS")
+        .env_remove("HF_TOKEN")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,5 +1,6 @@
 //! What the operator is told at its start.
 
+use crate::model_deployment::observe::ObserverOptions;
 use clap::{Parser, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -77,6 +78,15 @@ pub struct Options {
     #[arg(long, env = "FLOTILLA_REGISTRY_CA_FILE", value_name = "FILE")]
     pub registry_ca_file: Option<PathBuf>,
 
+    /// Whether engines of type Custom are asked at their /metrics what their KV cache holds, for the status.
+    #[arg(long, env = "FLOTILLA_ENGINE_METRICS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub engine_metrics: bool,
+
+    /// The namespace of NVIDIA's dcgm-exporter, which is asked what the GPU of a replica holds, for the status. Empty:
+    /// it is not asked.
+    #[arg(long, env = "FLOTILLA_DCGM_NAMESPACE", default_value = "gpu-operator", value_name = "NAMESPACE")]
+    pub dcgm_namespace: String,
+
     /// How many objects of a kind are reconciled at once.
     #[arg(long, env = "FLOTILLA_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
@@ -94,6 +104,12 @@ impl Options {
     /// Images used where a spec names none.
     pub fn images(&self) -> EngineImages {
         EngineImages { llama_cpp: self.llama_cpp_image.clone() }
+    }
+
+    /// What is asked about replicas.
+    pub fn observe(&self) -> ObserverOptions {
+        let dcgm_namespace = Some(self.dcgm_namespace.clone()).filter(|namespace| !namespace.is_empty());
+        ObserverOptions { engine_metrics: self.engine_metrics, dcgm_namespace }
     }
 
     /// The DNS names that the operator's certificate is for.

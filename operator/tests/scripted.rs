@@ -13,6 +13,8 @@ mod api_server;
 mod heads;
 #[path = "scripted/lease.rs"]
 mod lease;
+#[path = "scripted/observe.rs"]
+mod observe;
 #[path = "scripted/oci.rs"]
 mod oci;
 #[path = "scripted/reconcile.rs"]

@@ -10,7 +10,10 @@ The figures are the operator's own: it computes the same estimate before it plac
 engine with flags that keep it within. docs/sizing.md explains each term and how far it may be trusted.
 
 The model comes from a manifest (-f), from the catalogue (--preset), from a config.json, or from the head of a
-GGUF file. Flags override what a manifest says, so that you can ask what another context would cost.";
+GGUF file. Flags override what a manifest says, so that you can ask what another context would cost.
+
+Of a manifest with an oci:// source the file's head is read from its registry, as the operator does, with the logins
+of docker and podman. Where that fails, or with --offline, the spec's own words count, with a warning.";
 
 pub(super) const SIZE_SHORT: &str = "\
 Try: kubectl flotilla size --preset llama-3.2-3b --quantization Q4_K_M --context 8k
@@ -28,16 +31,18 @@ Examples:
   # A file before it is downloaded (40 GB cost a few hundred KB)
   kubectl flotilla size --gguf https://huggingface.co/OWNER/NAME/resolve/main/model-Q4_K_M.gguf
 
-  # A checkpoint under vLLM over two GPUs
-  kubectl flotilla size --config-json config.json --engine vllm --gpus 2
+  kubectl flotilla size --gguf oci://registry.example/models/llama:q4#model.gguf
+
+  # A checkpoint under vLLM over two GPUs, with four LoRA adapters
+  kubectl flotilla size --config-json config.json --engine vllm --gpus 2 --adapters 4
 
   # In CI: fail unless it fits the cards we have
   kubectl flotilla size -f model.yaml --gpu L4 --json > size.json
 
 JSON: name, weightsBytes, kvCacheBytes, computeBytes, runtimeBytes, adaptersBytes, stateBytes, totalBytes (one
-replica), perGPUBytes (the fullest GPU), requiredPerGPUBytes (with headroom), engineFlags, assumptions,
-alternatives, fits [{name, product, memoryBytes, usableBytes, freeBytes, pricePerHourUSD}]; a list of these where
-a manifest has several ModelDeployments.
+replica), perGPUBytes (the fullest GPU), requiredPerGPUBytes (with headroom), basis (File, Config, Architecture,
+Preset or Declared), engineFlags, warnings, assumptions, alternatives, fits [{name, product, memoryBytes, usableBytes,
+freeBytes, pricePerHourUSD}]; a list of these where a manifest has several ModelDeployments.
 
 Exit codes: 0 done; 1 the model does not fit the GPU that --gpu asks for; 2 wrong usage or bad input.";
 

@@ -1,9 +1,11 @@
 //! The command line.
 
 mod help;
+mod reading;
 mod size;
 mod values;
 
+pub use reading::Reading;
 pub use size::{EngineName, SizeArgs, Source};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

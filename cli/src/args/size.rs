@@ -1,7 +1,7 @@
 //! The flags of `size`.
 
-use super::OutputArgs;
-use super::values::{count, percent, tokens};
+use super::values::{adapters, count, percent, rank, tokens};
+use super::{OutputArgs, Reading};
 use clap::{Args, ValueEnum};
 
 /// What to size, and how.
@@ -40,9 +40,18 @@ pub struct SizeArgs {
     /// GPUs that share the model. [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = count, allow_negative_numbers = true, help_heading = "Settings")]
     pub gpus: Option<u32>,
+    /// LoRA adapters that are loaded beside the model.
+    #[arg(long, value_name = "COUNT", value_parser = adapters, allow_negative_numbers = true, help_heading = "Settings")]
+    pub adapters: Option<u32>,
+    /// The rank of each adapter, over every linear layer, 16-bit. [default: 16]
+    #[arg(long, value_name = "RANK", value_parser = rank, allow_negative_numbers = true, requires = "adapters", help_heading = "Settings")]
+    pub adapter_rank: Option<u32>,
     /// Added to the estimate before a card is chosen. [default: 5%]
     #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true, help_heading = "Settings")]
     pub headroom: Option<u64>,
+    /// How files are read.
+    #[command(flatten)]
+    pub reading: Reading,
     /// Whether it fits this GPU, a name or an nvidia.com/gpu.product label. Exit code 1 if not.
     #[arg(short, long, value_name = "PRODUCT", help_heading = "Output")]
     pub gpu: Option<String>,
@@ -67,7 +76,8 @@ pub struct Source {
     /// A Hugging Face config.json; `-` for standard input.
     #[arg(long, value_name = "FILE", help_heading = "Model (one of)")]
     pub config_json: Option<String>,
-    /// A GGUF file, or its URL, of which only the head is read. HF_TOKEN is sent to huggingface.co.
+    /// A GGUF file of which only the head is read: a path, https://…, oci://REGISTRY/REPOSITORY:TAG#FILE, or
+    /// hf://OWNER/NAME/FILE. HF_TOKEN is sent to huggingface.co alone.
     #[arg(long, value_name = "FILE|URL", help_heading = "Model (one of)")]
     pub gguf: Option<String>,
 }

@@ -1,15 +1,25 @@
 //! From the command line and what it names to what is to be sized.
 
+mod adapters;
+mod behind;
 mod engine;
 mod file;
+mod location;
+mod login;
 mod manifest;
-mod model_file;
+mod reader;
 mod schema;
 mod settings;
+
+pub(crate) use location::HUB;
 
 use crate::args::SizeArgs;
 use crate::case::Subject;
 use crate::error::CliError;
+use behind::behind;
+use flotilla_operator::model_file::config_json::{self, ConfigFacts};
+use location::Location;
+use reader::Reader;
 use settings::Settings;
 
 /// Reads everything that the command line names.
@@ -20,16 +30,23 @@ pub fn subjects(args: &SizeArgs) -> Result<Vec<Subject>, CliError> {
         return Ok(vec![settings.preset(name)?]);
     }
     if let Some(name) = &source.config_json {
-        return Ok(vec![settings.config(name, model_file::config(name)?)?]);
+        return Ok(vec![settings.config(name, config(name)?)?]);
     }
+    let reader = Reader::new(&args.reading)?;
     if let Some(name) = &source.gguf {
-        return Ok(vec![settings.model_file(name, model_file::learn(name)?)?]);
+        return Ok(vec![settings.model_file(name, reader.read(&Location::parse(name)?)?)?]);
     }
     let mut subjects = Vec::new();
     for name in &source.filename {
         for object in manifest::objects(name, &file::text(name)?)? {
-            subjects.push(settings.manifest(&object)?);
+            subjects.push(settings.manifest(&object, behind(&object, &reader))?);
         }
     }
     Ok(subjects)
+}
+
+/// What the config.json `name` says.
+fn config(name: &str) -> Result<ConfigFacts, CliError> {
+    let bytes = file::bytes(name, config_json::MAX_BYTES as u64)?;
+    config_json::parse(&bytes).map_err(|error| CliError::Config { name: file::shown(name), error })
 }

@@ -1,15 +1,17 @@
 //! What the flags say, and how they override a source.
 
+use super::adapters;
+use super::behind::Behind;
 use super::engine::{engine, for_checkpoint, stored, weights};
 use crate::args::{EngineName, SizeArgs};
-use crate::case::{Case, Subject};
+use crate::case::{Basis, Case, Subject};
 use crate::error::CliError;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::PlacementSpec;
 use flotilla_operator::decide::sizing::{self, Architecture, Bytes, Engine, KvCacheType, Weights};
 use flotilla_operator::kube_ext::to_mib;
 use flotilla_operator::model_deployment::need::{
-    self, DEFAULT_HEADROOM_PERCENT, DEFAULT_MAX_TOKENS, DEFAULT_PARALLEL_SEQUENCES,
+    self, DEFAULT_HEADROOM_PERCENT, DEFAULT_MAX_TOKENS, DEFAULT_PARALLEL_SEQUENCES, NeedError,
 };
 use flotilla_operator::model_file::ModelFile;
 use flotilla_operator::model_file::config_json::ConfigFacts;
@@ -39,48 +41,63 @@ impl<'a> Settings<'a> {
         self.settled(Case {
             name: preset.name.to_owned(),
             format,
-            ..self.case(preset.architecture.clone(), weights, engine)
+            ..self.case(preset.architecture.clone(), weights, engine, Basis::Preset)
         })
     }
 
-    /// An object that is to be applied.
-    pub(super) fn manifest(&self, object: &ModelDeployment) -> Result<Subject, CliError> {
+    /// An object that is to be applied, with the file behind it.
+    pub(super) fn manifest(&self, object: &ModelDeployment, behind: Behind) -> Result<Subject, CliError> {
         let spec = &object.spec;
         let metadata = &object.metadata;
         let name = [metadata.namespace.as_deref(), metadata.name.as_deref()];
         let name = name.into_iter().flatten().collect::<Vec<_>>().join("/");
+        let Behind { file, unread } = behind;
+        let computed = match (need::need(spec, file.as_ref()), &unread) {
+            (Err(NeedError::Undescribed), Some(reason)) => {
+                return Err(CliError::Unread { name, reason: reason.clone() });
+            }
+            (computed, _) => computed,
+        };
         let failed = |error| CliError::Need { name: name.clone(), error };
-        let computed = need::need(spec, None).map_err(failed)?;
+        let computed = computed.map_err(failed)?;
         let placement = spec.placement.as_ref();
         let declared = placement.and_then(|placement| placement.gpu_memory.as_ref());
         let declared = declared.and_then(|quantity| to_mib(quantity).ok()).map(Bytes::from_mib);
         let default_headroom = if declared.is_some() { 0 } else { DEFAULT_HEADROOM_PERCENT };
         let headroom_percent = self.args.headroom.or_else(|| headroom(placement)).unwrap_or(default_headroom);
-        let Some(architecture) = need::architecture(spec).map_err(failed)? else {
+        let Some(model) = need::model(spec, file.as_ref()).map_err(failed)? else {
             let per_gpu = Bytes::from_mib(computed.per_gpu_mib);
             return Ok(Subject::Declared { name, per_gpu, headroom_percent });
         };
-        let request = need::request(spec, &architecture).map_err(failed)?;
+        let request = need::request(spec, &model).map_err(failed)?;
         let engine = match self.args.engine {
             Some(_) => engine(self.args, EngineName::LlamaCpp)?,
             None => request.engine,
         };
         let (weights, format) = match &self.args.quantization {
             Some(quantization) => weights(quantization, engine)?,
-            None => (request.weights, stored(request.weights)),
+            None => (request.weights, computed.quantization.unwrap_or_else(|| stored(request.weights))),
         };
-        let (context_tokens, parallel_sequences, kv) =
-            (request.context_tokens, request.parallel_sequences, request.kv);
+        let (context_tokens, parallel_sequences, kv, gpus) =
+            (request.context_tokens, request.parallel_sequences, request.kv, request.gpus);
         let shown = spec.model.preset.as_ref().map_or_else(String::new, |preset| format!(" ({preset})"));
+        let unread = unread.map(|reason| {
+            format!("{reason}; the figures are those of the spec, and the file may be another")
+        });
+        let conflicts =
+            computed.conflicts.iter().map(|conflict| format!("{conflict}; the file's figures are used"));
         self.settled(Case {
             name: format!("{name}{shown}"),
             format,
             context_tokens: self.args.context.unwrap_or(context_tokens),
             parallel_sequences: self.args.sequences.unwrap_or(parallel_sequences),
             kv: self.kv.unwrap_or(kv),
+            gpus: self.args.gpus.unwrap_or(gpus),
             declared,
             headroom_percent,
-            ..self.case(architecture, weights, engine)
+            warnings: unread.into_iter().chain(conflicts).collect(),
+            notes: file.iter().flat_map(|file| file.notes.iter().map(ToString::to_string)).collect(),
+            ..self.case(request.architecture.clone(), weights, engine, computed.basis.into())
         })
     }
 
@@ -99,7 +116,7 @@ impl<'a> Settings<'a> {
             name: path.to_owned(),
             format,
             notes: facts.notes.iter().map(ToString::to_string).collect(),
-            ..self.case(facts.architecture, weights, engine)
+            ..self.case(facts.architecture, weights, engine, Basis::Config)
         })
     }
 
@@ -126,12 +143,12 @@ impl<'a> Settings<'a> {
             name,
             format,
             notes: file.notes.iter().map(ToString::to_string).collect(),
-            ..self.case(architecture, weights, engine)
+            ..self.case(architecture, weights, engine, Basis::File)
         })
     }
 
     /// A case of these settings, with defaults where there are none.
-    fn case(&self, architecture: Architecture, weights: Weights, engine: Engine) -> Case {
+    fn case(&self, architecture: Architecture, weights: Weights, engine: Engine, basis: Basis) -> Case {
         Case {
             name: String::new(),
             format: String::new(),
@@ -142,15 +159,18 @@ impl<'a> Settings<'a> {
             kv: self.kv.unwrap_or(KvCacheType::F16),
             engine,
             gpus: self.args.gpus.unwrap_or(1),
-            adapters: Vec::new(),
+            adapters: adapters::adapters(self.args),
             declared: None,
             headroom_percent: self.args.headroom.unwrap_or(DEFAULT_HEADROOM_PERCENT),
+            basis,
+            warnings: Vec::new(),
             notes: Vec::new(),
         }
     }
 
     /// Refuses more context than the model has; a default that is too long is cut.
     fn settled(&self, mut case: Case) -> Result<Subject, CliError> {
+        adapters::check(self.args, case.engine)?;
         let (asked, window) = (case.context_tokens, case.architecture.context_window);
         if asked > window && self.args.context.is_some() {
             return Err(CliError::Usage(format!(

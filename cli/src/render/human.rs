@@ -18,6 +18,10 @@ const BEFORE_BAR: usize = 38;
 pub fn human(report: &Report, look: &Look) -> String {
     let mut text = look.paint(Style::Bold, &report.name) + "\n";
     text += &look.wrapped("", &report.facts.join(", "));
+    for warning in &report.warnings {
+        let lines = look.wrapped("Warning: ", warning);
+        text += &lines.lines().map(|line| look.paint(Style::Bad, line) + "\n").collect::<String>();
+    }
     text.push('\n');
     text += &terms(report, look);
     text.push('\n');

@@ -4,10 +4,14 @@ use super::fits::{largest, next_below, smallest, usable};
 use super::{grouped, with_headroom};
 use crate::case::Case;
 use flotilla_operator::decide::placement::Gpu;
-use flotilla_operator::decide::sizing::{Alternative, Bytes, Change, alternatives, estimate};
+use flotilla_operator::decide::sizing::{
+    Alternative, Attention, Bytes, Change, Engine, alternatives, estimate,
+};
 
 /// More sequences than this on one GPU are a matter for measuring, not for planning.
 const MOST_SEQUENCES: u32 = 256;
+/// More GPUs than one server has are a matter of networks, too.
+const MOST_GPUS: u32 = 8;
 /// Ways to shrink that are offered for one card.
 const OFFERED: usize = 3;
 
@@ -26,6 +30,7 @@ pub(super) fn advice(case: &Case, required: Bytes, asked: Option<&'static Gpu>) 
         (_, _, None) => largest(),
     };
     sentences.extend(smaller.and_then(|gpu| shrunk(case, gpu)));
+    sentences.extend(smaller.and_then(|gpu| spread(case, gpu)));
     sentences
 }
 
@@ -85,6 +90,19 @@ fn shrunk(case: &Case, gpu: &Gpu) -> Option<String> {
         .then(|| capitalised(&format!("{name} would do with {}.", options.join(", or with "))))
 }
 
+/// The fewest cards of that kind that could share the model.
+fn spread(case: &Case, gpu: &Gpu) -> Option<String> {
+    let (Attention::Grouped { heads, .. } | Attention::Latent { heads, .. }) = case.architecture.attention;
+    // llama.cpp deals out whole layers, the others whole heads.
+    let by_layers = matches!(case.engine, Engine::LlamaCpp(_));
+    let counts = (case.gpus.saturating_add(1)..=MOST_GPUS)
+        .filter(|count| count.is_power_of_two() && (by_layers || heads.is_multiple_of(*count)));
+    let needs = |count| required(&Case { gpus: count, ..case.clone() });
+    let mut fitting = counts.filter_map(|count| Some((count, needs(count)?)));
+    let (count, need) = fitting.find(|(_, need)| *need <= usable(gpu))?;
+    Some(format!("{count} × {} would share it, with {} on each.", gpu.name, need))
+}
+
 fn option(alternative: &Alternative) -> String {
     let changes: Vec<_> = alternative.changes.iter().copied().map(change).collect();
     format!("{} ({})", changes.join(" and "), alternative.per_gpu)
@@ -93,6 +111,7 @@ fn option(alternative: &Alternative) -> String {
 fn change(change: Change) -> String {
     match change {
         Change::Quantization(quantization) => format!("quantization {quantization}"),
+        Change::Format(format) => format!("format {format}"),
         Change::KvCacheType(kv) => format!("{kv} keys and values"),
         Change::ParallelSequences(count) => counted(count, "sequence"),
         Change::ContextTokens(tokens) => format!("{} tokens a sequence", grouped(tokens.into())),

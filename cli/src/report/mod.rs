@@ -6,9 +6,9 @@ mod flags;
 
 pub use fits::{Fit, Verdict};
 
-use crate::case::{Case, Subject};
+use crate::case::{Basis, Case, Subject};
 use flotilla_operator::decide::placement::Gpu;
-use flotilla_operator::decide::sizing::{Bytes, Engine, Estimate, SizingError, estimate};
+use flotilla_operator::decide::sizing::{Adapter, Bytes, Engine, Estimate, SizingError, estimate};
 
 /// What a replica needs and where it fits.
 #[derive(Clone, Debug)]
@@ -39,6 +39,10 @@ pub struct Report {
     pub flags_for: Option<&'static Gpu>,
     /// What else would fit, or what would no longer: a sentence each.
     pub alternatives: Vec<String>,
+    /// What the figures were computed from.
+    pub basis: Basis,
+    /// Why the figures may be others in the end: a sentence each.
+    pub warnings: Vec<String>,
     /// What the figures rest on: a sentence each.
     pub assumptions: Vec<String>,
 }
@@ -63,6 +67,8 @@ pub fn report(subject: &Subject, asked: Option<&'static Gpu>) -> Result<Report, 
                 flags: Vec::new(),
                 flags_for: None,
                 alternatives: Vec::new(),
+                basis: Basis::Declared,
+                warnings: Vec::new(),
                 assumptions: vec![
                     "the need is declared in spec.placement.gpuMemory, not computed".to_owned(),
                 ],
@@ -100,6 +106,8 @@ fn of_model(case: &Case, asked: Option<&'static Gpu>) -> Result<Report, SizingEr
         } else {
             advice::advice(case, required, asked)
         },
+        basis: case.basis,
+        warnings: case.warnings.clone(),
         assumptions,
         estimate: Some(estimate),
     })
@@ -121,6 +129,10 @@ fn facts(case: &Case) -> Vec<String> {
     ];
     if case.gpus > 1 {
         facts.push(format!("{} GPUs", case.gpus));
+    }
+    if let Some(Adapter::Rank(rank)) = case.adapters.first() {
+        let adapters = if case.adapters.len() == 1 { "adapter" } else { "adapters" };
+        facts.push(format!("{} LoRA {adapters} of rank {rank}", case.adapters.len()));
     }
     facts
 }

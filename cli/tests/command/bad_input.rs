@@ -49,6 +49,8 @@ fn numbers_have_bounds() {
         ("--gpus", "0"),
         ("--headroom", "100"),
         ("--headroom", "-1"),
+        ("--adapters", "1025"),
+        ("--timeout", "0"),
     ] {
         flotilla(&format!("size -p llama-3.2-3b -q Q4_K_M {flag} {value}")).refused(&[flag, "must be"]);
     }
@@ -82,7 +84,7 @@ fn manifests_that_the_api_server_would_refuse() {
         with_stdin("size -f -", &manifest(spec)).refused(&pieces);
     }
     let nothing_to_go_by = with_stdin("size -f -", &manifest("{model: {source: 'pvc://weights/m.gguf'}}"));
-    nothing_to_go_by.refused(&["spec.model.quantization"]);
+    nothing_to_go_by.refused(&["m.gguf lies in volume weights", "spec.model.quantization"]);
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::io::Write as _;
 const HIDDEN: u64 = 64;
 const VOCABULARY: u64 = 100;
 /// One matrix of 16-bit floats.
-const WEIGHTS: u64 = HIDDEN * VOCABULARY * 2;
+pub(crate) const WEIGHTS: u64 = HIDDEN * VOCABULARY * 2;
 
 /// A model with one tensor, the token embedding.
-fn file() -> Vec<u8> {
+pub(crate) fn file() -> Vec<u8> {
     let mut bytes = b"GGUF\x03\0\0\0".to_vec();
     let numbers = [
         ("general.file_type", 1_u32),

@@ -8,7 +8,7 @@ apiVersion: flotilla.dev/v1alpha1
 kind: ModelDeployment
 metadata: {name: llama, namespace: chat}
 spec:
-  model: {source: 'oci://registry.example/models/llama:q4', preset: llama-3.2-3b, quantization: Q4_K_M}
+  model: {source: 'pvc://weights/llama.gguf', preset: llama-3.2-3b, quantization: Q4_K_M}
   context: {maxTokens: 8192, parallelSequences: 1}
 ";
 const OTHERS: &str = "
@@ -79,6 +79,10 @@ fn a_manifest_says_what_the_operator_would() {
     for field in ["totalBytes", "requiredPerGPUBytes", "engineFlags", "fits"] {
         assert_eq!(value[field], from_flags[field], "{field}");
     }
+    assert_eq!((&value["basis"], &from_flags["basis"]), (&"Preset".into(), &"Preset".into()));
+    let warning = value["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("llama.gguf lies in volume weights"), "{warning}");
+    assert_eq!(from_flags["warnings"], serde_json::json!([]));
 }
 
 #[test]
@@ -155,4 +159,32 @@ fn over_several_gpus_each_needs_less() {
     let (one, two) = (of(1), of(2));
     assert!(two["perGPUBytes"].as_u64() < one["perGPUBytes"].as_u64());
     assert!(two["totalBytes"].as_u64() > two["perGPUBytes"].as_u64());
+}
+
+#[test]
+fn adapters_are_counted_and_bound() {
+    let of = |flags: &str| flotilla(&format!("size -p llama-3.1-8b -q BF16 -e vllm --json {flags}")).json();
+    let (one, four) = (of("--adapters 1"), of("--adapters 4 --adapter-rank 32"));
+    let bytes = |value: &Value| value["adaptersBytes"].as_u64().unwrap();
+    // 41,943,040 values of rank 16 in the linear layers of Llama 3.1 8B, two bytes each.
+    assert_eq!((bytes(&of("")), bytes(&one)), (0, 2 * 41_943_040));
+    assert_eq!(bytes(&four), 8 * bytes(&one), "four of twice the rank");
+    let flags = four["engineFlags"].to_string();
+    for flag in ["--enable-lora", "--max-loras=4", "--max-lora-rank=32"] {
+        assert!(flags.contains(flag), "{flag} in {flags}");
+    }
+    assert!(four["facts"].to_string().contains("4 LoRA adapters of rank 32"));
+    let odd = flotilla("size -p llama-3.1-8b -q BF16 -e vllm --adapters 1 --adapter-rank 20");
+    odd.refused(&["vLLM has the ranks", "size for 32"]);
+    flotilla("size -p llama-3.1-8b -q BF16 --adapter-rank 8").refused(&["--adapters"]);
+    flotilla("size -p llama-3.1-8b -q Q4_0 --adapters 0").refused(&["--adapters", "must be"]);
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_brings_formats_and_more_gpus() {
+    let ended = flotilla("size -p llama-3.1-8b -q BF16 -e vllm -c 8k -s 2 --gpu rtx-3060-12gb --json");
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let advice = ended.json()["alternatives"].to_string();
+    assert!(advice.contains("An RTX 3060 12GB would do with format AWQ"), "{advice}");
+    assert!(advice.contains("4 × RTX 3060 12GB would share it"), "{advice}");
 }

@@ -15,7 +15,18 @@ pub enum CalibrationMode {
     On,
 }
 
-/// What an engine reported that it took for one replica.
+/// Where a figure of what a replica took comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum MemorySource {
+    /// The start of the engine's log.
+    EngineLog,
+    /// The engine's metrics.
+    EngineMetrics,
+    /// NVIDIA's dcgm-exporter on the replica's node.
+    Dcgm,
+}
+
+/// What was reported that one replica took.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObservedMemory {
@@ -28,12 +39,24 @@ pub struct ObservedMemory {
     /// Buffers of the computation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute: Option<Quantity>,
-    /// The sum of these. The GPU runtime's own context is not in it: engines do not report that.
-    pub total: Quantity,
+    /// Tokens that the cache of keys and values holds, of all sequences together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_cache_tokens: Option<i64>,
+    /// The sum of the terms above; absent where the engine reported none. The GPU runtime's own context is not in it:
+    /// engines do not report that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Quantity>,
+    /// All that the replica's GPU held a minute after it was ready, the runtime's own context included, where something
+    /// watches that and no other pod shares the GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<Quantity>,
+    /// Where these figures come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<MemorySource>,
     /// The engine's build, as it names itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<String>,
-    /// The pod whose engine reported it.
+    /// The pod of the replica.
     pub pod: String,
 }
 

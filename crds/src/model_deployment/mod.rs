@@ -6,7 +6,7 @@ mod model;
 mod placement;
 mod status;
 
-pub use calibration::{CalibrationMode, CalibrationStatus, Correction, ObservedMemory};
+pub use calibration::{CalibrationMode, CalibrationStatus, Correction, MemorySource, ObservedMemory};
 pub use engine::{EngineSpec, EngineType, EnvVar};
 pub use model::{
     Architecture, ContextSpec, Experts, KvCacheType, LatentAttention, ModelFamily, ModelSpec, Quantization,

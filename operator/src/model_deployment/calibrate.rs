@@ -1,10 +1,11 @@
 //! Observed memory into the status, and a correction into the need: pure.
 
 use super::dereference::Observed;
-use super::failure::PodFacts;
 use super::need::Need;
+use super::observe::{Observation, Replica};
 use crate::decide::calibration::{Key, correction, learn, message};
 use crate::decide::observe::Reading;
+use crate::decide::sizing::Estimate;
 use crate::kube_ext::mib;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{
@@ -38,32 +39,43 @@ pub fn remembered(object: &ModelDeployment) -> Option<CalibrationStatus> {
     Some(known)
 }
 
-/// Adds what a start took to a status that does not know of it.
+/// Adds what was found of a replica to a status that does not have it.
 pub fn taught(
     mut status: ModelDeploymentStatus,
     object: &ModelDeployment,
     observed: &Observed,
     need: &Need,
-    pod: &PodFacts,
-    reading: &Reading,
+    replica: &Replica<'_>,
+    found: &Observation,
 ) -> ModelDeploymentStatus {
-    let (Some(total), Some(memory)) = (reading.total(), status.memory.as_mut()) else {
+    let Some(memory) = status.memory.as_mut().filter(|_| !found.sources.is_empty()) else {
         return status;
     };
+    let Observation { reading, sources } = found;
+    if replica.is_known {
+        if let (Some(device), Some(known)) = (reading.device, memory.observed.as_mut()) {
+            known.gpu = Some(quantity(device));
+            known.sources.extend(
+                sources.iter().filter(|source| !known.sources.contains(source)).copied().collect::<Vec<_>>(),
+            );
+        }
+        return status;
+    }
     memory.observed = Some(ObservedMemory {
         weights: reading.weights.map(quantity),
         kv_cache: reading.kv_cache.map(quantity),
         compute: reading.compute.map(quantity),
-        total: quantity(total),
+        kv_cache_tokens: reading.kv_cache_tokens.and_then(|tokens| i64::try_from(tokens).ok()),
+        total: reading.total().map(quantity),
+        gpu: reading.device.map(quantity),
+        sources: sources.clone(),
         engine_version: reading.version.clone(),
-        pod: pod.name.clone(),
+        pod: replica.pod.name.clone(),
     });
-    let Some(estimate) = need.estimate() else {
+    let Some((took, estimated)) = need.estimate().and_then(|estimate| compared(reading, estimate)) else {
         return status;
     };
-    // Engines do not report the runtime's own context.
-    let estimated = estimate.total().get().saturating_sub(estimate.runtime.get());
-    let node = observed.inventory.nodes.iter().find(|node| Some(&node.name) == pod.node.as_ref());
+    let node = observed.inventory.nodes.iter().find(|node| Some(&node.name) == replica.pod.node.as_ref());
     let named = |name: &Option<String>| name.clone().unwrap_or_else(|| UNKNOWN.to_owned());
     let key = Key {
         engine_version: named(&reading.version),
@@ -71,10 +83,21 @@ pub fn taught(
         gpu: node.map_or_else(|| UNKNOWN.to_owned(), |node| node.product.clone()),
     };
     let before = status.calibration.take().unwrap_or_default().corrections;
-    let corrections = learn(before, key, total, estimated);
+    let corrections = learn(before, key, took, estimated);
     let message = message(&corrections, is_on(object));
     status.calibration = Some(CalibrationStatus { corrections, message });
     status
+}
+
+/// What was taken and what was estimated, in bytes, where they are of the same: the engine's terms without the
+/// runtime's own context, which engines do not report, else all that the GPU holds.
+fn compared(reading: &Reading, estimate: &Estimate) -> Option<(u64, u64)> {
+    if reading.is_complete() {
+        return Some((reading.total()?, estimate.total().get().saturating_sub(estimate.runtime.get())));
+    }
+    // An engine that reports a part teaches nothing about the rest.
+    let device = reading.device.filter(|_| reading.total().is_none())?;
+    Some((device, estimate.total().get()))
 }
 
 fn known(object: &ModelDeployment) -> Option<&CalibrationStatus> {
@@ -94,9 +117,11 @@ fn quantity(bytes: u64) -> Quantity {
 mod tests {
     use super::*;
     use crate::model_deployment::build::{Applied, Children};
+    use crate::model_deployment::failure::PodFacts;
     use crate::model_deployment::file::Look;
     use crate::model_deployment::need::need;
-    use crate::model_deployment::observe::due;
+    use crate::model_deployment::observe::replica;
+    use flotilla_crds::model_deployment::MemorySource;
     use serde_json::{Value, json};
     use std::sync::Arc;
 
@@ -127,15 +152,22 @@ mod tests {
     }
 
     /// The object after a start of pod `name` that took `percent` of what was estimated.
-    fn after_start(mut object: ModelDeployment, name: &str, percent: u64) -> ModelDeployment {
+    fn after_start(object: ModelDeployment, name: &str, percent: u64) -> ModelDeployment {
         let need = need(&object.spec, None).unwrap();
         let estimate = need.estimate().cloned().unwrap();
         let estimated = estimate.total().get() - estimate.runtime.get();
         let reading = Reading {
             weights: Some(estimated * percent / 100),
+            kv_cache: Some(0),
+            compute: Some(0),
             version: Some("b1".to_owned()),
             ..Reading::default()
         };
+        after(object, name, Observation { reading, sources: vec![MemorySource::EngineLog] })
+    }
+
+    fn after(mut object: ModelDeployment, name: &str, found: Observation) -> ModelDeployment {
+        let need = need(&object.spec, None).unwrap();
         let observed = Observed { inventory: Arc::default(), pods: vec![pod(name)], file: Look::NONE };
         let before = object.status.clone().unwrap_or_default();
         let memory = before.memory.clone().unwrap_or_default();
@@ -144,7 +176,8 @@ mod tests {
             calibration: remembered(&object),
             ..ModelDeploymentStatus::default()
         };
-        object.status = Some(taught(status, &object, &observed, &need, &observed.pods[0], &reading));
+        let replica = replica(&object, "apps", &observed, &children(1)).unwrap();
+        object.status = Some(taught(status, &object, &observed, &need, &replica, &found));
         object
     }
 
@@ -152,13 +185,19 @@ mod tests {
     fn a_start_is_asked_once_and_shown_beside_the_estimate() {
         let observed = Observed { inventory: Arc::default(), pods: vec![pod("a")], file: Look::NONE };
         let fresh = object(&json!({}));
-        assert!(due(&fresh, &observed, &children(0)).is_none(), "an older template's replica is about");
-        assert_eq!(due(&fresh, &observed, &children(1)).unwrap().name, "a");
+        let known =
+            |object: &ModelDeployment| replica(object, "apps", &observed, &children(1)).unwrap().is_known;
+        assert!(
+            replica(&fresh, "apps", &observed, &children(0)).is_none(),
+            "an older template's replica is about"
+        );
+        assert!(!known(&fresh));
         let object = after_start(fresh, "a", 110);
-        assert!(due(&object, &observed, &children(1)).is_none());
+        assert!(known(&object));
         let status = object.status.unwrap();
         let shown = status.memory.unwrap().observed.unwrap();
         assert_eq!((shown.pod.as_str(), shown.engine_version.as_deref()), ("a", Some("b1")));
+        assert_eq!(shown.sources, [MemorySource::EngineLog]);
         let learnt = &status.calibration.unwrap().corrections[0];
         assert_eq!((learnt.starts, learnt.gpu.as_str()), (1, "unknown"));
     }
@@ -186,5 +225,44 @@ mod tests {
         let object = after_start(object(&json!({"calibration": "On"})), "a", 120);
         let plain = need(&object.spec, None).unwrap();
         assert_eq!(corrected(&object, plain.clone()), plain);
+    }
+
+    fn seen_by_dcgm(mib: u64) -> Observation {
+        let reading = Reading { device: Some(mib * MIB), ..Reading::default() };
+        Observation { reading, sources: vec![MemorySource::Dcgm] }
+    }
+
+    #[test]
+    fn what_the_gpu_holds_is_added_later_and_teaches_nothing_twice() {
+        let object = after_start(object(&json!({})), "a", 110);
+        let before = object.status.clone().unwrap();
+        let status = after(object, "a", seen_by_dcgm(700)).status.unwrap();
+        let shown = status.memory.unwrap().observed.unwrap();
+        assert_eq!(shown.gpu, Some(quantity(700 * MIB)));
+        assert_eq!(shown.sources, [MemorySource::EngineLog, MemorySource::Dcgm]);
+        assert_eq!(shown.total, before.memory.unwrap().observed.unwrap().total);
+        assert_eq!(status.calibration.unwrap().corrections, before.calibration.unwrap().corrections);
+    }
+
+    #[test]
+    fn an_engine_that_says_nothing_is_compared_by_its_gpu() {
+        let object = object(&json!({}));
+        let estimated = need(&object.spec, None).unwrap().estimate().unwrap().total().mib();
+        let status = after(object, "a", seen_by_dcgm(2 * estimated)).status.unwrap();
+        assert_eq!(status.memory.unwrap().observed.unwrap().total, None, "no term was reported");
+        let learnt = &status.calibration.unwrap().corrections[0];
+        assert!(learnt.ratio.starts_with("2.0") || learnt.ratio.starts_with("1.99"), "{learnt:?}");
+    }
+
+    #[test]
+    fn a_part_of_the_terms_is_shown_and_teaches_nothing() {
+        let reading = Reading { kv_cache_tokens: Some(4096), kv_cache: Some(MIB), ..Reading::default() };
+        let found = Observation { reading, sources: vec![MemorySource::EngineMetrics] };
+        let status = after(object(&json!({})), "a", found).status.unwrap();
+        let shown = status.memory.unwrap().observed.unwrap();
+        assert_eq!((shown.kv_cache_tokens, shown.total), (Some(4096), Some(quantity(MIB))));
+        assert!(status.calibration.is_none());
+        let object = object(&json!({}));
+        assert_eq!(after(object, "a", Observation::default()).status.unwrap().memory.unwrap().observed, None);
     }
 }

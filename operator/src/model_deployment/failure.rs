@@ -3,6 +3,7 @@
 use crate::conditions::Reason;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+use std::net::IpAddr;
 
 /// The engine's container in its pod.
 pub const ENGINE_CONTAINER: &str = "engine";
@@ -20,8 +21,12 @@ pub struct PodFacts {
     pub created: Option<Timestamp>,
     /// The node it runs on, once it has one.
     pub node: Option<String>,
+    /// Its address, once it has one.
+    pub ip: Option<IpAddr>,
     /// Whether it serves.
     pub ready: bool,
+    /// Since when it serves or does not.
+    pub ready_since: Option<Timestamp>,
     /// Whether it is on its way out.
     pub terminating: bool,
     /// Why it does not serve, if that is known to be more than a matter of time.
@@ -66,7 +71,8 @@ impl PodFacts {
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.as_ref();
         let conditions = status.and_then(|s| s.conditions.as_deref()).unwrap_or_default();
-        let ready = conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+        let readiness = conditions.iter().find(|c| c.type_ == "Ready");
+        let ready = readiness.is_some_and(|c| c.status == "True");
         let engine = status
             .and_then(|s| s.container_statuses.as_deref())
             .and_then(|all| all.iter().find(|c| c.name == ENGINE_CONTAINER));
@@ -85,7 +91,9 @@ impl PodFacts {
             name: pod.metadata.name.clone().unwrap_or_default(),
             created: pod.metadata.creation_timestamp.as_ref().map(|t| t.0),
             node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+            ip: status.and_then(|status| status.pod_ip.as_ref()?.parse().ok()),
             ready,
+            ready_since: readiness.and_then(|c| c.last_transition_time.as_ref()).map(|time| time.0),
             terminating: pod.metadata.deletion_timestamp.is_some(),
             problem: if ready {
                 None

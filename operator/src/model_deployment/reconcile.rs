@@ -5,7 +5,7 @@ use super::build::build;
 use super::calibrate::taught;
 use super::dereference::dereference;
 use super::file::Files;
-use super::observe::{EngineLogs, due};
+use super::observe::{Next, Observer, replica};
 use super::status::{Outcome, status};
 use super::validate::validate;
 use crate::fleet::{Capacity, Stores};
@@ -42,8 +42,8 @@ pub struct Context {
     pub leadership: Leadership,
     /// Writes status and publishes events.
     pub status: StatusWriter,
-    /// Asks engines what they took.
-    pub engine_logs: EngineLogs,
+    /// Asks what replicas took.
+    pub observer: Observer,
     /// Counts reconciles.
     pub metrics: Metrics,
     /// Per-object delays.
@@ -109,21 +109,28 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     match apply_children(&ctx.client, build(&valid)).await {
         Ok(children) => {
             let plain = report(&Outcome::Applied(&valid.need, &children));
-            let Some(pod) = due(object, &observed, &children) else {
+            let Some(replica) = replica(object, valid.namespace, &observed, &children) else {
                 ctx.status.write(object, object.status.as_ref(), &plain).await?;
                 return Ok(done());
             };
+            let now = Timestamp::now();
             let mut before = object.status.clone();
-            if !ctx.engine_logs.knows(valid.namespace, &pod.name) {
+            let next = ctx.observer.next(&replica, now);
+            if !matches!(next, Next::Tell) {
                 ctx.status.write(object, before.as_ref(), &plain).await?;
                 before = Some(plain.clone());
             }
-            let after = match ctx.engine_logs.reading(valid.namespace, &pod.name).await {
-                Some(reading) => taught(plain, object, &observed, &valid.need, pod, &reading),
-                None => plain,
-            };
-            ctx.status.write(object, before.as_ref(), &after).await?;
-            Ok(done())
+            if !matches!(next, Next::Nothing) {
+                let found = ctx.observer.observe(&replica, now).await;
+                let after = taught(plain, object, &observed, &valid.need, &replica, &found);
+                ctx.status.write(object, before.as_ref(), &after).await?;
+            }
+            Ok(match ctx.observer.next(&replica, now) {
+                Next::Later(wait) => {
+                    Action::requeue(observed.file.again.map_or(wait, |again| again.min(wait)))
+                }
+                _ => done(),
+            })
         }
         Err(error) => {
             ctx.status

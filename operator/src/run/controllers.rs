@@ -6,6 +6,7 @@ use crate::kube_ext::{Events, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::model_deployment::file::Files;
+use crate::model_deployment::observe::{Observer, ObserverOptions};
 use crate::options::EngineImages;
 use crate::push::Registry;
 use crate::webhook::router_container::RouterPod;
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub(super) router: Arc<RouterPod>,
     pub(super) files: Files,
     pub(super) images: EngineImages,
+    pub(super) observe: ObserverOptions,
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) pod_name: String,
@@ -65,7 +67,7 @@ pub(super) async fn model_deployments(
         capacity: shared.capacity.clone(),
         files: shared.files.clone(),
         images: shared.images.clone(),
-        engine_logs: model_deployment::observe::EngineLogs::new(shared.client.clone()),
+        observer: Observer::new(shared.client.clone(), shared.observe.clone()),
         leadership: shared.leadership.clone(),
         status: shared.status(),
         metrics: shared.metrics.clone(),

@@ -75,6 +75,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         router: router.clone(),
         files: model_files::reader(&options, &client).await?,
         images: options.images(),
+        observe: options.observe(),
         leadership: leadership.clone(),
         metrics: metrics.clone(),
         pod_name: options.pod_name.clone(),

@@ -1,6 +1,7 @@
 //! A small API server in memory: get, create, replace, apply, delete by path; every request is logged, and each may
 //! be made to fail.
 
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::Client;
@@ -23,6 +24,10 @@ pub(crate) enum Fault {
 pub(crate) struct State {
     /// Live objects by path.
     pub(crate) objects: BTreeMap<String, Value>,
+    /// Answers that are no objects, by path: logs.
+    pub(crate) texts: BTreeMap<String, String>,
+    /// The queries of what came, in order.
+    pub(crate) queries: Vec<String>,
     /// What came: method and path.
     pub(crate) log: Vec<(Method, String)>,
     /// By the number of the request, counted from 0.
@@ -44,8 +49,8 @@ impl ApiServer {
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                let (status, answer) = server.0.lock().unwrap().answer(&parts.method, parts.uri.path(), body);
-                let mut response = Response::new(Body::from(answer.to_string().into_bytes()));
+                let (status, answer) = server.0.lock().unwrap().respond(&parts, body);
+                let mut response = Response::new(Body::from(answer.into_bytes()));
                 *response.status_mut() = status;
                 Ok::<_, Infallible>(response)
             }
@@ -90,6 +95,17 @@ impl State {
         object
     }
 
+    fn respond(&mut self, parts: &Parts, body: Value) -> (StatusCode, String) {
+        self.queries.push(parts.uri.query().unwrap_or_default().to_owned());
+        let path = parts.uri.path();
+        let text = self.texts.get(path).cloned();
+        let (status, answer) = self.answer(&parts.method, path, body);
+        match text {
+            Some(text) if status == StatusCode::NOT_FOUND => (StatusCode::OK, text),
+            _ => (status, answer.to_string()),
+        }
+    }
+
     fn answer(&mut self, method: &Method, path: &str, body: Value) -> (StatusCode, Value) {
         let number = self.log.len();
         self.log.push((method.clone(), path.to_owned()));
@@ -131,6 +147,12 @@ impl State {
                 object["status"] = body["status"].clone();
                 (StatusCode::OK, self.store(path, object))
             }
+            // What the cluster's controllers wrote stays.
+            ("PATCH", Some(live)) if !live["status"].is_null() => {
+                let status = live["status"].clone();
+                let body = merged(body, status);
+                (StatusCode::OK, self.store(path, body))
+            }
             ("PUT" | "PATCH", _) => (StatusCode::OK, self.store(path, body)),
             ("DELETE", Some(object)) => {
                 self.objects.remove(path);
@@ -139,6 +161,13 @@ impl State {
             other => panic!("the test's API server does not know {other:?} {path}"),
         }
     }
+}
+
+fn merged(mut body: Value, status: Value) -> Value {
+    if body["status"].is_null() {
+        body["status"] = status;
+    }
+    body
 }
 
 fn error(code: u16) -> (StatusCode, Value) {

@@ -8,7 +8,7 @@ use flotilla_operator::kube_ext::{Events, StatusWriter};
 use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::metrics::Metrics;
 use flotilla_operator::model_deployment::file::Files;
-use flotilla_operator::model_deployment::observe::EngineLogs;
+use flotilla_operator::model_deployment::observe::{Observer, ObserverOptions};
 use flotilla_operator::model_deployment::{Context, Error, reconcile};
 use flotilla_operator::options::EngineImages;
 use flotilla_operator::run::Backoff;
@@ -44,13 +44,24 @@ pub(crate) async fn context(server: &ApiServer, leads: bool, files: Files) -> Ar
         nodes: reflector::store().0,
         endpoint_slices: reflector::store().0,
     };
+    with_stores(server, leads, files, stores, Inventory::default()).await
+}
+
+pub(crate) async fn with_stores(
+    server: &ApiServer,
+    leads: bool,
+    files: Files,
+    stores: Stores,
+    inventory: Inventory,
+) -> Arc<Context> {
+    let dcgm_namespace = Some("gpu-operator".to_owned());
     Arc::new(Context {
         client: server.client(),
         stores: Arc::new(stores),
-        capacity: Capacity::fixed(Inventory::default()),
+        capacity: Capacity::fixed(inventory),
         files,
         images: EngineImages { llama_cpp: "example/engine:1".to_owned() },
-        engine_logs: EngineLogs::new(server.client()),
+        observer: Observer::new(server.client(), ObserverOptions { engine_metrics: true, dcgm_namespace }),
         leadership: leadership(leads).await,
         status: StatusWriter::new(server.client(), Events::new(server.client(), "operator-0")),
         metrics: Metrics::new().unwrap(),

@@ -1,8 +1,12 @@
-//! What an engine says in its log that it took, for the status to show beside the estimate.
+//! What a replica took, for the status to show beside the estimate: told from its engine's log and metrics, and from
+//! what watches its GPU.
 //!
 //! Pure: text in, a [`Reading`] out. A new engine is a file here and a line in [`ENGINES`].
 
+pub mod dcgm;
+mod exposition;
 mod llama_cpp;
+pub mod metrics;
 mod sglang;
 mod text;
 mod vllm;
@@ -16,6 +20,10 @@ pub struct Reading {
     pub kv_cache: Option<u64>,
     /// Buffers of the computation.
     pub compute: Option<u64>,
+    /// Tokens that the cache of keys and values holds.
+    pub kv_cache_tokens: Option<u64>,
+    /// All that the replica's GPUs hold, the runtime's own context included.
+    pub device: Option<u64>,
     /// The engine's build, as it names itself.
     pub version: Option<String>,
     /// The model's architecture, as the engine names it.
@@ -23,6 +31,25 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// What this says, and what only the other says.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            weights: self.weights.or(other.weights),
+            kv_cache: self.kv_cache.or(other.kv_cache),
+            compute: self.compute.or(other.compute),
+            kv_cache_tokens: self.kv_cache_tokens.or(other.kv_cache_tokens),
+            device: self.device.or(other.device),
+            version: self.version.or(other.version),
+            architecture: self.architecture.or(other.architecture),
+        }
+    }
+
+    /// Whether every term was reported that engines report.
+    pub const fn is_complete(&self) -> bool {
+        self.weights.is_some() && self.kv_cache.is_some() && self.compute.is_some()
+    }
+
     /// The sum of the terms that were reported; none if none was.
     pub fn total(&self) -> Option<u64> {
         let terms = [self.weights, self.kv_cache, self.compute];

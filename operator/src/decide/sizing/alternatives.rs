@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::checkpoint::{Format, Fp8Scales, Groups};
 use super::{Bytes, KvCacheType, Quantization, Request, Weights, estimate};
 
 /// Quantizations that cost little quality.
@@ -9,6 +10,8 @@ const FINE: &[Quantization] =
     &[Quantization::Q8_0, Quantization::Q6_K, Quantization::Q5_K_M, Quantization::Q4_K_M];
 /// Quantizations that can be told from the original.
 const ROUGH: &[Quantization] = &[Quantization::Q3_K_M, Quantization::Q2_K];
+/// Checkpoint formats that most models are published in, the gentlest first.
+const FORMATS: &[Format] = &[Format::Fp8(Fp8Scales::PerTensor), Format::Awq(Groups::new(4, 128))];
 /// A shorter context than this serves little but greetings.
 const SHORTEST_CONTEXT: u32 = 2048;
 
@@ -17,6 +20,8 @@ const SHORTEST_CONTEXT: u32 = 2048;
 pub enum Change {
     /// A smaller quantization.
     Quantization(Quantization),
+    /// A smaller format of the checkpoint.
+    Format(Format),
     /// A smaller KV cache type.
     KvCacheType(KvCacheType),
     /// Fewer sequences at a time.
@@ -30,6 +35,7 @@ impl Change {
         let mut changed = *to;
         match self {
             Self::Quantization(quantization) => changed.weights = Weights::Gguf(quantization),
+            Self::Format(format) => changed.weights = Weights::Checkpoint(format),
             Self::KvCacheType(kv) => changed.kv = kv,
             Self::ParallelSequences(count) => changed.parallel_sequences = count,
             Self::ContextTokens(tokens) => changed.context_tokens = tokens,
@@ -42,6 +48,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Quantization(quantization) => write!(f, "quantization {quantization}"),
+            Self::Format(format) => write!(f, "format {format}"),
             Self::KvCacheType(kv) => write!(f, "kvCacheType {kv}"),
             Self::ParallelSequences(count) => write!(f, "parallelSequences {count}"),
             Self::ContextTokens(tokens) => write!(f, "maxTokens {tokens}"),
@@ -109,7 +116,7 @@ fn need_within(request: &Request<'_>, room: Bytes) -> Option<Bytes> {
 }
 
 /// Every change that makes the request smaller, by kind: kinds from cheap to dear, each from mild to severe.
-fn kinds_of_change(request: &Request<'_>) -> [Vec<Change>; 6] {
+fn kinds_of_change(request: &Request<'_>) -> [Vec<Change>; 7] {
     let smaller = |ladder: &[Quantization]| {
         let of_now = match request.weights {
             Weights::Gguf(quantization) => Some(quantization),
@@ -125,11 +132,25 @@ fn kinds_of_change(request: &Request<'_>) -> [Vec<Change>; 6] {
         // Each engine has one of them; the other is refused by the estimate.
         smaller_kv(&[KvCacheType::FP8, KvCacheType::Q8_0]),
         smaller(FINE),
+        smaller_formats(request),
         halvings(request.parallel_sequences, 1).map(Change::ParallelSequences).collect(),
         halvings(request.context_tokens, SHORTEST_CONTEXT).map(Change::ContextTokens).collect(),
         smaller_kv(&[KvCacheType::Q4_0]),
         smaller(ROUGH),
     ]
+}
+
+/// The formats in which a checkpoint's weights take less than now.
+fn smaller_formats(request: &Request<'_>) -> Vec<Change> {
+    let weights = |request: &Request<'_>| estimate(request).ok().map(|estimate| estimate.weights);
+    let now = match request.weights {
+        Weights::Checkpoint(_) => weights(request),
+        Weights::Gguf(_) | Weights::Given { .. } => None,
+    };
+    let is_smaller = |change: &Change| {
+        now.is_some_and(|now| weights(&change.apply(request)).is_some_and(|weights| weights < now))
+    };
+    FORMATS.iter().copied().map(Change::Format).filter(is_smaller).collect()
 }
 
 /// Halves of `from`, halves of these, and so on, none below `least`.

@@ -5,7 +5,7 @@ use crate::model_deployment::validate::Valid;
 use flotilla_crds::model_deployment::EngineType;
 
 /// The port of llama-server, and of Custom engines that name none.
-const DEFAULT_PORT: i32 = 8080;
+pub const DEFAULT_PORT: i32 = 8080;
 
 /// How to start an engine and how to tell that it serves.
 pub(super) struct Launch {

@@ -6,7 +6,7 @@ mod engine;
 mod service;
 mod template;
 
-pub use engine::{memory_flags, split_flags};
+pub use engine::{DEFAULT_PORT, memory_flags, split_flags};
 pub use template::settle_template;
 
 use super::validate::Valid;

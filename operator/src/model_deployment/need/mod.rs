@@ -7,7 +7,7 @@ mod remembered;
 
 pub use error::NeedError;
 pub use limits::{DEFAULT_MAX_TOKENS, DEFAULT_PARALLEL_SEQUENCES, Limits};
-pub use model::{Model, architecture, request};
+pub use model::{Model, model, request};
 pub use remembered::{Doubt, Instead, inputs, remembered};
 
 use super::conflict::Conflict;
@@ -17,7 +17,7 @@ use crate::model_file::ModelFile;
 use flotilla_crds::ModelDeploymentSpec;
 use flotilla_crds::model_deployment::{EngineType, MemoryBasis, MemoryStatus};
 use limits::limits;
-use model::{ask, conflicts, describe};
+use model::{conflicts, describe};
 
 /// Added to a computed need, in percent. A declared need is taken as it is.
 pub const DEFAULT_HEADROOM_PERCENT: u64 = 5;
@@ -82,7 +82,7 @@ pub fn need(spec: &ModelDeploymentSpec, file: Option<&ModelFile>) -> Result<Need
         if spec.engine.engine_type == EngineType::LlamaCpp { describe(spec, file)? } else { None };
     let (figures, computed, conflicts) = match described {
         Some(described) => {
-            let estimate = Box::new(sizing::estimate(&ask(spec, &described.model)?)?);
+            let estimate = Box::new(sizing::estimate(&request(spec, &described.model)?)?);
             let conflicts = conflicts(spec, file, &estimate)?;
             let notes = file.into_iter().flat_map(|file| file.notes.iter().map(ToString::to_string));
             let assumptions = estimate.assumptions.iter().map(ToString::to_string).chain(notes).collect();
@@ -125,7 +125,7 @@ pub fn alternatives(spec: &ModelDeploymentSpec, need: &Need, room_mib: u64) -> V
     };
     let headroom_factor = 100 + given_headroom(spec).unwrap_or(DEFAULT_HEADROOM_PERCENT);
     let room = Bytes::from_mib(room_mib.saturating_mul(100) / headroom_factor);
-    ask(spec, model).map(|request| sizing::alternatives(&request, room)).unwrap_or_default()
+    request(spec, model).map(|request| sizing::alternatives(&request, room)).unwrap_or_default()
 }
 
 /// The need of each GPU with headroom, in MiB, if a replica were spread over so many; none where it cannot be computed.

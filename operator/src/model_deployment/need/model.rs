@@ -61,7 +61,7 @@ pub(super) fn conflicts(
     if let (Some(architecture), Some(quantization), Some(read)) = (said, quantization, &file.weights) {
         let model = Model { architecture, weights: quantization.into() };
         // What the spec leads to may not be computable; then there is no figure to compare.
-        let expected = ask(spec, &model).and_then(|request| Ok(sizing::estimate(&request)?));
+        let expected = request(spec, &model).and_then(|request| Ok(sizing::estimate(&request)?));
         let weights = |estimate: &Estimate| estimate.weights.mib();
         found.extend(
             expected.ok().and_then(|said| conflict::weights(weights(&said), weights(estimate), read.exact)),
@@ -74,27 +74,16 @@ fn quantization(spec: &ModelDeploymentSpec) -> Result<Option<Quantization>, Need
     Ok(spec.model.quantization.map(|quantization| quantization.as_str().parse()).transpose()?)
 }
 
-/// The shape that the spec describes, where it says enough to compute from.
+/// The model that the file, or else the spec, describes; none where neither says enough, or the engine is not ours to
+/// size.
 ///
 /// # Errors
-/// If it names a preset that does not exist.
-pub fn architecture(spec: &ModelDeploymentSpec) -> Result<Option<Architecture>, NeedError> {
-    if spec.engine.engine_type != EngineType::LlamaCpp || spec.model.quantization.is_none() {
+/// If the spec names a preset that does not exist.
+pub fn model(spec: &ModelDeploymentSpec, file: Option<&ModelFile>) -> Result<Option<Model>, NeedError> {
+    if spec.engine.engine_type != EngineType::LlamaCpp {
         return Ok(None);
     }
-    Ok(shape::of_spec(&spec.model)?.map(|(shape, _)| shape))
-}
-
-/// What the estimator is asked for the spec and its [`architecture`].
-///
-/// # Errors
-/// If the spec names no quantization, or more context than the model has.
-pub fn request<'a>(
-    spec: &ModelDeploymentSpec,
-    architecture: &'a Architecture,
-) -> Result<Request<'a>, NeedError> {
-    let weights = quantization(spec)?.ok_or(NeedError::Undescribed)?.into();
-    ask_of(spec, architecture, weights)
+    Ok(describe(spec, file)?.map(|described| described.model))
 }
 
 /// GPUs of one replica.
@@ -103,15 +92,11 @@ pub(super) fn gpus(spec: &ModelDeploymentSpec) -> u32 {
 }
 
 /// What the estimator is asked for a model.
-pub(super) fn ask<'a>(spec: &ModelDeploymentSpec, model: &'a Model) -> Result<Request<'a>, NeedError> {
-    ask_of(spec, &model.architecture, model.weights)
-}
-
-fn ask_of<'a>(
-    spec: &ModelDeploymentSpec,
-    architecture: &'a Architecture,
-    weights: Weights,
-) -> Result<Request<'a>, NeedError> {
+///
+/// # Errors
+/// If the spec asks for more context than the model has.
+pub fn request<'a>(spec: &ModelDeploymentSpec, model: &'a Model) -> Result<Request<'a>, NeedError> {
+    let architecture = &model.architecture;
     let (max_tokens, parallel_sequences, kv_cache_type) = context(spec);
     let window = architecture.context_window;
     if max_tokens > window {
@@ -121,6 +106,6 @@ fn ask_of<'a>(
         parallel_sequences,
         kv: format!("{kv_cache_type:?}").parse()?,
         gpus: gpus(spec),
-        ..Request::new(architecture, weights, max_tokens)
+        ..Request::new(architecture, model.weights, max_tokens)
     })
 }

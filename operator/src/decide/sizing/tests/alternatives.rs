@@ -1,6 +1,9 @@
 //! What to change where a model does not fit.
 
-use super::super::{Bytes, Change, KvCacheType, Quantization, Request, alternatives, estimate};
+use super::super::checkpoint::{Float, Format};
+use super::super::{
+    Bytes, Change, Engine, KvCacheType, Quantization, Request, Vllm, Weights, alternatives, estimate,
+};
 use super::architecture;
 
 /// An RTX 3060, less what its driver keeps.
@@ -55,7 +58,33 @@ fn a_change_is_never_to_what_is_larger_or_the_same() {
                 Change::KvCacheType(kv) => panic!("{kv} is not smaller than Q4_0"),
                 Change::ContextTokens(tokens) => assert!(tokens < 131_072),
                 Change::ParallelSequences(_) => panic!("one slot cannot become fewer"),
+                Change::Format(format) => panic!("{format} is no GGUF quantization"),
             }
         }
     }
+}
+
+fn served_by_vllm(format: Format, room: Bytes) -> Vec<Change> {
+    let architecture = architecture("llama-3.1-8b");
+    let request = Request {
+        engine: Engine::Vllm(Vllm::default()),
+        weights: Weights::Checkpoint(format),
+        parallel_sequences: 2,
+        ..Request::new(&architecture, Quantization::F16, 8192)
+    };
+    let found = alternatives(&request, room);
+    found.iter().for_each(|alternative| assert!(alternative.per_gpu <= room));
+    found.into_iter().flat_map(|alternative| alternative.changes).collect()
+}
+
+#[test]
+fn a_checkpoint_may_have_a_smaller_format() {
+    let bf16 = Format::Plain(Float::Bf16);
+    let names = |room| {
+        served_by_vllm(bf16, Bytes::from_mib(room)).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(16_000)[..1], ["format FP8"], "no other single change makes weights of 15 GiB fit");
+    assert_eq!(names(9_500)[..1], ["format AWQ"]);
+    let awq = served_by_vllm("AWQ".parse().unwrap(), Bytes::from_mib(7_500));
+    assert!(!awq.iter().any(|change| matches!(change, Change::Format(_))), "FP8 is larger: {awq:?}");
 }

@@ -1,0 +1,101 @@
+//! Where a model's file lies, as people write it.
+
+use crate::error::CliError;
+use flotilla_operator::model_deployment::source::Source;
+use flotilla_operator::model_file::read::oci::Reference;
+use std::path::PathBuf;
+
+/// The hub that `hf://` stands for; also the only host that its token is sent to.
+pub(crate) const HUB: &str = "https://huggingface.co/";
+
+/// Where a file lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Location {
+    /// On this machine.
+    Path(PathBuf),
+    /// Behind an http or https URL.
+    Url(String),
+    /// In an image.
+    Image {
+        /// The image.
+        reference: Reference,
+        /// Its path in the image.
+        file: String,
+    },
+}
+
+impl Location {
+    /// Reads a path or URL. What has no scheme is a path.
+    pub(super) fn parse(text: &str) -> Result<Self, CliError> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(Self::Path(text.into()));
+        };
+        match scheme {
+            "http" | "https" => Ok(Self::Url(text.to_owned())),
+            "file" if rest.starts_with('/') => Ok(Self::Path(rest.into())),
+            "file" => {
+                Err(CliError::Usage(format!("{text} names no file of this machine: write file:///PATH")))
+            }
+            "hf" => on_hub(rest).map(Self::Url).ok_or_else(|| {
+                CliError::Usage(format!("{text} names no file of the hub: write hf://OWNER/NAME/FILE"))
+            }),
+            "oci" => match Source::parse(text).map_err(|error| CliError::Usage(error.to_string()))? {
+                Source::Oci { reference, file } => {
+                    let reference = Reference::parse(&reference).map_err(CliError::Image)?;
+                    Ok(Self::Image { reference, file })
+                }
+                Source::Pvc { .. } => Err(elsewhere(text)),
+            },
+            _ => Err(elsewhere(text)),
+        }
+    }
+}
+
+/// Queries of URLs may hold secrets.
+fn elsewhere(text: &str) -> CliError {
+    let shown = text.split('?').next().unwrap_or_default();
+    CliError::Usage(format!(
+        "{shown} cannot be read from here: name a path, or an https://, oci:// or hf:// URL"
+    ))
+}
+
+/// `OWNER/NAME/PATH` on the hub's main branch.
+fn on_hub(rest: &str) -> Option<String> {
+    let mut parts = rest.splitn(3, '/');
+    let (owner, name, file) = (parts.next()?, parts.next()?, parts.next()?);
+    let named = [owner, name, file].iter().all(|part| !part.is_empty());
+    named.then(|| format!("{HUB}{owner}/{name}/resolve/main/{file}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_told_by_their_scheme() {
+        let url = |url: &str| Location::Url(url.to_owned());
+        for (text, location) in [
+            ("m.gguf", Location::Path("m.gguf".into())),
+            ("file:///models/m.gguf", Location::Path("/models/m.gguf".into())),
+            ("http://host/m.gguf?a=1", url("http://host/m.gguf?a=1")),
+            ("hf://owner/name/dir/m.gguf", url("https://huggingface.co/owner/name/resolve/main/dir/m.gguf")),
+        ] {
+            assert_eq!(Location::parse(text).unwrap(), location, "{text}");
+        }
+        let Location::Image { reference, file } = Location::parse("oci://reg.example/m:1").unwrap() else {
+            unreachable!("an image");
+        };
+        assert_eq!((reference.to_string().as_str(), file.as_str()), ("reg.example/m:1", "model.gguf"));
+    }
+
+    #[test]
+    fn places_that_cannot_be_read_are_refused_without_their_secrets() {
+        for text in
+            ["ftp://host/m?key=1", "pvc://claim/m.gguf", "file://host/m", "hf://owner/name", "oci://x"]
+        {
+            let error = Location::parse(text).unwrap_err().to_string();
+            assert!(!error.contains("key=1"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the engine says in its metrics.
+
+use super::Replica;
+use super::scrape::Scraper;
+use crate::decide::observe::{Reading, metrics};
+
+pub(super) async fn ask(scraper: &Scraper, replica: &Replica<'_>) -> Option<Reading> {
+    let text = scraper.metrics(replica.pod.ip?, replica.metrics_port?).await;
+    match text {
+        Ok(text) => metrics::read(&text),
+        // Many engines have none.
+        Err(error) => {
+            tracing::debug!(namespace = replica.namespace, pod = replica.pod.name, %error, "no metrics of the engine");
+            None
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Asks once for each start of a replica what it took. The only slow step of a reconcile, so it comes last.
+//!
+//! Each source is a file here and a line in `Observer::ask_one`. A source
+//! that is not there, or says nothing, is passed over in silence: a figure that is not known is only not shown.
+
+mod dcgm;
+mod due;
+mod engine_log;
+mod engine_metrics;
+mod scrape;
+
+pub use due::{Next, next, replica};
+
+use super::failure::PodFacts;
+use crate::decide::observe::Reading;
+use flotilla_crds::model_deployment::MemorySource;
+use jiff::Timestamp;
+use kube::Client;
+use parking_lot::Mutex;
+use scrape::Scraper;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the engine says of itself, which is there as soon as it serves; the earlier counts where two say the same.
+const OF_ENGINE: &[MemorySource] = &[MemorySource::EngineLog, MemorySource::EngineMetrics];
+/// dcgm-exporter samples every 30 s, so that before this its figure may be from before the model was loaded.
+const SETTLED: Duration = Duration::from_mins(1);
+/// Pods that are remembered. Beyond, all are forgotten, and those without an answer in their status asked again.
+const REMEMBERED: usize = 4096;
+
+/// Which sources are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObserverOptions {
+    /// Engines of type Custom, at their `/metrics`.
+    pub engine_metrics: bool,
+    /// The namespace of dcgm-exporter; none where it is not asked.
+    pub dcgm_namespace: Option<String>,
+}
+
+/// A replica to ask about.
+#[derive(Debug, Clone, Copy)]
+pub struct Replica<'a> {
+    /// The namespace of its pod.
+    pub namespace: &'a str,
+    /// Its pod.
+    pub pod: &'a PodFacts,
+    /// The port of its engine's metrics, where they say anything of memory.
+    pub metrics_port: Option<u16>,
+    /// Its node, if that is a known GPU node whose GPUs are not shared.
+    pub gpu_node: Option<&'a str>,
+    /// Whether the status has what the engine said of itself.
+    pub is_known: bool,
+    /// Whether the status has what its GPU holds.
+    pub gpu_is_known: bool,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// The figures.
+    pub reading: Reading,
+    /// Who gave them.
+    pub sources: Vec<MemorySource>,
+}
+
+impl Observation {
+    fn add(&mut self, source: MemorySource, reading: Option<Reading>) {
+        let Some(reading) = reading else { return };
+        let before = self.reading.clone();
+        self.reading = std::mem::take(&mut self.reading).or(reading);
+        if self.reading != before {
+            self.sources.push(source);
+        }
+    }
+}
+
+/// What is known of one pod.
+#[derive(Debug, Clone, Default)]
+struct Answers {
+    engine: Option<Observation>,
+    gpu: Option<Option<Reading>>,
+}
+
+/// Asks replicas, and remembers what they answered.
+pub struct Observer {
+    client: Client,
+    scraper: Scraper,
+    options: ObserverOptions,
+    answers: Mutex<BTreeMap<String, Answers>>,
+}
+
+impl Observer {
+    /// Asks the API server, and what it watches, with this client.
+    pub fn new(client: Client, options: ObserverOptions) -> Self {
+        Self { client, scraper: Scraper::new(), options, answers: Mutex::default() }
+    }
+
+    /// Whether there is anything to ask about a replica now, or later.
+    pub fn next(&self, replica: &Replica<'_>, now: Timestamp) -> Next {
+        let answers = self.answers(replica);
+        let gpu_asked = answers.gpu.is_some() || !self.asks_gpu(replica);
+        next(replica, answers.engine.is_some(), gpu_asked, now)
+    }
+
+    /// What the replica took, from every source that is due.
+    pub async fn observe(&self, replica: &Replica<'_>, now: Timestamp) -> Observation {
+        let mut answers = self.answers(replica);
+        if answers.engine.is_none() && !replica.is_known {
+            let mut found = Observation::default();
+            for source in OF_ENGINE {
+                found.add(*source, self.ask_one(*source, replica).await);
+            }
+            answers.engine = Some(found);
+        }
+        if answers.gpu.is_none() && self.asks_gpu(replica) && due::is_settled(replica.pod, now) {
+            answers.gpu = Some(self.ask_one(MemorySource::Dcgm, replica).await);
+        }
+        self.remember(replica, answers.clone());
+        let mut found = answers.engine.unwrap_or_default();
+        found.add(MemorySource::Dcgm, answers.gpu.flatten());
+        found
+    }
+
+    async fn ask_one(&self, source: MemorySource, replica: &Replica<'_>) -> Option<Reading> {
+        match source {
+            MemorySource::EngineLog => engine_log::ask(&self.client, replica).await,
+            MemorySource::EngineMetrics if self.options.engine_metrics => {
+                engine_metrics::ask(&self.scraper, replica).await
+            }
+            MemorySource::Dcgm => {
+                let namespace = self.options.dcgm_namespace.as_deref()?;
+                dcgm::ask(&self.client, &self.scraper, namespace, replica).await
+            }
+            MemorySource::EngineMetrics => None,
+        }
+    }
+
+    fn asks_gpu(&self, replica: &Replica<'_>) -> bool {
+        self.options.dcgm_namespace.is_some() && replica.gpu_node.is_some() && !replica.gpu_is_known
+    }
+
+    fn answers(&self, replica: &Replica<'_>) -> Answers {
+        self.answers.lock().get(&key(replica)).cloned().unwrap_or_default()
+    }
+
+    fn remember(&self, replica: &Replica<'_>, answers: Answers) {
+        let mut all = self.answers.lock();
+        if all.len() >= REMEMBERED {
+            all.clear();
+        }
+        all.insert(key(replica), answers);
+    }
+}
+
+fn key(replica: &Replica<'_>) -> String {
+    format!("{}/{}", replica.namespace, replica.pod.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_source_counts_and_those_that_add_nothing_are_not_named() {
+        let reading = |kv_cache, tokens| Reading { kv_cache, kv_cache_tokens: tokens, ..Reading::default() };
+        let mut found = Observation::default();
+        found.add(MemorySource::EngineLog, Some(reading(Some(1), None)));
+        found.add(MemorySource::EngineMetrics, Some(reading(Some(2), None)));
+        found.add(MemorySource::Dcgm, None);
+        assert_eq!(
+            (found.reading.kv_cache, found.sources.as_slice()),
+            (Some(1), &[MemorySource::EngineLog][..])
+        );
+        found.add(MemorySource::EngineMetrics, Some(reading(None, Some(7))));
+        assert_eq!(found.reading, reading(Some(1), Some(7)));
+        assert_eq!(found.sources, [MemorySource::EngineLog, MemorySource::EngineMetrics]);
+    }
+}
