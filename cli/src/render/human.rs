@@ -3,7 +3,7 @@
 use super::style::{Look, Style};
 use super::table::{Column, table};
 use crate::report::{Fit, Report, Verdict, grouped};
-use flotilla_operator::decide::placement::PRICES;
+use flotilla_operator::decide::placement::Hourly;
 use flotilla_operator::decide::sizing::{Bytes, Estimate};
 use std::fmt::Write as _;
 
@@ -108,11 +108,10 @@ fn fits(report: &Report, look: &Look) -> String {
     let listed = if look.all { count } else { count.min(LISTED) };
     let (shown, more) = report.fits.split_at(listed);
     let mut rows: Vec<_> = shown.iter().map(row).collect();
-    let cheapest =
-        more.iter().filter(|fit| fit.gpu.cents_per_hour.is_some()).min_by_key(|fit| fit.gpu.cents_per_hour);
-    let cheaper_is_shown = |cheapest: &&Fit| {
-        shown.iter().any(|fit| fit.gpu.cents_per_hour.is_some_and(|c| Some(c) <= cheapest.gpu.cents_per_hour))
-    };
+    let cents = |fit: &Fit| fit.gpu.hourly().map(|price| price.cents);
+    let cheapest = more.iter().filter(|fit| cents(fit).is_some()).min_by_key(|fit| cents(fit));
+    let cheaper_is_shown =
+        |cheapest: &&Fit| shown.iter().any(|fit| cents(fit).is_some_and(|c| Some(c) <= cents(cheapest)));
     if let Some(cheapest) = cheapest.filter(|cheapest| !cheaper_is_shown(cheapest)) {
         rows.push(row(cheapest));
     }
@@ -121,7 +120,10 @@ fn fits(report: &Report, look: &Look) -> String {
     let mut text = look.paint(Style::Bold, format!("Fits {count} GPUs, {many}")) + "\n";
     text += &table(look, 2, &COLUMNS, &rows);
     if rows.len() < count {
-        let rest = format!("and {} more: --all lists them. Prices: {PRICES}.", count - rows.len());
+        let rest = format!(
+            "and {} more: --all lists them. kubectl flotilla gpus says where prices are from.",
+            count - rows.len()
+        );
         text += &look.paint(Style::Dim, look.wrapped("  ", &rest));
     }
     text
@@ -141,13 +143,13 @@ fn row(fit: &Fit) -> Vec<String> {
         grouped(fit.gpu.usable_mib()),
         grouped(fit.free.get() >> 20),
         grouped(fit.gpu.bandwidth_gb_s.into()),
-        price(fit.gpu.cents_per_hour),
+        price(fit.gpu.hourly()),
     ]
 }
 
-/// Dollars, or nothing where there is no list price.
-pub(super) fn price(cents: Option<u32>) -> String {
-    cents.map_or_else(|| "-".to_owned(), |cents| format!("{}.{:02}", cents / 100, cents % 100))
+/// Dollars, or nothing where no list has it.
+pub(super) fn price(price: Option<Hourly>) -> String {
+    price.map_or_else(|| "-".to_owned(), |Hourly { cents, .. }| format!("{}.{:02}", cents / 100, cents % 100))
 }
 
 fn mib(bytes: Bytes) -> String {

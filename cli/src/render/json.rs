@@ -1,6 +1,7 @@
 //! A report for programs. The names are part of the interface: add, never rename.
 
 use crate::report::{Fit, Report};
+use flotilla_operator::decide::placement::Hourly;
 use flotilla_operator::decide::sizing::Estimate;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -72,11 +73,11 @@ fn fit(fit: &Fit) -> FitJson {
         memory_bytes: fit.gpu.memory_mib << 20,
         usable_bytes: fit.gpu.usable_mib() << 20,
         free_bytes: fit.free.get(),
-        price_per_hour_usd: fit.gpu.cents_per_hour.map(dollars),
+        price_per_hour_usd: fit.gpu.hourly().map(dollars),
     }
 }
 
-/// Cents as dollars.
-pub(super) fn dollars(cents: u32) -> f64 {
-    f64::from(cents) / 100.0
+/// The price of an hour in dollars.
+pub(super) fn dollars(price: Hourly) -> f64 {
+    f64::from(price.cents) / 100.0
 }

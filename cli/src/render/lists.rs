@@ -5,7 +5,7 @@ use super::json::dollars;
 use super::style::{Look, Style};
 use super::table::{Column, table};
 use crate::report::grouped;
-use flotilla_operator::decide::placement::{Gpu, PRICES};
+use flotilla_operator::decide::placement::{Gpu, LAUNCH_PRICES, PriceList};
 use flotilla_operator::decide::sizing::{Architecture, Attention, Preset};
 use serde_json::{Value, json};
 
@@ -18,7 +18,9 @@ pub fn gpus_table(gpus: &[Gpu], look: &Look) -> String {
         Column { title: "GB/s", right: true, rank: 4 },
         Column { title: "CC", right: true, rank: 5 },
         Column { title: "$/HOUR", right: true, rank: 3 },
-        Column { title: "nvidia.com/gpu.product", right: false, rank: 6 },
+        Column { title: "LISTED BY", right: false, rank: 7 },
+        Column { title: "$ NEW", right: true, rank: 6 },
+        Column { title: "nvidia.com/gpu.product", right: false, rank: 8 },
     ];
     let row = |gpu: &Gpu| {
         let approximate = if gpu.measured_mib.is_some() { "" } else { "~" };
@@ -28,16 +30,22 @@ pub fn gpus_table(gpus: &[Gpu], look: &Look) -> String {
             format!("{approximate}{}", grouped(gpu.usable_mib())),
             grouped(gpu.bandwidth_gb_s.into()),
             gpu.compute_capability.map(|(major, minor)| format!("{major}.{minor}")).unwrap_or_default(),
-            price(gpu.cents_per_hour),
+            price(gpu.hourly()),
+            gpu.hourly().map(|price| price.list.name().to_owned()).unwrap_or_default(),
+            gpu.launch_usd().map_or_else(|| "-".to_owned(), |dollars| grouped(dollars.into())),
             gpu.product.unwrap_or_default().to_owned(),
         ]
     };
     let rows: Vec<_> = gpus.iter().map(row).collect();
-    let note = format!(
+    let mut notes = vec![
         "MiB: as the driver reports it. USABLE: what one program can have; ~ is the driver's total less 384 MiB \
-         and 1 %, where nobody published a measurement. $/HOUR: list prices, {PRICES}."
-    );
-    table(look, 0, &columns, &rows) + "\n" + &look.paint(Style::Dim, look.wrapped("", &note))
+         and 1 %, where nobody published a measurement. $/HOUR: of one GPU, without a commitment:"
+            .to_owned(),
+    ];
+    notes.extend(PriceList::ALL.map(|list| format!("{}: {}.", list.name(), list.source())));
+    notes.push(format!("$ NEW: {LAUNCH_PRICES}."));
+    let notes: String = notes.iter().map(|note| look.wrapped("", note)).collect();
+    table(look, 0, &columns, &rows) + "\n" + &look.paint(Style::Dim, notes)
 }
 
 /// GPUs for programs.
@@ -52,9 +60,13 @@ pub fn gpus_json(gpus: &[Gpu]) -> Value {
             "bandwidthGBps": gpu.bandwidth_gb_s,
             "computeCapability": gpu.compute_capability.map(|(major, minor)| format!("{major}.{minor}")),
         });
-        if let (Some(cents), Value::Object(fields)) = (gpu.cents_per_hour, &mut value) {
-            fields.insert("pricePerHourUSD".to_owned(), json!(dollars(cents)));
-            fields.insert("priceSource".to_owned(), json!(PRICES));
+        if let (Some(price), Value::Object(fields)) = (gpu.hourly(), &mut value) {
+            fields.insert("pricePerHourUSD".to_owned(), json!(dollars(price)));
+            fields.insert("priceSource".to_owned(), json!(price.list.source()));
+        }
+        if let (Some(usd), Value::Object(fields)) = (gpu.launch_usd(), &mut value) {
+            fields.insert("launchPriceUSD".to_owned(), json!(usd));
+            fields.insert("launchPriceSource".to_owned(), json!(LAUNCH_PRICES));
         }
         value
     };

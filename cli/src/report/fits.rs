@@ -26,7 +26,7 @@ pub struct Verdict {
 /// The cards that Flotilla can place on and that have `required`: the smallest first, of equal ones the cheapest.
 pub(super) fn fits(per_gpu: Bytes, required: Bytes) -> Vec<Fit> {
     let mut found: Vec<_> = placeable().filter(|gpu| gpu.usable_mib() >= required.mib()).collect();
-    found.sort_by_key(|gpu| (gpu.usable_mib(), gpu.cents_per_hour.unwrap_or(u32::MAX)));
+    found.sort_by_key(|gpu| (gpu.usable_mib(), gpu.hourly().map_or(u32::MAX, |price| price.cents)));
     let free = |gpu: &Gpu| Bytes::new(usable(gpu).get().saturating_sub(per_gpu.get()));
     found.into_iter().map(|gpu| Fit { gpu, free: free(gpu) }).collect()
 }

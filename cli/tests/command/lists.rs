@@ -1,16 +1,20 @@
 //! `gpus`, `presets`, `completion`, `--help`.
 
 use super::flotilla;
+use serde_json::Value;
 
 #[test]
 fn gpus_are_listed_for_people_and_programs() {
     let (table, json) = (flotilla("gpus"), flotilla("gpus --json").json());
     let gpus = json.as_array().unwrap();
     assert!(gpus.len() >= 40);
+    let priced = |gpu: &&Value| !gpu["pricePerHourUSD"].is_null() || !gpu["launchPriceUSD"].is_null();
+    assert!(gpus.iter().filter(priced).count() >= 40);
     for gpu in gpus {
         assert!(table.stdout.contains(gpu["name"].as_str().unwrap()), "{gpu}");
         assert!(gpu["usableBytes"].as_u64() < gpu["memoryBytes"].as_u64(), "{gpu}");
         assert_eq!(gpu["pricePerHourUSD"].is_null(), gpu["priceSource"].is_null(), "a price has its source");
+        assert_eq!(gpu["launchPriceUSD"].is_null(), gpu["launchPriceSource"].is_null());
     }
 }
 

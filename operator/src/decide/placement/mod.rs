@@ -15,7 +15,9 @@ mod tests;
 mod usage;
 
 pub use ask::{Ask, SHARERS};
-pub use catalogue::{Gpu, PRICES, TooSmall, UnknownGpu, gpu, gpus, too_small, usable_mib};
+pub use catalogue::{
+    Gpu, Hourly, LAUNCH_PRICES, PriceList, TooSmall, UnknownGpu, gpu, gpus, too_small, usable_mib,
+};
 pub use fits::{Card, Fits, PassedOver, ProductFit, find_fits};
 pub use inventory::Inventory;
 pub use judge::{Placeable, judge};

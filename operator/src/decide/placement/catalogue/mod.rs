@@ -4,12 +4,11 @@
 //! with error correction more. The estimate is compared with what is left.
 
 mod names;
+mod prices;
 mod table;
 
 pub use names::{UnknownGpu, gpu};
-
-/// Where prices come from, and of which day they are: list prices of one GPU in the cloud.
-pub const PRICES: &str = "llm-d-planner, data/configuration/gpu_catalog.json, 2026-04-03";
+pub use prices::{Hourly, LAUNCH_PRICES, PriceList};
 
 /// What is set aside on a card whose usable memory nobody has published: this much,
 const RESERVE_MIB: u64 = 384;
@@ -36,8 +35,6 @@ pub struct Gpu {
     pub bandwidth_gb_s: u32,
     /// CUDA compute capability.
     pub compute_capability: Option<(u8, u8)>,
-    /// List price of an hour, in US cents. See [`PRICES`].
-    pub cents_per_hour: Option<u32>,
 }
 
 impl Gpu {
@@ -47,6 +44,16 @@ impl Gpu {
             Some(mib) => mib,
             None => self.memory_mib - RESERVE_MIB - self.memory_mib.div_ceil(RESERVE_PART),
         }
+    }
+
+    /// The price of an hour, where a list has one.
+    pub fn hourly(&self) -> Option<Hourly> {
+        prices::hourly(self.name)
+    }
+
+    /// What it cost new, in US dollars, where its maker said so. See [`LAUNCH_PRICES`].
+    pub fn launch_usd(&self) -> Option<u32> {
+        prices::launch(self.name)
     }
 
     const fn reserve_mib(&self) -> u64 {

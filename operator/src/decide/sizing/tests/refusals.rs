@@ -1,8 +1,8 @@
 //! What is refused, and whether the message says what to change.
 
 use super::super::{
-    Architecture, Engine, FeedForward, KvCacheType, LlamaCpp, Quantization, Request, SizingError, estimate,
-    preset,
+    Adapter, Architecture, Assumption, Bytes, Engine, Family, FeedForward, KvCacheType, LlamaCpp,
+    Quantization, Request, SizingError, Weights, estimate, preset,
 };
 use super::{architecture, grouped};
 
@@ -78,6 +78,30 @@ fn more_tokens_than_the_engine_can_count() {
         );
         assert!(matches!(refused, SizingError::ContextTooLong { .. }), "{refused}");
     }
+}
+
+#[test]
+fn sums_beyond_64_bits() {
+    const MOST: Bytes = Bytes::new(u64::MAX);
+    let weights = Weights::Given { bytes: MOST, host_bytes: Bytes::new(0) };
+    assert!(matches!(error(|_| (), |r| r.weights = weights), SizingError::Overflow { .. }));
+    let adapters = error(|_| (), |r| r.adapters = &[Adapter::Given(MOST), Adapter::Given(MOST)]);
+    assert_eq!(adapters, SizingError::Overflow { term: "adapters" });
+    assert!(adapters.to_string().contains("does not fit in 64 bits"));
+    let all = error(|_| (), |r| r.adapters = &[Adapter::Given(MOST)]);
+    assert!(matches!(all, SizingError::Overflow { .. }), "{all}");
+}
+
+#[test]
+fn an_unknown_architecture_gets_headroom_and_says_so() {
+    let of = |family| {
+        let architecture = Architecture { family, ..architecture("llama-3.1-8b") };
+        estimate(&Request::new(&architecture, Quantization::Q4_K_M, 4096)).unwrap()
+    };
+    let (known, unknown) = (of(Family::Llama), of(Family::Plain));
+    assert!(unknown.total().get() >= known.total().get() / 100 * 115, "{unknown:?}");
+    assert!(unknown.assumptions.contains(&Assumption::UnknownFamily { percent: 15 }));
+    assert!(known.assumptions.is_empty(), "{:?}", known.assumptions);
 }
 
 #[test]
