@@ -42,7 +42,7 @@ Examples:
 JSON: name, weightsBytes, kvCacheBytes, computeBytes, runtimeBytes, adaptersBytes, stateBytes, totalBytes (one
 replica), perGPUBytes (the fullest GPU), requiredPerGPUBytes (with headroom), basis (File, Config, Architecture,
 Preset or Declared), engineFlags, warnings, assumptions, alternatives, fits [{name, product, memoryBytes, usableBytes,
-freeBytes, pricePerHourUSD}]; a list of these where a manifest has several ModelDeployments.
+freeBytes, pricePerHourUSD, priceSource}]; a list of these where a manifest has several ModelDeployments.
 
 Exit codes: 0 done; 1 the model does not fit the GPU that --gpu asks for; 2 wrong usage or bad input.";
 

@@ -16,6 +16,8 @@ struct FitJson {
     free_bytes: u64,
     #[serde(rename = "pricePerHourUSD", skip_serializing_if = "Option::is_none")]
     price_per_hour_usd: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_source: Option<&'static str>,
 }
 
 /// One report as an object, several as a list.
@@ -74,6 +76,7 @@ fn fit(fit: &Fit) -> FitJson {
         usable_bytes: fit.gpu.usable_mib() << 20,
         free_bytes: fit.free.get(),
         price_per_hour_usd: fit.gpu.hourly().map(dollars),
+        price_source: fit.gpu.hourly().map(|price| price.list.source()),
     }
 }
 

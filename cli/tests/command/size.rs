@@ -63,6 +63,7 @@ fn json_has_every_term_and_they_add_up() {
     }
     let priced = fits.iter().find(|fit| fit["name"] == "H200").unwrap();
     assert_eq!(priced["pricePerHourUSD"], 5.75);
+    assert!(priced["priceSource"].as_str().unwrap().contains("2026-"));
     assert!(fits.iter().any(|fit| fit.get("pricePerHourUSD").is_none()), "no price is no figure");
     assert_eq!(value["asked"]["fits"], false);
     assert!(value["assumptions"].is_array());

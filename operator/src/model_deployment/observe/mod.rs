@@ -99,7 +99,11 @@ impl Observer {
     pub fn next(&self, replica: &Replica<'_>, now: Timestamp) -> Next {
         let answers = self.answers(replica);
         let gpu_asked = answers.gpu.is_some() || !self.asks_gpu(replica);
-        next(replica, answers.engine.is_some(), gpu_asked, now)
+        let gpu_untold = matches!(answers.gpu, Some(Some(_))) && !replica.gpu_is_known;
+        match next(replica, answers.engine.is_some(), gpu_asked, now) {
+            Next::Nothing if gpu_untold => Next::Tell,
+            next => next,
+        }
     }
 
     /// What the replica took, from every source that is due.
