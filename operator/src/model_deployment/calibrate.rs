@@ -163,10 +163,10 @@ mod tests {
             version: Some("b1".to_owned()),
             ..Reading::default()
         };
-        after(object, name, Observation { reading, sources: vec![MemorySource::EngineLog] })
+        after(object, name, &Observation { reading, sources: vec![MemorySource::EngineLog] })
     }
 
-    fn after(mut object: ModelDeployment, name: &str, found: Observation) -> ModelDeployment {
+    fn after(mut object: ModelDeployment, name: &str, found: &Observation) -> ModelDeployment {
         let need = need(&object.spec, None).unwrap();
         let observed = Observed { inventory: Arc::default(), pods: vec![pod(name)], file: Look::NONE };
         let before = object.status.clone().unwrap_or_default();
@@ -177,7 +177,7 @@ mod tests {
             ..ModelDeploymentStatus::default()
         };
         let replica = replica(&object, "apps", &observed, &children(1)).unwrap();
-        object.status = Some(taught(status, &object, &observed, &need, &replica, &found));
+        object.status = Some(taught(status, &object, &observed, &need, &replica, found));
         object
     }
 
@@ -236,7 +236,7 @@ mod tests {
     fn what_the_gpu_holds_is_added_later_and_teaches_nothing_twice() {
         let object = after_start(object(&json!({})), "a", 110);
         let before = object.status.clone().unwrap();
-        let status = after(object, "a", seen_by_dcgm(700)).status.unwrap();
+        let status = after(object, "a", &seen_by_dcgm(700)).status.unwrap();
         let shown = status.memory.unwrap().observed.unwrap();
         assert_eq!(shown.gpu, Some(quantity(700 * MIB)));
         assert_eq!(shown.sources, [MemorySource::EngineLog, MemorySource::Dcgm]);
@@ -248,7 +248,7 @@ mod tests {
     fn an_engine_that_says_nothing_is_compared_by_its_gpu() {
         let object = object(&json!({}));
         let estimated = need(&object.spec, None).unwrap().estimate().unwrap().total().mib();
-        let status = after(object, "a", seen_by_dcgm(2 * estimated)).status.unwrap();
+        let status = after(object, "a", &seen_by_dcgm(2 * estimated)).status.unwrap();
         assert_eq!(status.memory.unwrap().observed.unwrap().total, None, "no term was reported");
         let learnt = &status.calibration.unwrap().corrections[0];
         assert!(learnt.ratio.starts_with("2.0") || learnt.ratio.starts_with("1.99"), "{learnt:?}");
@@ -258,11 +258,14 @@ mod tests {
     fn a_part_of_the_terms_is_shown_and_teaches_nothing() {
         let reading = Reading { kv_cache_tokens: Some(4096), kv_cache: Some(MIB), ..Reading::default() };
         let found = Observation { reading, sources: vec![MemorySource::EngineMetrics] };
-        let status = after(object(&json!({})), "a", found).status.unwrap();
+        let status = after(object(&json!({})), "a", &found).status.unwrap();
         let shown = status.memory.unwrap().observed.unwrap();
         assert_eq!((shown.kv_cache_tokens, shown.total), (Some(4096), Some(quantity(MIB))));
         assert!(status.calibration.is_none());
         let object = object(&json!({}));
-        assert_eq!(after(object, "a", Observation::default()).status.unwrap().memory.unwrap().observed, None);
+        assert_eq!(
+            after(object, "a", &Observation::default()).status.unwrap().memory.unwrap().observed,
+            None
+        );
     }
 }

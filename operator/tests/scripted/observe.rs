@@ -115,7 +115,7 @@ impl Cluster {
     }
 }
 
-fn object(spec: Value) -> Value {
+fn object(spec: &Value) -> Value {
     json!({
         "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
         "metadata": {"name": "tiny", "namespace": "apps", "uid": "uid-0", "generation": 1},
@@ -125,11 +125,11 @@ fn object(spec: Value) -> Value {
 
 fn llama_cpp() -> Value {
     let model = json!({"source": "oci://reg.example/m:1", "preset": "smollm2-135m", "quantization": "Q4_1"});
-    object(json!({"model": model, "replicas": 1}))
+    object(&json!({"model": model, "replicas": 1}))
 }
 
 fn custom(port: u16) -> Value {
-    object(json!({
+    object(&json!({
         "model": {}, "replicas": 1, "placement": {"gpuMemory": "8Gi"},
         "engine": {"type": "Custom", "image": "example/vllm:1", "port": port},
     }))
@@ -174,7 +174,9 @@ async fn the_start_of_the_engines_log_is_read_once() {
 async fn a_log_that_may_not_be_read_or_says_nothing_only_shows_nothing() {
     for text in [None, Some("no figures\n")] {
         let cluster = Cluster::llama_cpp().await;
-        text.into_iter().for_each(|text| cluster.log(text));
+        if let Some(text) = text {
+            cluster.log(text);
+        }
         assert_eq!(cluster.observed().await, Value::Null);
         assert_eq!(cluster.observed().await, Value::Null);
         assert_eq!(cluster.asked(LOG).0, 1, "nor is it asked for again");

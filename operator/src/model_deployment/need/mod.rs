@@ -136,7 +136,7 @@ pub fn over(spec: &ModelDeploymentSpec, need: &Need, gpus: u32) -> Option<u64> {
     if need.basis == MemoryBasis::Declared {
         return None;
     }
-    let request = sizing::Request { gpus, ..ask(spec, model).ok()? };
+    let request = sizing::Request { gpus, ..request(spec, model).ok()? };
     let per_gpu_mib = sizing::estimate(&request).ok()?.per_gpu.mib();
     let headroom = given_headroom(spec).unwrap_or(DEFAULT_HEADROOM_PERCENT);
     Some(per_gpu_mib.saturating_add(per_gpu_mib.saturating_mul(headroom).div_ceil(100)))

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn of(status: Value, ports: Value) -> Option<(IpAddr, u16)> {
+    fn of(status: &Value, ports: &Value) -> Option<(IpAddr, u16)> {
         let pod = json!({"metadata": {}, "spec": {"containers": [{"name": "e", "ports": ports}]}, "status": status});
         address(&serde_json::from_value(pod).unwrap())
     }
@@ -80,8 +80,8 @@ mod tests {
     fn an_exporter_is_found_at_its_metrics_port() {
         let ip = json!({"podIP": "10.0.0.7"});
         let at = |port| Some(("10.0.0.7".parse().unwrap(), port));
-        assert_eq!(of(ip.clone(), json!([{"name": "metrics", "containerPort": 9401}])), at(9401));
-        assert_eq!(of(ip, json!([{"name": "other", "containerPort": 1}])), at(PORT));
-        assert_eq!(of(json!({}), json!([])), None, "not started");
+        assert_eq!(of(&ip, &json!([{"name": "metrics", "containerPort": 9401}])), at(9401));
+        assert_eq!(of(&ip, &json!([{"name": "other", "containerPort": 1}])), at(PORT));
+        assert_eq!(of(&json!({}), &json!([])), None, "not started");
     }
 }

@@ -78,7 +78,7 @@ impl Observation {
 #[derive(Debug, Clone, Default)]
 struct Answers {
     engine: Option<Observation>,
-    gpu: Option<Option<Reading>>,
+    gpu: Option<Observation>,
 }
 
 /// Asks replicas, and remembers what they answered.
@@ -99,9 +99,9 @@ impl Observer {
     pub fn next(&self, replica: &Replica<'_>, now: Timestamp) -> Next {
         let answers = self.answers(replica);
         let gpu_asked = answers.gpu.is_some() || !self.asks_gpu(replica);
-        let gpu_untold = matches!(answers.gpu, Some(Some(_))) && !replica.gpu_is_known;
+        let gpu_said = answers.gpu.is_some_and(|gpu| !gpu.sources.is_empty());
         match next(replica, answers.engine.is_some(), gpu_asked, now) {
-            Next::Nothing if gpu_untold => Next::Tell,
+            Next::Nothing if gpu_said && !replica.gpu_is_known => Next::Tell,
             next => next,
         }
     }
@@ -117,11 +117,13 @@ impl Observer {
             answers.engine = Some(found);
         }
         if answers.gpu.is_none() && self.asks_gpu(replica) && due::is_settled(replica.pod, now) {
-            answers.gpu = Some(self.ask_one(MemorySource::Dcgm, replica).await);
+            let mut found = Observation::default();
+            found.add(MemorySource::Dcgm, self.ask_one(MemorySource::Dcgm, replica).await);
+            answers.gpu = Some(found);
         }
         self.remember(replica, answers.clone());
         let mut found = answers.engine.unwrap_or_default();
-        found.add(MemorySource::Dcgm, answers.gpu.flatten());
+        found.add(MemorySource::Dcgm, answers.gpu.map(|gpu| gpu.reading));
         found
     }
 

@@ -39,7 +39,8 @@ impl PriceList {
 }
 
 /// Where prices to buy come from.
-pub const LAUNCH_PRICES: &str = "NVIDIA's announcement of each card, suggested price in the United States at launch";
+pub const LAUNCH_PRICES: &str =
+    "NVIDIA's announcement of each card, suggested price in the United States at launch";
 
 /// The price of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,20 +25,8 @@ const fn gpu(
     }
 }
 
-const fn amd(
-    name: &'static str,
-    memory_mib: u64,
-    measured_mib: Option<u64>,
-    bandwidth_gb_s: u32,
-) -> Gpu {
-    Gpu {
-        name,
-        product: None,
-        memory_mib,
-        measured_mib,
-        bandwidth_gb_s,
-        compute_capability: None,
-    }
+const fn amd(name: &'static str, memory_mib: u64, measured_mib: Option<u64>, bandwidth_gb_s: u32) -> Gpu {
+    Gpu { name, product: None, memory_mib, measured_mib, bandwidth_gb_s, compute_capability: None }
 }
 
 #[rustfmt::skip]

@@ -73,7 +73,7 @@ fn served_by_vllm(format: Format, room: Bytes) -> Vec<Change> {
         ..Request::new(&architecture, Quantization::F16, 8192)
     };
     let found = alternatives(&request, room);
-    found.iter().for_each(|alternative| assert!(alternative.per_gpu <= room));
+    assert!(found.iter().all(|alternative| alternative.per_gpu <= room));
     found.into_iter().flat_map(|alternative| alternative.changes).collect()
 }
 
