@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 /// Where a token for the hub is kept, by the hub's own tools too.
 const TOKEN: &str = "HF_TOKEN";
 /// The longest that one file may take, unless the flags say otherwise.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// Authorities of registries: a bundle of all public ones has 300 KB.
 const LARGEST_AUTHORITIES: u64 = 4 << 20;
 
