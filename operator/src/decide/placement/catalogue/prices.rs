@@ -21,9 +21,15 @@ impl PriceList {
     pub const fn source(self) -> &'static str {
         match self {
             Self::Planner => "llm-d-planner, data/configuration/gpu_catalog.json, 2026-04-03",
-            Self::Hyperstack => "Hyperstack on demand, hyperstack.cloud/gpu-pricing, 2026-08-26",
-            Self::RunPod => "RunPod Secure Cloud, runpod.io/pricing, 2026-08-19",
-            Self::Akash => "Akash marketplace, akash.network/pricing/gpus, 2026-09-20",
+            Self::Hyperstack => {
+                "Hyperstack on demand, hyperstack.cloud/gpu-pricing, 2026-08-26, as api-evangelist/nexgen-cloud has it"
+            }
+            Self::RunPod => {
+                "RunPod Secure Cloud, 2026-08-19, as the data set privum/ai-compute-prices has it"
+            }
+            Self::Akash => {
+                "Akash marketplace, akash.network/pricing/gpus, 2026-09-20, as api-evangelist/akash has it"
+            }
         }
     }
 
@@ -40,7 +46,7 @@ impl PriceList {
 
 /// Where prices to buy come from.
 pub const LAUNCH_PRICES: &str =
-    "NVIDIA's announcement of each card, suggested price in the United States at launch";
+    "suggested price in the United States at launch, as the press reported NVIDIA's announcement of the card";
 
 /// The price of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,24 +100,16 @@ const LAUNCH: &[(&str, u32)] = &[
     ("RTX 3060 12GB",      329),
     ("RTX 3060 Ti",        399),
     ("RTX 3070",           499),
-    ("RTX 3070 Ti",        599),
     ("RTX 3080 10GB",      699),
-    ("RTX 3080 Ti",      1_199),
     ("RTX 3090",         1_499),
-    ("RTX 3090 Ti",      1_999),
     ("RTX 4060",           299),
     ("RTX 4060 Ti 8GB",    399),
     ("RTX 4060 Ti 16GB",   499),
     ("RTX 4070",           599),
-    ("RTX 4070 SUPER",     599),
     ("RTX 4070 Ti",        799),
-    ("RTX 4070 Ti SUPER",  799),
     ("RTX 4080",         1_199),
     ("RTX 4080 SUPER",     999),
     ("RTX 4090",         1_599),
-    ("RTX 5060",           299),
-    ("RTX 5060 Ti 8GB",    379),
-    ("RTX 5060 Ti 16GB",   429),
     ("RTX 5070",           549),
     ("RTX 5070 Ti",        749),
     ("RTX 5080",           999),
