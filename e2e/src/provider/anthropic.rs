@@ -3,7 +3,7 @@
 use super::Script;
 use super::api::{Api, Asked, Piece, words_in};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -63,12 +63,14 @@ struct ToolChoice {
     name: Option<String>,
 }
 
+/// In `x-api-key`, as the reference has it, or as a bearer, as the API's own client for Python sends it since 2026.
 fn key(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get("x-api-key").map(HeaderValue::as_bytes)
+    let bearer = || headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ");
+    headers.get("x-api-key").map(HeaderValue::as_bytes).or_else(bearer)
 }
 
 fn ask(headers: &HeaderMap, body: &[u8]) -> Result<Asked, String> {
-    if headers.get("anthropic-version").is_none_or(|version| version != "2023-06-01") {
+    if !headers.contains_key("anthropic-version") {
         return Err("anthropic-version: header is required".to_owned());
     }
     let body: Body = serde_json::from_slice(body).map_err(|error| error.to_string())?;
@@ -177,8 +179,14 @@ fn events(asked: &Asked, script: &Script) -> Vec<Piece> {
     pieces
 }
 
-/// The API has no codes.
-fn error(message: &str, kind: &str, _: &str) -> Bytes {
+/// The API has no codes, but types of its own.
+fn error(message: &str, kind: &str, code: &str) -> Bytes {
+    let kind = match (kind, code) {
+        (_, "invalid_api_key") => "authentication_error",
+        (_, "model_not_found") => "not_found_error",
+        ("server_error", _) => "api_error",
+        _ => kind,
+    };
     let error = json!({"type": kind, "message": message});
     json!({"type": "error", "error": error, "request_id": "req_stand-in"}).to_string().into()
 }

@@ -1,5 +1,6 @@
-//! Anthropic's Messages API, version 2023-06-01: <https://docs.anthropic.com/en/api/messages>. Field names and values
-//! are those that its own client for Python, version 2.13, has in its types.
+//! Anthropic's Messages API, version 2023-06-01, the one that its reference names and promises to keep:
+//! <https://docs.anthropic.com/en/api/messages>. Field names and values are those that its own client for Python, version
+//! 2.13, has in its types; that client asks for a later version by now, and sends its key as a bearer.
 
 mod answer;
 mod content;
