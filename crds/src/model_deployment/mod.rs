@@ -10,7 +10,7 @@ pub use calibration::{CalibrationMode, CalibrationStatus, Correction, MemorySour
 pub use engine::{EngineSpec, EngineType, EnvVar};
 pub use model::{
     Architecture, ContextSpec, Experts, KvCacheType, LatentAttention, ModelFamily, ModelSpec, Quantization,
-    SecretName, SlidingWindow,
+    Recurrent, RecurrentKind, SecretName, SlidingWindow,
 };
 pub use placement::{GpuSharing, PlacementMode, PlacementSpec, RolloutSpec, Toleration};
 pub use status::{ChosenMode, GpuFit, MemoryBasis, MemoryStatus, ModelDeploymentStatus, PlacementStatus};

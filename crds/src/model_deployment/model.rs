@@ -60,7 +60,11 @@ pub struct SecretName {
     validation = Rule::new("has(self.headDim) || self.hiddenSize % self.heads == 0")
         .message("heads does not divide hiddenSize: set headDim"),
     validation = Rule::new("self.feedForwardSize >= 32 || (self.feedForwardSize == 0 && has(self.experts))")
-        .message("feedForwardSize must be at least 32, or 0 where every layer has experts: set experts")
+        .message("feedForwardSize must be at least 32, or 0 where every layer has experts: set experts"),
+    validation = Rule::new("self.feedForwardSize >= 32 || !has(self.experts) || (!has(self.experts.denseLayers) && (!has(self.experts.every) || self.experts.every == 1))")
+        .message("some layers have no experts: set feedForwardSize to their width"),
+    validation = Rule::new("!(has(self.recurrent) && has(self.latentAttention))")
+        .message("no model has recurrent layers and latent attention: set one")
 )]
 pub struct Architecture {
     /// The tensor layout.
@@ -103,6 +107,9 @@ pub struct Architecture {
     /// Keys and values compressed to one latent of each token (MLA, as DeepSeek-V3 has it).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latent_attention: Option<LatentAttention>,
+    /// Layers that keep a state of fixed size instead of keys and values; with family FalconH1, beside them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurrent: Option<Recurrent>,
 }
 
 /// Layers that see only the last tokens.
@@ -151,6 +158,62 @@ pub struct Experts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
     pub dense_layers: Option<u32>,
+    /// Of this many layers the last has experts: 2 for Jamba. Default 1, which is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub every: Option<u32>,
+}
+
+/// Recurrent layers, by the names of GGUF headers (`ssm.inner_size` and so on).
+#[derive(KubeSchema, Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.attentionOffset) || (has(self.attentionEvery) && self.attentionOffset < self.attentionEvery)")
+        .message("attentionOffset counts within attentionEvery layers: set attentionEvery above it"),
+    validation = Rule::new("self.kind != 'GatedDelta' || self.innerSize % self.heads == 0")
+        .message("innerSize must be heads times the size of a value head: heads must divide it")
+)]
+pub struct Recurrent {
+    /// What the layers compute.
+    pub kind: RecurrentKind,
+    /// Width inside a layer: `mamba_d_ssm`, or `mamba_expand` times hiddenSize; for GatedDelta
+    /// `linear_num_value_heads` times `linear_value_head_dim`.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub inner_size: u32,
+    /// States of a channel: `mamba_d_state`; for GatedDelta `linear_key_head_dim`.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub state_size: u32,
+    /// Tokens that the convolution sees: `mamba_d_conv`, `linear_conv_kernel_dim`. Default 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64))]
+    pub convolution: Option<u32>,
+    /// `mamba_n_heads`; for GatedDelta `linear_num_value_heads`; for Mamba the rank of the step size
+    /// (`mamba_dt_rank`).
+    #[schemars(range(min = 1, max = 65_536))]
+    pub heads: u32,
+    /// Groups of heads: `mamba_n_groups`; for GatedDelta `linear_num_key_heads`. Default 1. Of no effect with Mamba.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub groups: Option<u32>,
+    /// One of this many layers attends instead: 4 for Qwen3-Next, 8 for Jamba, 10 for Granite 4. Absent: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 1024))]
+    pub attention_every: Option<u32>,
+    /// Which of them, from 0. Default the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1023))]
+    pub attention_offset: Option<u32>,
+}
+
+/// What a recurrent layer computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RecurrentKind {
+    /// A selective state space with a state for each channel (Jamba).
+    Mamba,
+    /// A state space with heads (Granite 4, Falcon-H1).
+    Mamba2,
+    /// Linear attention with a gated delta rule (Qwen3-Next).
+    GatedDelta,
 }
 
 /// Dimensions of multi-head latent attention, by the names of config.json.
@@ -178,14 +241,32 @@ pub struct LatentAttention {
 /// A tensor layout that the estimator knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ModelFamily {
-    /// Llama 2 and 3, Mistral, SmolLM2.
+    /// Llama 2 and 3, Mistral, Mixtral, SmolLM2.
     Llama,
-    /// Qwen 2 and 2.5.
+    /// Qwen 2 and 2.5, with experts or without.
     Qwen2,
-    /// Qwen 3.
+    /// Qwen 3, with experts or without.
     Qwen3,
-    /// Phi-3.
+    /// Qwen3-Next.
+    Qwen3Next,
+    /// Phi-3 and Phi-4.
     Phi3,
+    /// Gemma 2.
+    Gemma2,
+    /// Gemma 3.
+    Gemma3,
+    /// gpt-oss.
+    GptOss,
+    /// DeepSeek-V2, V3 and R1.
+    DeepSeek2,
+    /// Granite 3, and Granite 4 without recurrence.
+    Granite,
+    /// Granite 4 with recurrence.
+    GraniteHybrid,
+    /// Falcon-H1.
+    FalconH1,
+    /// Jamba.
+    Jamba,
     /// Any other: computed as a plain transformer, with an allowance for what is not known.
     Plain,
 }

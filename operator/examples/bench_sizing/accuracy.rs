@@ -9,7 +9,7 @@ pub struct Row {
     /// The engine whose view it is.
     pub engine: &'static str,
     /// The term, or the sum of some.
-    pub term: &'static str,
+    pub term: String,
     /// What rows are compared by: an architecture or a format.
     pub group: String,
     /// The model.
@@ -80,8 +80,8 @@ fn quantile(sorted: &[f64], percent: usize) -> f64 {
 pub fn table(rows: &[Row]) -> String {
     let mut groups: BTreeMap<(&str, &str, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {
-        groups.entry((row.engine, row.term, row.group.as_str())).or_default().push(row);
-        groups.entry((row.engine, row.term, "")).or_default().push(row);
+        groups.entry((row.engine, row.term.as_str(), row.group.as_str())).or_default().push(row);
+        groups.entry((row.engine, row.term.as_str(), "")).or_default().push(row);
     }
     let mut text = String::from(
         "| engine | term | of | rows | median | 95th percentile | lowest | highest |\n|---|---|---|---|---|---|---|---|\n",

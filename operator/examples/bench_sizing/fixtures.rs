@@ -9,8 +9,12 @@ const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
 /// The rows of a table, cut at commas, without comments and the header.
 pub fn rows(name: &str) -> Vec<Vec<String>> {
-    let text = read(&format!("decide/sizing/tests/fixtures/{name}"));
-    let rows = text.lines().filter(|line| !line.starts_with('#')).skip(1);
+    table_rows(&read(&format!("decide/sizing/tests/fixtures/{name}")))
+}
+
+/// The same of a table that was read.
+pub fn table_rows(table: &str) -> Vec<Vec<String>> {
+    let rows = table.lines().filter(|line| !line.starts_with('#')).skip(1);
     rows.map(|line| line.split(',').map(str::to_owned).collect()).collect()
 }
 
@@ -20,7 +24,8 @@ pub fn model(name: &str) -> ConfigFacts {
     parse(text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn read(path: &str) -> String {
+/// A file of the operator's source.
+pub fn read(path: &str) -> String {
     fs::read_to_string(format!("{SOURCE}/{path}")).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 

@@ -59,17 +59,10 @@ fn buffers() -> Vec<Row> {
         .collect()
 }
 
-fn line(
-    term: &'static str,
-    a: &Architecture,
-    row: &[String],
-    settings: &str,
-    ours_gib: f64,
-    mib: &str,
-) -> Row {
+fn line(term: &str, a: &Architecture, row: &[String], settings: &str, ours_gib: f64, mib: &str) -> Row {
     Row {
         engine: "llama.cpp",
-        term,
+        term: term.to_owned(),
         group: format!("{:?}", a.family),
         model: row[0].clone(),
         settings: settings.to_owned(),

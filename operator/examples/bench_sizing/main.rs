@@ -7,16 +7,27 @@
 
 mod accuracy;
 mod fixtures;
+mod held_out;
 mod llama_cpp;
+mod sglang;
+mod shapes;
 mod torch;
 mod vllm;
 
 use accuracy::{Row, table};
 
 fn main() {
-    let rows: Vec<Row> = [llama_cpp::rows(), torch::rows(), vllm::rows()].concat();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, models, rows] = &arguments[..]
+        && flag == "--predict"
+    {
+        let read = |path: &String| std::fs::read_to_string(path).expect("a table");
+        print!("{}", held_out::predictions(&read(models), &read(rows)));
+        return;
+    }
+    let rows: Vec<Row> = [llama_cpp::rows(), torch::rows(), vllm::rows(), sglang::rows()].concat();
     print!("{}", table(&rows));
-    if std::env::args().any(|argument| argument == "--rows") {
+    if arguments.iter().any(|argument| argument == "--rows") {
         for row in &rows {
             println!("{row}");
         }

@@ -20,7 +20,7 @@ pub fn rows() -> Vec<Row> {
             let peak = transformers_peak(&model(&row[0]).architecture, format, &generation);
             Row {
                 engine: "transformers",
-                term: "peak",
+                term: "peak".to_owned(),
                 group: row[1].clone(),
                 model: row[0].clone(),
                 settings: format!("{format} {} tokens on {} GPUs", row[2], row[4]),

@@ -50,10 +50,10 @@ impl Log {
         format!("{} on {}, {} sequences, {} GPUs", column(2), column(3), column(5), column(7))
     }
 
-    fn row(&self, term: &'static str, ours_gib: f64, measured_gib: f64) -> Row {
+    fn row(&self, term: &str, ours_gib: f64, measured_gib: f64) -> Row {
         Row {
             engine: "vLLM",
-            term,
+            term: term.to_owned(),
             group: self.columns[3].clone(),
             model: self.columns[1].clone(),
             settings: self.name(),

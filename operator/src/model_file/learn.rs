@@ -1,8 +1,9 @@
 //! From a parsed head to what a file tells.
 
-use super::gguf::{self, GgufError, Head};
+use super::gguf::{self, GgufError, Head, Tensors};
 use super::guess::{self, Guess};
 use super::safetensors::{Header, Index};
+use super::shards::ShardName;
 use super::{FileWeights, Format, ModelFile, Note};
 use crate::decide::sizing::{Architecture, Bytes, Quantization};
 
@@ -12,26 +13,55 @@ impl ModelFile {
     /// # Errors
     /// The file is cut off or no model, a key is missing, or a dimension that no model has.
     pub fn from_gguf(head: &Head, name: &str, size: u64) -> Result<Self, GgufError> {
+        Self::from_shards(head, name, size, None)
+    }
+
+    /// The same of the first of several files, with the tensors of the `others` if they were read.
+    ///
+    /// # Errors
+    /// As [`Self::from_gguf`].
+    pub fn from_shards(
+        head: &Head,
+        name: &str,
+        size: u64,
+        others: Option<&Tensors>,
+    ) -> Result<Self, GgufError> {
         let wanted = head.tensors.as_ref().map_or(head.read_to, |tensors| tensors.end);
         if wanted > size {
             return Err(GgufError::Truncated { size, wanted });
         }
+        let joined = head.tensors.as_ref().zip(others).map(|(first, others)| {
+            let mut all = first.clone();
+            all.join(others);
+            all
+        });
+        let whole;
+        let head = match joined {
+            Some(tensors) => {
+                whole = Head { tensors: Some(tensors), ..head.clone() };
+                &whole
+            }
+            None => head,
+        };
         let (mut architecture, mut notes) = gguf::architecture(head)?;
         let stated = head.metadata.number("general.file_type")?.and_then(gguf::quantization);
         let split = split(head, name)?;
         let (weights, quantization) = match (&head.tensors, &split) {
-            (_, Some(_)) => {
+            (_, Some(_)) if others.is_none() => {
                 if head.tensors.is_none() || architecture.tied_embeddings {
                     assume_habit(&mut architecture, &mut notes);
                 }
                 (None, stated.or_else(|| named(name, &mut notes)))
             }
-            (Some(tensors), None) => {
+            (Some(tensors), _) => {
                 let bytes = Bytes::new(tensors.bytes);
                 let weights = FileWeights { bytes, host_bytes: Bytes::new(tensors.host_bytes), exact: true };
                 (Some(weights), stated.or_else(|| named(name, &mut notes)))
             }
-            (None, None) => from_length(head, name, size, stated, &mut architecture, &mut notes),
+            (None, _) => {
+                let size = size.saturating_add(others.map_or(0, |others| others.bytes));
+                from_length(head, name, size, stated, &mut architecture, &mut notes)
+            }
         };
         notes.extend(split);
         Ok(Self {
@@ -114,11 +144,6 @@ fn assume_habit(architecture: &mut Architecture, notes: &mut Vec<Note>) {
 /// Whether the file is one of several, by its metadata or by its name (`…-00001-of-00003.gguf`).
 fn split(head: &Head, name: &str) -> Result<Option<Note>, GgufError> {
     let stated = head.metadata.number("split.count")?;
-    let by_name = || {
-        let (start, count) = name.strip_suffix(".gguf")?.rsplit_once("-of-")?;
-        let (_, index) = start.rsplit_once('-')?;
-        let number = |digits: &str| digits.parse::<u32>().ok().filter(|_| digits.len() == 5);
-        number(index).and(number(count))
-    };
+    let by_name = || ShardName::of(name).map(|shard| shard.count);
     Ok(stated.or_else(by_name).filter(|files| *files > 1).map(|files| Note::Split { files: Some(files) }))
 }

@@ -1,9 +1,10 @@
 //! Reading a model's file, whatever its format.
 
 use super::detect::Start;
-use super::gguf::{self, Progress};
+use super::gguf::{self, GgufError, Progress};
 use super::read::{Reach, ReadAt, ReadError};
 use super::safetensors::{self, SafetensorsError};
+use super::shards::{MAX_SHARDS, ShardName};
 use super::{ModelFile, ModelFileError};
 use bytes::Bytes;
 
@@ -26,8 +27,17 @@ impl ModelFile {
         let name = || file.name().to_owned();
         match Start::of(&first) {
             Start::Gguf => {
-                let head = gguf_head(file, first, size).await?;
-                Self::from_gguf(&head, file.name(), size)
+                let shard = ShardName::of(file.name()).filter(|shard| shard.count > 1);
+                if let Some(shard) = shard.filter(|shard| shard.number != 1) {
+                    let error = GgufError::NotFirst { first: shard.other(1) };
+                    return Err(ModelFileError::Gguf { name: name(), error });
+                }
+                let head = gguf_head(file, first, size, file.reach()).await?;
+                let others = match &shard {
+                    Some(shard) => other_tensors(file, shard).await?,
+                    None => None,
+                };
+                Self::from_shards(&head, file.name(), size, others.as_ref())
                     .map_err(|error| ModelFileError::Gguf { name: name(), error })
             }
             Start::Safetensors => {
@@ -49,13 +59,18 @@ impl ModelFile {
 }
 
 /// Feeds a parser from where it wants bytes until it has enough.
-async fn gguf_head(file: &dyn ReadAt, first: Bytes, size: u64) -> Result<gguf::Head, ModelFileError> {
+async fn gguf_head(
+    file: &dyn ReadAt,
+    first: Bytes,
+    size: u64,
+    reach: Reach,
+) -> Result<gguf::Head, ModelFileError> {
     let failed = |error| ModelFileError::Gguf { name: file.name().to_owned(), error };
     let (next, limit) = match file.reach() {
         Reach::Dimensions => (NEXT, MAX_FOR_DIMENSIONS),
         Reach::Tensors => (NEXT_NEAR, u64::MAX),
     };
-    let mut parser = gguf::Parser::new(file.reach());
+    let mut parser = gguf::Parser::new(reach);
     let mut progress = parser.feed(&first).map_err(failed)?;
     let mut taken = first.len() as u64;
     while let Progress::More { at } = progress {
@@ -73,6 +88,39 @@ async fn gguf_head(file: &dyn ReadAt, first: Bytes, size: u64) -> Result<gguf::H
         progress = parser.feed(&bytes).map_err(failed)?;
     }
     parser.finish(size).map_err(failed)
+}
+
+/// The tensors of a model's other files, whose lists have no vocabulary before them; none where they cannot be
+/// reached. A file that is missing is an error: no engine would load the model.
+async fn other_tensors(
+    file: &dyn ReadAt,
+    shard: &ShardName<'_>,
+) -> Result<Option<gguf::Tensors>, ModelFileError> {
+    if shard.count > MAX_SHARDS {
+        let error = GgufError::TooManyFiles { found: shard.count, limit: MAX_SHARDS };
+        return Err(ModelFileError::Gguf { name: file.name().to_owned(), error });
+    }
+    let mut all = gguf::Tensors { tied_embeddings: true, ..gguf::Tensors::default() };
+    for number in 2..=shard.count {
+        let Some(other) = file.sibling(&shard.other(number)).await? else { return Ok(None) };
+        let failed = |error| ModelFileError::Gguf { name: other.name().to_owned(), error };
+        let first = other.read_at(0, FIRST).await?;
+        let size = other.size().await?;
+        if Start::of(&first) != Start::Gguf {
+            let error = ReadError::Answer {
+                name: other.name().to_owned(),
+                reason: "it is no GGUF file, as the first one is".to_owned(),
+            };
+            return Err(error.into());
+        }
+        let head = gguf_head(&*other, first, size, Reach::Tensors).await?;
+        let tensors = head.tensors.unwrap_or_default();
+        if tensors.end > size {
+            return Err(failed(GgufError::Truncated { size, wanted: tensors.end }));
+        }
+        all.join(&tensors);
+    }
+    Ok(Some(all))
 }
 
 async fn safetensors_header(

@@ -16,6 +16,7 @@ mod load;
 mod note;
 pub mod read;
 pub mod safetensors;
+mod shards;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

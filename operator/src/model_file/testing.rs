@@ -71,6 +71,11 @@ impl GgufHead {
             .text("tokenizer.chat_template", &"{{ message }}".repeat(500))
     }
 
+    /// The same metadata without any tensor.
+    pub(crate) fn without_tensors(&self) -> Self {
+        Self { tensors: Vec::new(), ..self.clone() }
+    }
+
     /// A tensor; offsets follow from the order.
     pub(crate) fn tensor(mut self, name: &str, dimensions: &[u64], kind: u32) -> Self {
         self.tensors.push((name.to_owned(), dimensions.to_vec(), kind));
@@ -154,12 +159,26 @@ pub(crate) struct MemoryFile {
     start: Bytes,
     size: u64,
     reach: Reach,
+    beside: Vec<(String, Bytes, u64)>,
     reads: Mutex<Vec<(u64, usize)>>,
 }
 
 impl MemoryFile {
     pub(crate) fn new(name: &str, start: impl Into<Bytes>, size: u64, reach: Reach) -> Self {
-        Self { name: name.to_owned(), start: start.into(), size, reach, reads: Mutex::default() }
+        Self {
+            name: name.to_owned(),
+            start: start.into(),
+            size,
+            reach,
+            beside: Vec::new(),
+            reads: Mutex::default(),
+        }
+    }
+
+    /// With another file in the same folder.
+    pub(crate) fn beside(mut self, name: &str, start: impl Into<Bytes>, size: u64) -> Self {
+        self.beside.push((name.to_owned(), start.into(), size));
+        self
     }
 
     /// How often it was read, and how many bytes in all.
@@ -187,6 +206,15 @@ impl ReadAt for MemoryFile {
         let mut bytes = self.start.slice(from..to).to_vec();
         bytes.resize(length, 0);
         Box::pin(async move { Ok(bytes.into()) })
+    }
+
+    fn sibling<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn ReadAt>>, ReadError>> {
+        let found = self.beside.iter().find(|(other, ..)| other == name).map(|(_, start, size)| {
+            Box::new(Self::new(name, start.clone(), *size, self.reach)) as Box<dyn ReadAt>
+        });
+        let missing = || ReadError::NotFound { name: name.to_owned() };
+        let answer = if self.beside.is_empty() { Ok(None) } else { found.map(Some).ok_or_else(missing) };
+        Box::pin(std::future::ready(answer))
     }
 
     fn reach(&self) -> Reach {

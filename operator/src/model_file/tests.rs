@@ -163,6 +163,65 @@ async fn one_of_several_files_gives_no_weights() {
     assert_eq!(model.weights, None);
 }
 
+/// A Llama whose output projection and embedding are in the second file.
+fn two_files(tokens: u32) -> ((Vec<u8>, u64), (Vec<u8>, u64)) {
+    let all = small_llama(tokens);
+    let first = all.without_tensors().tensor("output_norm.weight", &[64], 0);
+    let vocab = u64::from(tokens);
+    let second = GgufHead::new()
+        .number("split.no", 1)
+        .number("split.count", 2)
+        .tensor("token_embd.weight", &[64, vocab], 1)
+        .tensor("output.weight", &[64, vocab], 1);
+    (first.build(), second.build())
+}
+
+#[tokio::test]
+async fn files_of_one_model_are_added_up() {
+    let ((first, first_end), (second, second_end)) = two_files(3000);
+    let matrix = 64 * 3000 * 2;
+    let of = |reach| {
+        MemoryFile::new("a/m-F16-00001-of-00002.gguf", first.clone(), first_end, reach).beside(
+            "m-F16-00002-of-00002.gguf",
+            second.clone(),
+            second_end,
+        )
+    };
+    let model = read(&of(Reach::Tensors)).await.unwrap();
+    let exact =
+        FileWeights { bytes: Bytes::new(256 + 2 * matrix), host_bytes: Bytes::new(matrix), exact: true };
+    assert_eq!(model.weights, Some(exact));
+    assert!(!model.architecture.unwrap().tied_embeddings, "the second file has the output projection");
+    assert!(model.notes.contains(&Note::Split { files: Some(2) }));
+
+    let near = read(&of(Reach::Dimensions)).await.unwrap().weights.unwrap();
+    assert!(!near.exact && near.bytes >= exact.bytes, "{near:?}");
+    assert!(near.bytes.get() < exact.bytes.get() + first_end, "{near:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_missing_or_cut_off_is_named() {
+    let ((first, first_end), (second, second_end)) = two_files(3000);
+    let with = |name: &str, size| {
+        MemoryFile::new("m-00001-of-00002.gguf", first.clone(), first_end, Reach::Tensors).beside(
+            name,
+            second.clone(),
+            size,
+        )
+    };
+    let missing = read(&with("other.gguf", second_end)).await.unwrap_err().to_string();
+    assert!(missing.contains("m-00002-of-00002.gguf does not exist"), "{missing}");
+    let cut = read(&with("m-00002-of-00002.gguf", second_end - 1)).await.unwrap_err().to_string();
+    assert!(cut.contains("m-00002-of-00002.gguf"), "{cut}");
+
+    let later = MemoryFile::new("m-00002-of-00002.gguf", second, second_end, Reach::Tensors);
+    let later = read(&later).await.unwrap_err().to_string();
+    assert!(later.contains("m-00001-of-00002.gguf"), "{later}");
+    let many = MemoryFile::new("m-00001-of-09999.gguf", first, first_end, Reach::Tensors);
+    let many = read(&many).await.unwrap_err().to_string();
+    assert!(many.contains("9999"), "{many}");
+}
+
 #[tokio::test]
 async fn a_file_shorter_than_its_tensors_is_cut_off() {
     let (head, end) = small_llama(3000).build();

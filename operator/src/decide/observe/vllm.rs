@@ -7,13 +7,16 @@ use super::text::{bytes_after, word_after};
 type TermOf = fn(&mut Reading) -> &mut Option<u64>;
 
 /// A mark of vLLM's log, and the term of the figure after it. Older and newer wordings both stand here.
-const LINES: [(&str, TermOf); 7] = [
+const LINES: [(&str, TermOf); 10] = [
     ("Model loading took ", |reading| &mut reading.weights),
     ("Loading model weights took ", |reading| &mut reading.weights),
     ("model weights take ", |reading| &mut reading.weights),
     ("Available KV cache memory: ", |reading| &mut reading.kv_cache),
     ("reserved for KV Cache is ", |reading| &mut reading.kv_cache),
+    ("available_kv_cache_memory ", |reading| &mut reading.kv_cache),
+    ("kv_cache_size=", |reading| &mut reading.kv_cache),
     ("PyTorch activation peak memory takes ", |reading| &mut reading.compute),
+    ("PyTorch activation peak memory ", |reading| &mut reading.compute),
     ("peak activation memory: ", |reading| &mut reading.compute),
 ];
 
@@ -66,5 +69,20 @@ mod tests {
         let reading = read(log).unwrap();
         assert_eq!(reading.total(), Some(GIB * 285 / 4));
         assert_eq!(reading.compute, Some(GIB * 3 / 2));
+    }
+
+    #[test]
+    fn lines_of_real_servers_are_read() {
+        let gib = |bytes: Option<u64>| bytes.map(|bytes| (bytes as f64 / GIB as f64 * 100.0).round() / 100.0);
+        let logs = [
+            (include_str!("fixtures/vllm_0_6_4_table.log"), [Some(14.96), Some(53.29), Some(1.26)]),
+            (include_str!("fixtures/vllm_0_6_results.log"), [Some(14.99), Some(3.81), None]),
+            (include_str!("fixtures/vllm_0_8_tp16.log"), [Some(21.21), Some(1.57), Some(0.37)]),
+            (include_str!("fixtures/vllm_2026_hybrid_tp2.log"), [Some(14.68), None, None]),
+        ];
+        for (log, wanted) in logs {
+            let Reading { weights, kv_cache, compute, .. } = read(log).unwrap();
+            assert_eq!([gib(weights), gib(kv_cache), gib(compute)], wanted, "{log}");
+        }
     }
 }

@@ -38,7 +38,7 @@ pub use architecture::{
 };
 pub use assumption::Assumption;
 pub use bytes::Bytes;
-pub use engine::llama_cpp::{LlamaCpp, Logits};
+pub use engine::llama_cpp::{LlamaCpp, LlamaCppReport, Logits};
 pub use engine::sglang::{Sglang, SglangFlags};
 pub use engine::torch::{Generation, transformers_peak};
 pub use engine::vllm::{Vllm, VllmFlags, VllmReport};

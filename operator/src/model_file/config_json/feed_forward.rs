@@ -14,6 +14,8 @@ const SIZE: &[&str] = &["moe_intermediate_size"];
 const SHARED_SIZE: &[&str] = &["shared_expert_intermediate_size", "shared_intermediate_size"];
 /// Leading layers without experts.
 const DENSE_LAYERS: &[&str] = &["first_k_dense_replace"];
+/// Of how many layers the last has experts.
+const EVERY: &[&str] = &["decoder_sparse_step", "expert_layer_period", "interleave_moe_layer_step"];
 
 /// Experts where a config has some, else one inner width for all layers.
 pub(super) fn feed_forward(text: Fields<'_>) -> Result<FeedForward, ConfigError> {
@@ -29,14 +31,16 @@ pub(super) fn feed_forward(text: Fields<'_>) -> Result<FeedForward, ConfigError>
     };
     let shared_count = text.optional_number("n_shared_experts")?.unwrap_or(0);
     let dense_layers = text.first_number(DENSE_LAYERS)?.unwrap_or(0);
+    let every = text.first_number(EVERY)?.filter(|every| *every > 0).unwrap_or(1);
     Ok(FeedForward {
-        size: if dense_layers > 0 { text.count("intermediate_size")? } else { 0 },
+        size: if dense_layers > 0 || every > 1 { text.count("intermediate_size")? } else { 0 },
         experts: Some(Experts {
             count,
             used: text.first_number(USED)?.ok_or(ConfigError::Missing { field: "num_experts_per_tok" })?,
             size,
             shared_size: shared.unwrap_or_else(|| size.saturating_mul(shared_count)),
             dense_layers,
+            every,
         }),
     })
 }

@@ -157,6 +157,20 @@ pub enum GgufError {
         /// Where bytes are missing.
         wanted: u64,
     },
+    /// One of several files, but not the first, which has the metadata.
+    #[error("this is not the first file of its model: name {first}, and the others are found beside it")]
+    NotFirst {
+        /// The first file's name.
+        first: String,
+    },
+    /// More files than are read for one model.
+    #[error("the model is split over {found} files; at most {limit} are read")]
+    TooManyFiles {
+        /// How many the name says.
+        found: u32,
+        /// How many are read.
+        limit: u32,
+    },
     /// A key that is needed and not there.
     #[error("key {key:?} is missing")]
     MissingKey {

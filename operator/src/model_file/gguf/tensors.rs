@@ -30,6 +30,8 @@ pub struct Tensors {
     /// The part of `bytes` that llama.cpp keeps in host memory: the tensors of the input layer, less an
     /// embedding that is the output projection too.
     pub host_bytes: u64,
+    /// Bytes of the token embedding.
+    pub embedding_bytes: u64,
     /// Whether the output projection is the token embedding.
     pub tied_embeddings: bool,
     /// Rows of the token embedding.
@@ -40,6 +42,30 @@ pub struct Tensors {
     pub data_at: u64,
     /// Where the last tensor ends in the file.
     pub end: u64,
+}
+
+impl Tensors {
+    /// Adds the tensors of another file of the same model. Where data starts and ends stays that of the first.
+    pub(in crate::model_file) fn join(&mut self, other: &Self) {
+        let beside_embedding = self.beside_embedding().saturating_add(other.beside_embedding());
+        self.count = self.count.saturating_add(other.count);
+        self.parameters = self.parameters.saturating_add(other.parameters);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.embedding_bytes = self.embedding_bytes.saturating_add(other.embedding_bytes);
+        self.tied_embeddings &= other.tied_embeddings;
+        let embedding = if self.tied_embeddings { 0 } else { self.embedding_bytes };
+        self.host_bytes = beside_embedding.saturating_add(embedding);
+        self.vocabulary = self.vocabulary.or(other.vocabulary);
+        for (kind, bytes) in &other.by_type {
+            let sum = self.by_type.entry(*kind).or_default();
+            *sum = sum.saturating_add(*bytes);
+        }
+    }
+
+    /// What of the input layer stays in host memory whether or not the embedding does.
+    const fn beside_embedding(&self) -> u64 {
+        self.host_bytes.saturating_sub(if self.tied_embeddings { 0 } else { self.embedding_bytes })
+    }
 }
 
 /// Sums in the making.
@@ -164,6 +190,7 @@ impl Adder {
         sums.data_at = at.next_multiple_of(self.alignment);
         sums.end = sums.end.saturating_add(sums.data_at);
         sums.tied_embeddings = !self.has_output;
+        sums.embedding_bytes = self.embedding;
         if self.has_output {
             sums.host_bytes += self.embedding;
         }

@@ -4,7 +4,7 @@ use super::{Reach, ReadAt, ReadError};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use std::io::SeekFrom;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::sync::Mutex;
@@ -16,6 +16,7 @@ const MAX_READ: usize = 1 << 25;
 #[derive(Debug)]
 pub struct LocalFile {
     name: String,
+    path: PathBuf,
     size: u64,
     file: Mutex<File>,
 }
@@ -31,7 +32,7 @@ impl LocalFile {
             return Err(ReadError::Io { name, reason: "not a regular file".to_owned() });
         }
         let file = File::open(path).await.map_err(|error| failed(&error))?;
-        Ok(Self { size: metadata.len(), file: Mutex::new(file), name })
+        Ok(Self { size: metadata.len(), path: path.to_owned(), file: Mutex::new(file), name })
     }
 
     async fn read(&self, offset: u64, length: usize) -> Result<Bytes, ReadError> {
@@ -60,6 +61,13 @@ impl ReadAt for LocalFile {
 
     fn read_at(&self, offset: u64, length: usize) -> BoxFuture<'_, Result<Bytes, ReadError>> {
         Box::pin(self.read(offset, length))
+    }
+
+    fn sibling<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn ReadAt>>, ReadError>> {
+        Box::pin(async move {
+            let file = Self::open(&self.path.with_file_name(name)).await?;
+            Ok(Some(Box::new(file) as Box<dyn ReadAt>))
+        })
     }
 
     fn reach(&self) -> Reach {

@@ -26,6 +26,11 @@ pub trait ReadAt: Send + Sync {
     /// `length` bytes from `offset`; fewer only where the file ends, and none at or after its end.
     fn read_at(&self, offset: u64, length: usize) -> BoxFuture<'_, Result<Bytes, ReadError>>;
 
+    /// The file of that name in the same folder; none where only this file can be reached.
+    fn sibling<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn ReadAt>>, ReadError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// How much of a file's metadata is worth reading.
     fn reach(&self) -> Reach {
         Reach::Dimensions

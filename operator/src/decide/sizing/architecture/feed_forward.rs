@@ -20,11 +20,13 @@ impl FeedForward {
 
     /// The experts of a layer, if it has any.
     pub fn experts(&self, layer: u32) -> Option<Experts> {
-        self.experts.filter(|experts| layer >= experts.dense_layers)
+        self.experts.filter(|experts| {
+            layer >= experts.dense_layers && layer.wrapping_add(1).checked_rem(experts.every) == Some(0)
+        })
     }
 
     pub(super) fn validate(&self) -> Result<(), SizingError> {
-        if self.size > 0 || self.experts.is_none_or(|experts| experts.dense_layers > 0) {
+        if self.size > 0 || self.experts.is_none_or(|experts| experts.dense_layers > 0 || experts.every > 1) {
             within("ffn", self.size, MAX_DIMENSION)?;
         }
         self.experts.iter().try_for_each(Experts::validate)
@@ -44,6 +46,8 @@ pub struct Experts {
     pub shared_size: u32,
     /// Leading layers without experts.
     pub dense_layers: u32,
+    /// Of how many layers the last has experts: 1 where all have, 2 for Jamba.
+    pub every: u32,
 }
 
 impl Experts {
@@ -52,6 +56,7 @@ impl Experts {
         within("expertsUsed", self.used, self.count)?;
         within("expertSize", self.size, MAX_DIMENSION)?;
         within("sharedExpertSize", self.shared_size.max(1), MAX_DIMENSION)?;
-        within("denseLayers", self.dense_layers.max(1), MAX_LAYERS)
+        within("denseLayers", self.dense_layers.max(1), MAX_LAYERS)?;
+        within("expertsEvery", self.every, MAX_LAYERS)
     }
 }

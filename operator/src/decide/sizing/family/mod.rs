@@ -86,7 +86,7 @@ impl Family {
     }
 
     /// Whether recurrent layers keep keys and values too.
-    pub(super) const fn attends_beside_recurrence(self) -> bool {
+    pub(crate) const fn attends_beside_recurrence(self) -> bool {
         matches!(self, Self::FalconH1)
     }
 

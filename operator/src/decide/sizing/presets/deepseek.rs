@@ -3,8 +3,10 @@
 use super::table::preset_table;
 use crate::decide::sizing::{Attention, Experts, FeedForward};
 
-const LITE: Experts = Experts { count: 64, used: 6, size: 1408, shared_size: 2816, dense_layers: 0 };
-const FULL: Experts = Experts { count: 256, used: 8, size: 2048, shared_size: 2048, dense_layers: 0 };
+const LITE: Experts =
+    Experts { count: 64, used: 6, size: 1408, shared_size: 2816, dense_layers: 0, every: 1 };
+const FULL: Experts =
+    Experts { count: 256, used: 8, size: 2048, shared_size: 2048, dense_layers: 0, every: 1 };
 
 const fn latent(heads: u32, query_rank: Option<u32>) -> Attention {
     Attention::Latent { heads, query_rank, kv_rank: 512, nope_dim: 128, rope_dim: 64, value_dim: 128 }

@@ -59,7 +59,10 @@ pub(super) const fn dense(size: u32) -> FeedForward {
 
 /// In every layer `used` of `count` experts, and what all tokens share.
 pub(super) const fn experts(count: u32, used: u32, size: u32, shared_size: u32) -> FeedForward {
-    FeedForward { size: 0, experts: Some(Experts { count, used, size, shared_size, dense_layers: 0 }) }
+    FeedForward {
+        size: 0,
+        experts: Some(Experts { count, used, size, shared_size, dense_layers: 0, every: 1 }),
+    }
 }
 
 /// A window in all layers of a period but the last.

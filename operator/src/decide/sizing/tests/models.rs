@@ -24,6 +24,7 @@ pub(super) fn architecture(name: &str) -> Architecture {
                     size: 2560,
                     shared_size: 20480,
                     dense_layers: 0,
+                    every: 1,
                 }),
             },
             ..architecture("qwen2.5-7b")

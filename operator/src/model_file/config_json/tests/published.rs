@@ -54,7 +54,7 @@ fn windows() {
 fn experts() {
     let feed_forward = |name: &str| fixture(name).architecture.feed_forward;
     let experts = |count, used, size, shared_size, dense_layers| {
-        Some(Experts { count, used, size, shared_size, dense_layers })
+        Some(Experts { count, used, size, shared_size, dense_layers, every: 1 })
     };
     assert_eq!(feed_forward("Mixtral-8x7B-Instruct-v0.1").experts, experts(8, 2, 14336, 0, 0));
     assert_eq!(feed_forward("Qwen3-30B-A3B-Instruct-2507").experts, experts(128, 8, 768, 0, 0));

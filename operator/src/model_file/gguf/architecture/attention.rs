@@ -1,7 +1,7 @@
 //! Heads, and what they keep.
 
 use super::keys::Keys;
-use crate::decide::sizing::{Attention, Layers, Recurrent};
+use crate::decide::sizing::{Attention, Family, Layers, Recurrent};
 use crate::model_file::Note;
 use crate::model_file::gguf::GgufError;
 
@@ -12,11 +12,12 @@ const KV_HEADS: &str = "attention.head_count_kv";
 pub(super) fn attention(
     keys: &Keys<'_>,
     hidden: u32,
+    family: Family,
     recurrent: Option<&Recurrent>,
     notes: &mut Vec<Note>,
 ) -> Result<Attention, GgufError> {
     let all_recur = recurrent.is_some_and(|recurrent| recurrent.layers == Layers::All);
-    if all_recur && keys.largest(HEADS)?.unwrap_or(0) == 0 {
+    if all_recur && !family.attends_beside_recurrence() && keys.largest(HEADS)?.unwrap_or(0) == 0 {
         return Ok(Attention::Grouped { heads: 1, kv_heads: 1, head_dim: 1 });
     }
     let heads = keys.per_layer(HEADS)?.ok_or_else(|| keys.missing(HEADS))?;

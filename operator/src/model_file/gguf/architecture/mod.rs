@@ -47,7 +47,7 @@ pub fn architecture(head: &Head) -> Result<(Architecture, Vec<Note>), GgufError>
         layers: keys.layers,
         hidden,
         vocab: vocabulary(head, &keys)?,
-        attention: attention::attention(&keys, hidden, recurrent.as_ref(), &mut notes)?,
+        attention: attention::attention(&keys, hidden, family, recurrent.as_ref(), &mut notes)?,
         sliding: sliding::sliding(&keys)?,
         feed_forward: feed_forward::feed_forward(&keys, recurrent.as_ref())?,
         recurrent,

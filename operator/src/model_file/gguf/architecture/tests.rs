@@ -81,12 +81,12 @@ fn windows_that_the_engine_applies() {
 #[test]
 fn experts() {
     let mixtral = told("llama", 32, &with(&DENSE, &[("expert_count", 8), ("expert_used_count", 2)]));
-    let experts = Experts { count: 8, used: 2, size: 8192, shared_size: 0, dense_layers: 0 };
+    let experts = Experts { count: 8, used: 2, size: 8192, shared_size: 0, dense_layers: 0, every: 1 };
     assert_eq!(mixtral.feed_forward, FeedForward { size: 0, experts: Some(experts) });
 
     let more = [("expert_count", 128), ("expert_used_count", 8), ("expert_feed_forward_length", 768)];
     let qwen = told("qwen3moe", 48, &with(&DENSE, &more));
-    let experts = Experts { count: 128, used: 8, size: 768, shared_size: 0, dense_layers: 0 };
+    let experts = Experts { count: 128, used: 8, size: 768, shared_size: 0, dense_layers: 0, every: 1 };
     assert_eq!(qwen.feed_forward, FeedForward { size: 0, experts: Some(experts) });
 
     let shared =
@@ -125,7 +125,7 @@ fn latent_attention() {
         value_dim: 128,
     };
     assert_eq!((model.layers, model.attention), (61, latent));
-    let experts = Experts { count: 256, used: 8, size: 2048, shared_size: 2048, dense_layers: 3 };
+    let experts = Experts { count: 256, used: 8, size: 2048, shared_size: 2048, dense_layers: 3, every: 1 };
     assert_eq!(model.feed_forward, FeedForward { size: 18432, experts: Some(experts) });
 }
 

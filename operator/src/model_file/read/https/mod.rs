@@ -215,6 +215,16 @@ impl ReadAt for HttpsFile {
     fn read_at(&self, offset: u64, length: usize) -> BoxFuture<'_, Result<Bytes, ReadError>> {
         Box::pin(self.read(offset, length))
     }
+
+    /// The same URL with another last part; what stands behind a `?` stays.
+    fn sibling<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn ReadAt>>, ReadError>> {
+        let url = self.url.to_string();
+        let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+        let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
+        let file = Self::new(self.client.clone(), &format!("{folder}/{name}{query}"), self.token.clone());
+        let file = file.map(|file| Some(Box::new(file) as Box<dyn ReadAt>));
+        Box::pin(std::future::ready(file.map_err(|error| self.answer(&error.to_string()))))
+    }
 }
 
 /// Whether a body ended before the length that was announced.

@@ -40,7 +40,7 @@ const SMALL_FILE: u64 = 800 * 1024 * 1024;
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// An image whose manifest was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Image {
     session: Arc<Session>,
     digest: Digest,
@@ -51,6 +51,8 @@ pub struct Image {
 #[derive(Debug)]
 pub struct OciFile {
     name: String,
+    image: Image,
+    path: String,
     layer: Layer,
     offset: u64,
     size: u64,
@@ -99,7 +101,14 @@ impl Image {
             match self.locate(&wanted, &mut names).await? {
                 Located::File { layer, offset, size } => {
                     let name = format!("{}#{path}", self.session.reference());
-                    return Ok(OciFile { name, layer, offset, size });
+                    return Ok(OciFile {
+                        name,
+                        image: self.clone(),
+                        path: path.to_owned(),
+                        layer,
+                        offset,
+                        size,
+                    });
                 }
                 Located::Link(target) => wanted = target,
                 Located::Nowhere => break,
@@ -207,6 +216,19 @@ impl ReadAt for OciFile {
 
     fn size(&self) -> BoxFuture<'_, Result<u64, ReadError>> {
         Box::pin(std::future::ready(Ok(self.size)))
+    }
+
+    fn sibling<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn ReadAt>>, ReadError>> {
+        let path = match self.path.rsplit_once('/') {
+            Some((folder, _)) => format!("{folder}/{name}"),
+            None => name.to_owned(),
+        };
+        Box::pin(async move {
+            let file = self.image.file(&path).await;
+            let file = file
+                .map_err(|error| read_error(&format!("{}#{path}", self.image.session.reference()), &error))?;
+            Ok(Some(Box::new(file) as Box<dyn ReadAt>))
+        })
     }
 
     /// Of a small file the metadata is a part of it that counts, and no more than a few MiB to read.

@@ -7,8 +7,12 @@ const TERM: &str = "the KV cache";
 
 /// Memory of keys and values of all sequences in every layer of a validated model.
 pub(super) fn kv_cache(a: &Architecture, pass: &Pass) -> Result<Bytes, SizingError> {
+    let mut attending = (0..a.layers).filter(|layer| a.attends(*layer)).peekable();
+    if attending.peek().is_none() {
+        return Ok(Bytes::default());
+    }
     let token = token(a, pass)?;
-    (0..a.layers).filter(|layer| a.attends(*layer)).try_fold(Bytes::default(), |sum, layer| {
+    attending.try_fold(Bytes::default(), |sum, layer| {
         let cells = pass.cells(a, layer);
         sum.plus(Bytes::product(&[token, cells, pass.sequences], TERM)?, TERM)
     })

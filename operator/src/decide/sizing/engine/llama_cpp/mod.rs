@@ -5,6 +5,7 @@ pub(in crate::decide::sizing) mod compute;
 mod kv;
 mod moments;
 pub(in crate::decide::sizing) mod pass;
+mod report;
 mod runtime;
 mod split;
 mod state;
@@ -13,6 +14,8 @@ use super::super::architecture::within;
 use super::super::estimate::Terms;
 use super::super::{Assumption, Bytes, Request, SizingError, tensors};
 use pass::Pass;
+
+pub use report::LlamaCppReport;
 
 /// llama.cpp rounds the KV cells of each sequence up to a multiple of this.
 const CELL_STEP: u32 = 256;
