@@ -76,6 +76,35 @@ fn quantile(sorted: &[f64], percent: usize) -> f64 {
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
+/// The goals of a term: median, 95th percentile, lowest.
+fn goal(term: &str) -> (f64, f64, f64) {
+    let exact = ["weights", "kvCache", "state"].iter().any(|exact| term.starts_with(exact));
+    (if exact { 1.0 } else { 3.0 }, 10.0, -3.0)
+}
+
+/// A line for each engine and term: what was aimed at, and whether it was reached.
+pub fn goals(rows: &[Row]) -> String {
+    let mut terms: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        terms.entry((row.engine, row.term.as_str())).or_default().push(row);
+    }
+    let mut text = String::from(
+        "| engine | term | rows | median | goal | 95th percentile | goal | lowest | goal | reached |\n|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for ((engine, term), rows) in terms {
+        let Accuracy { rows, median, p95, lowest, .. } = Accuracy::of(rows);
+        let (most, most_p95, least) = goal(term);
+        let reached = median <= most && p95 <= most_p95 && lowest >= least;
+        writeln!(
+            text,
+            "| {engine} | {term} | {rows} | {median:.2} % | {most} % | {p95:.2} % | {most_p95} % | {lowest:+.2} % | {least} % | {} |",
+            if reached { "yes" } else { "no" }
+        )
+        .expect("a string takes any text");
+    }
+    text
+}
+
 /// A line for each engine, term and group, and one for all groups together.
 pub fn table(rows: &[Row]) -> String {
     let mut groups: BTreeMap<(&str, &str, &str), Vec<&Row>> = BTreeMap::new();

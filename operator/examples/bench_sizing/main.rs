@@ -14,7 +14,8 @@ mod shapes;
 mod torch;
 mod vllm;
 
-use accuracy::{Row, table};
+use accuracy::{Row, goals, table};
+use held_out::Estimates;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,8 +26,17 @@ fn main() {
         print!("{}", held_out::predictions(&read(models), &read(rows)));
         return;
     }
-    let rows: Vec<Row> = [llama_cpp::rows(), torch::rows(), vllm::rows(), sglang::rows()].concat();
-    print!("{}", table(&rows));
+    let rows: Vec<Row> = [
+        llama_cpp::rows(),
+        held_out::rows(held_out::SEEN, Estimates::Today),
+        held_out::rows(held_out::HELD_OUT, Estimates::Predicted),
+        torch::rows(),
+        vllm::rows(),
+        sglang::rows(),
+    ]
+    .concat();
+    println!("{}", table(&rows));
+    print!("{}", goals(&rows));
     if arguments.iter().any(|argument| argument == "--rows") {
         for row in &rows {
             println!("{row}");

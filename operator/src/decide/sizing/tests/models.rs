@@ -14,6 +14,14 @@ pub(super) fn architecture(name: &str) -> Architecture {
             vocab: 8192,
             ..architecture("llama-3.1-8b")
         },
+        "llama-2-13b" => Architecture {
+            layers: 40,
+            hidden: 5120,
+            attention: grouped(40, 40, 128),
+            feed_forward: FeedForward::dense(13824),
+            vocab: 32000,
+            ..architecture("llama-3.1-8b")
+        },
         "qwen2-57b-a14b" => Architecture {
             vocab: 151_936,
             feed_forward: FeedForward {

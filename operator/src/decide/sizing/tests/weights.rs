@@ -99,7 +99,13 @@ fn every_family_is_in_a_fixture() {
 /// they need 1.0 to 1.4 times that.
 #[test]
 fn four_bits_are_about_half_a_byte_a_parameter() {
-    let guides = [("llama-3.2-3b", 1.5), ("mistral-7b-v0.3", 3.5), ("qwen2.5-7b", 3.5), ("qwen2.5-14b", 7.0)];
+    let guides = [
+        ("llama-3.2-3b", 1.5),
+        ("mistral-7b-v0.3", 3.5),
+        ("qwen2.5-7b", 3.5),
+        ("llama-2-13b", 6.5),
+        ("qwen2.5-14b", 7.0),
+    ];
     for (name, gib) in guides {
         for quantization in [Quantization::Q4_0, Quantization::Q4_K_M, Quantization::IQ4_XS] {
             let ours = mib(weights(&architecture(name), quantization.into(), true).unwrap()) / 1024.0;

@@ -226,3 +226,43 @@ fn files_of_other_kinds_are_refused() {
     assert_eq!(refused(head("clip", 24, &DENSE)), kind("mmproj"));
     assert_eq!(refused(head("llama", 24, &DENSE).text("general.type", "adapter")), kind("adapter"));
 }
+
+/// Falcon-H1 keeps keys and values in its recurrent layers too: without heads its file is incomplete, not a Mamba.
+#[test]
+fn falcon_h1_has_heads_in_every_layer() {
+    let ssm = [
+        ("feed_forward_length", 8192),
+        ("ssm.inner_size", 4096),
+        ("ssm.state_size", 128),
+        ("ssm.conv_kernel", 4),
+        ("ssm.group_count", 1),
+        ("ssm.time_step_rank", 64),
+    ];
+    let falcon = told("falcon-h1", 24, &with(&ssm, &HEADS));
+    assert_eq!(falcon.attention, Attention::Grouped { heads: 16, kv_heads: 4, head_dim: 128 });
+    assert!(falcon.attends(0) && falcon.recurs(0));
+
+    let missing = read(&head("falcon-h1", 24, &ssm)).unwrap_err();
+    assert_eq!(missing, GgufError::MissingKey { key: "falcon-h1.attention.head_count".to_owned() });
+    let none = with(&ssm, &[("attention.head_count", 0), ("attention.head_count_kv", 0)]);
+    assert!(matches!(read(&head("falcon-h1", 24, &none)), Err(GgufError::Value { .. })));
+}
+
+#[test]
+fn experts_of_every_other_layer() {
+    let keys = [("expert_count", 16), ("expert_used_count", 2)];
+    let ssm = [
+        ("ssm.inner_size", 4096),
+        ("ssm.state_size", 16),
+        ("ssm.conv_kernel", 4),
+        ("ssm.time_step_rank", 128),
+    ];
+    let jamba = told("jamba", 8, &with(&with(&DENSE, &keys), &ssm)).feed_forward;
+    let experts = Experts { count: 16, used: 2, size: 8192, shared_size: 0, dense_layers: 0, every: 2 };
+    assert_eq!(jamba, FeedForward { size: 8192, experts: Some(experts) });
+    assert_eq!((jamba.experts(0), jamba.experts(1)), (None, Some(experts)));
+
+    let step = with(&keys, &[("interleave_moe_layer_step", 2)]);
+    let every = told("llama4", 8, &with(&DENSE, &step)).feed_forward.experts.map(|experts| experts.every);
+    assert_eq!(every, Some(2));
+}

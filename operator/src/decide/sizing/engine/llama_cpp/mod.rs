@@ -2,9 +2,10 @@
 
 pub(in crate::decide::sizing) mod adapters;
 pub(in crate::decide::sizing) mod compute;
+mod graph;
 mod kv;
-mod moments;
 pub(in crate::decide::sizing) mod pass;
+mod planner;
 mod report;
 mod runtime;
 mod split;
