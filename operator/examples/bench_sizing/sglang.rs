@@ -60,15 +60,19 @@ mod tests {
     #[test]
     fn the_cache_is_what_logs_say() {
         let kv = accuracy(KV_CACHE);
-        assert_eq!(kv.rows, 7, "the fixture lost rows");
+        assert_eq!(kv.rows, 8, "the fixture lost rows");
         assert!(kv.median < 0.3 && kv.lowest > -1.0 && kv.highest < 1.0, "{kv:?}");
     }
 
+    /// What it logs are whole segments of PyTorch's, and what libraries take meanwhile: of a small model they are much.
     #[test]
-    fn weights_are_within_the_goals_but_for_models_below_a_gibibyte_or_two() {
-        let weights = accuracy(WEIGHTS);
-        assert_eq!(weights.rows, 10, "the fixture lost rows");
-        assert!(weights.median <= 3.0 && weights.p95 <= 10.0, "{weights:?}");
+    fn weights_are_within_the_goals_but_for_models_below_two_gibibytes() {
+        let (large, small): (Vec<_>, Vec<_>) =
+            rows().into_iter().filter(|row| row.term == WEIGHTS).partition(|row| row.measured_gib > 2.0);
+        let weights = Accuracy::of(&large);
+        assert_eq!((large.len(), small.len()), (6, 4), "the fixture lost rows");
+        assert!(weights.median <= 1.0 && weights.lowest > -3.0, "{weights:?}");
+        assert!(small.iter().all(|row| row.measured_gib - row.ours_gib < 0.15), "{small:?}");
     }
 
     /// It is an allowance, of the engine's own making, and holds a pass besides.

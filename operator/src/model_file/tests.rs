@@ -178,8 +178,9 @@ fn two_files(tokens: u32) -> ((Vec<u8>, u64), (Vec<u8>, u64)) {
 
 #[tokio::test]
 async fn files_of_one_model_are_added_up() {
-    let ((first, first_end), (second, second_end)) = two_files(3000);
-    let matrix = 64 * 3000 * 2;
+    let tokens = 100_000;
+    let ((first, first_end), (second, second_end)) = two_files(tokens);
+    let matrix = 64 * u64::from(tokens) * 2;
     let of = |reach| {
         MemoryFile::new("a/m-F16-00001-of-00002.gguf", first.clone(), first_end, reach).beside(
             "m-F16-00002-of-00002.gguf",

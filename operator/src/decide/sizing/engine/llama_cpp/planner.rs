@@ -85,16 +85,16 @@ impl Graph {
             if self.ordered.get(tensor.0).copied().unwrap_or(true) {
                 continue;
             }
-            match self.nodes.get(tensor.0).and_then(|node| node.sources.get(next)) {
-                Some(source) => stack.extend([(tensor, next + 1), (*source, 0)]),
-                None => {
-                    if let Some(ordered) = self.ordered.get_mut(tensor.0) {
-                        *ordered = true;
-                    }
-                    if self.nodes.get(tensor.0).is_some_and(|node| !node.sources.is_empty()) {
-                        self.order.push(tensor);
-                    }
-                }
+            let node = self.nodes.get(tensor.0);
+            if let Some(source) = node.and_then(|node| node.sources.get(next)) {
+                stack.extend([(tensor, next + 1), (*source, 0)]);
+                continue;
+            }
+            if let Some(ordered) = self.ordered.get_mut(tensor.0) {
+                *ordered = true;
+            }
+            if node.is_some_and(|node| !node.sources.is_empty()) {
+                self.order.push(tensor);
             }
         }
     }

@@ -80,46 +80,46 @@ impl Builder<'_> {
     }
 
     fn mamba(&mut self, normal: Tensor, d: Dimensions, rank: u64) -> Result<Tensor, SizingError> {
-        let input = self.graph.view(normal);
-        let projected = self.wide(2 * d.inner, &[input])?;
+        let normal = self.graph.view(normal);
+        let projected = self.wide(2 * d.inner, &[normal])?;
         let (columns, gate) = (self.graph.view(projected), self.graph.view(projected));
         let both = self.convolution(columns, d)?;
         let x = self.wide(d.convolved, &[both])?;
         let selected = self.wide(rank + 2 * d.state, &[x])?;
-        let [mut step, mut b, mut c] = [selected; 3].map(|of| self.graph.view(of));
+        let [mut step, mut input, mut output] = [selected; 3].map(|of| self.graph.view(of));
         if self.a.family == Family::Jamba {
             step = self.wide(rank, &[step])?;
-            b = self.wide(d.state, &[b])?;
-            c = self.wide(d.state, &[c])?;
+            input = self.wide(d.state, &[input])?;
+            output = self.wide(d.state, &[output])?;
         }
         let step = self.wide(d.inner, &[step])?;
         let shaped = self.graph.view(x);
         let states = self.states()?;
-        let scanned = self.scanned(&[shaped, step, b, c, states], d)?;
+        let scanned = self.scanned(&[shaped, step, input, output, states], d)?;
         self.other_states(d)?;
         let left = self.graph.view(scanned);
         self.graph.store(&[left]);
-        let y = self.graph.view(scanned);
+        let scanned = self.graph.view(scanned);
         let skipped = self.changed(&[x]);
-        self.output(y, skipped, gate, d.inner)
+        self.output(scanned, skipped, gate, d.inner)
     }
 
     fn mamba2(&mut self, normal: Tensor, d: Dimensions, heads: u64) -> Result<Tensor, SizingError> {
-        let input = self.graph.view(normal);
-        let projected = self.wide(d.inner + d.convolved + heads, &[input])?;
+        let normal = self.graph.view(normal);
+        let projected = self.wide(d.inner + d.convolved + heads, &[normal])?;
         let [gate, columns, step] = [projected; 3].map(|of| self.graph.view(of));
         let both = self.convolution(columns, d)?;
         let mixed = self.wide(d.convolved, &[both])?;
-        let [x, b, c] = [mixed; 3].map(|of| self.graph.view(of));
+        let [x, input, output] = [mixed; 3].map(|of| self.graph.view(of));
         let step = self.wide(heads, &[step])?;
         let states = self.states()?;
-        let scanned = self.scanned(&[x, step, b, c, states], d)?;
+        let scanned = self.scanned(&[x, step, input, output, states], d)?;
         self.other_states(d)?;
         let left = self.graph.view(scanned);
         self.graph.store(&[left]);
-        let y = self.graph.view(scanned);
+        let scanned = self.graph.view(scanned);
         let skipped = self.wide(d.inner, &[x])?;
-        self.output(y, skipped, gate, d.inner)
+        self.output(scanned, skipped, gate, d.inner)
     }
 
     /// What was scanned and what skipped it, gated and projected.
