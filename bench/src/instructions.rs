@@ -2,41 +2,60 @@
 
 use crate::gateway::{RouterSetup, Starter};
 use crate::measure::Bench;
+use crate::suite::MANY;
 use crate::traffic::Answer;
 use anyhow::Context;
 use std::path::Path;
 use std::process::Command;
 
-/// What is counted: a name, the answer, bytes of body.
-pub const CASES: [(&str, Answer, usize); 3] = [
-    ("300 B", Answer::Json, 300),
-    ("200 KB", Answer::Json, 200_000),
-    ("stream of 20 events", Answer::Stream { events: 20, gap_ms: 0 }, 300),
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Count {
+    /// In the report.
+    pub name: &'static str,
+    /// How the engine answers.
+    pub answer: Answer,
+    /// Bytes of each request's body.
+    pub body_bytes: usize,
+    /// Policies with a model each.
+    pub models: usize,
+    /// Endpoints of the backend.
+    pub endpoints: usize,
+    /// Requests of two runs. The first must be enough for a connection to every endpoint.
+    pub runs: [u64; 2],
+}
+
+impl Count {
+    /// One model and one endpoint.
+    pub const fn new(name: &'static str, answer: Answer, body_bytes: usize) -> Self {
+        Self { name, answer, body_bytes, models: 1, endpoints: 1, runs: [20, 120] }
+    }
+}
+
+/// In the report.
+const COUNTS: [Count; 5] = [
+    Count::new("300 B", Answer::Json, 300),
+    Count::new("200 KB", Answer::Json, 200_000),
+    Count::new("stream of 20 events", Answer::Stream { events: 20, gap_ms: 0 }, 300),
+    Count { models: MANY, ..Count::new("300 B, 1,000 models", Answer::Json, 300) },
+    Count { endpoints: MANY, runs: [8000, 8500], ..Count::new("300 B, 1,000 endpoints", Answer::Json, 300) },
 ];
-/// Requests of two runs.
-const RUNS: [u64; 2] = [20, 120];
 
 /// Whether valgrind is installed.
 pub fn available() -> bool {
     Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// All cases; `None` where there is no valgrind.
+/// All counts; `None` where there is no valgrind.
 ///
 /// # Errors
 /// The router does not come up under valgrind.
-pub async fn of_all(
-    starter: &Starter<'_>,
-    bench: &Bench,
-) -> anyhow::Result<Vec<(&'static str, Option<u64>)>> {
+pub async fn of_all(starter: &Starter<'_>) -> anyhow::Result<Vec<(&'static str, Option<u64>)>> {
+    let bench = Bench::start(MANY).await?;
     let mut all = Vec::new();
-    for (name, answer, body_bytes) in CASES {
-        let count = if available() {
-            Some(per_request(starter, bench, answer, body_bytes, RUNS).await?)
-        } else {
-            None
-        };
-        all.push((name, count));
+    for count in COUNTS {
+        let counted = if available() { Some(per_request(starter, &bench, count).await?) } else { None };
+        all.push((count.name, counted));
     }
     Ok(all)
 }
@@ -45,32 +64,21 @@ pub async fn of_all(
 ///
 /// # Errors
 /// The router does not come up under valgrind.
-pub async fn per_request(
-    starter: &Starter<'_>,
-    bench: &Bench,
-    answer: Answer,
-    body_bytes: usize,
-    [few, more]: [u64; 2],
-) -> anyhow::Result<u64> {
-    let first = run(starter, bench, answer, body_bytes, few).await?;
-    let second = run(starter, bench, answer, body_bytes, more).await?;
+pub async fn per_request(starter: &Starter<'_>, bench: &Bench, count: Count) -> anyhow::Result<u64> {
+    let [few, more] = count.runs;
+    let first = run(starter, bench, count, few).await?;
+    let second = run(starter, bench, count, more).await?;
     Ok(second.saturating_sub(first) / more.saturating_sub(few).max(1))
 }
 
-async fn run(
-    starter: &Starter<'_>,
-    bench: &Bench,
-    answer: Answer,
-    body_bytes: usize,
-    count: u64,
-) -> anyhow::Result<u64> {
+async fn run(starter: &Starter<'_>, bench: &Bench, count: Count, requests: u64) -> anyhow::Result<u64> {
     let folder = tempfile::tempdir_in(starter.folder)?;
     let out = folder.path().join("callgrind.out");
     let option = format!("--callgrind-out-file={}", out.display());
     let under = ["valgrind", "--tool=callgrind", &option];
-    let setup = RouterSetup { under: &under, ..RouterSetup::usual(&bench.upstreams) };
-    let router = starter.router(&setup).await?;
-    bench.send(&router, answer, body_bytes, count).await?;
+    let upstreams = bench.upstreams.get(..count.endpoints).context("too few ports of the mock")?;
+    let router = starter.router(&RouterSetup { upstreams, models: count.models, under: &under }).await?;
+    bench.send(&router, count.answer, count.body_bytes, requests).await?;
     router.end().await?;
     total(&out)
 }

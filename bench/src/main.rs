@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use flotilla_bench::cores::Cores;
-use flotilla_bench::gateway::Starter;
+use flotilla_bench::gateway::{Peer, Starter};
 use flotilla_bench::suite::{self, Effort};
 use flotilla_bench::{facts, plain_proxy};
 use std::net::SocketAddr;
@@ -24,6 +24,10 @@ struct Cli {
     /// Only cases whose name holds this, such as "300 B, 32"; no memory, scaling or instructions.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Other gateways to measure beside: litellm, sglang-router, vllm-router; those that are not in PATH are named as
+    /// absent.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    peers: Vec<String>,
     /// Write the page here as well.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -71,7 +75,8 @@ async fn measure(cli: &Cli) -> anyhow::Result<()> {
         cli.router.clone().or_else(beside).context("where is flotilla-router? Give --router FILE")?;
     let starter = Starter { folder: folder.path(), router: &router, cores };
     let (rounds, seconds) = if cli.quick { (3, 0.4) } else { (5, 0.6) };
-    let effort = Effort { only: cli.only.as_deref(), rounds, seconds };
+    let peers = cli.peers.iter().map(|name| Peer::named(name)).collect::<anyhow::Result<Vec<_>>>()?;
+    let effort = Effort { only: cli.only.as_deref(), rounds, seconds, peers: &peers };
     let results = suite::run(&starter, effort).await?;
     let page = results.page(&facts::lines());
     println!("{page}");

@@ -35,6 +35,8 @@ pub struct Sample {
     pub rate: f64,
     /// Microseconds of the gateway's CPU for each of them.
     pub cpu: Option<f64>,
+    /// Of these, in the kernel; sampled, so good for medians only.
+    pub kernel: Option<f64>,
     /// The share of its core that the gateway used.
     pub busy: Option<f64>,
     /// From a request to the end of its answer, in microseconds: the median.
@@ -95,13 +97,14 @@ impl Bench {
     pub async fn run(&self, gateway: Option<&Gateway>, model: &str, case: &Case) -> anyhow::Result<Sample> {
         let client = self.client(gateway, model, case.answer, case.body_bytes)?;
         let tally = Rc::new(RefCell::new(Tally::default()));
-        let cpu = || gateway.map(Gateway::cpu).transpose();
+        let cpu =
+            || gateway.map(|gateway| Ok::<_, anyhow::Error>((gateway.cpu()?, gateway.ticks()?))).transpose();
         let clock = async {
             tokio::time::sleep(case.warm).await;
             let (cpu_before, began) = (cpu()?, Instant::now());
             tally.borrow_mut().restart();
             tokio::time::sleep(case.time).await;
-            let used = cpu()?.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
+            let used = cpu()?.zip(cpu_before).map(|(after, before)| Used::between(before, after));
             sample(case, &mut tally.borrow_mut(), began.elapsed(), used)
         };
         let sample = tokio::select! {
@@ -158,12 +161,30 @@ impl Bench {
     }
 }
 
-fn sample(
-    case: &Case,
-    tally: &mut Tally,
-    elapsed: Duration,
-    cpu: Option<Duration>,
-) -> anyhow::Result<Sample> {
+/// What a gateway took in a run.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    /// Seconds.
+    cpu: f64,
+    /// The share of the kernel.
+    kernel: Option<f64>,
+}
+
+/// CPU time to the nanosecond, and ticks in the program and in the kernel.
+type Clock = (Duration, (u64, u64));
+
+impl Used {
+    fn between((cpu, ticks): Clock, (cpu_after, ticks_after): Clock) -> Self {
+        let (own, kernel) = (ticks_after.0.saturating_sub(ticks.0), ticks_after.1.saturating_sub(ticks.1));
+        let all = own + kernel;
+        Self {
+            cpu: cpu_after.saturating_sub(cpu).as_secs_f64(),
+            kernel: (all > 0).then(|| kernel as f64 / all as f64),
+        }
+    }
+}
+
+fn sample(case: &Case, tally: &mut Tally, elapsed: Duration, used: Option<Used>) -> anyhow::Result<Sample> {
     let units = match case.answer {
         Answer::Json => tally.answers as f64,
         // Long streams do not end in the time of a run; their parts count.
@@ -172,8 +193,9 @@ fn sample(
     anyhow::ensure!(units > 0.0, "{}: nothing was answered", case.name);
     Ok(Sample {
         rate: units / elapsed.as_secs_f64(),
-        cpu: cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / units),
-        busy: cpu.map(|cpu| cpu.as_secs_f64() / elapsed.as_secs_f64()),
+        cpu: used.map(|used| used.cpu * 1e6 / units),
+        kernel: used.and_then(|used| Some(used.kernel? * used.cpu * 1e6 / units)),
+        busy: used.map(|used| used.cpu / elapsed.as_secs_f64()),
         p50: tally.whole.percentile(0.5),
         p99: tally.whole.percentile(0.99),
         first: tally.first.percentile(0.5),

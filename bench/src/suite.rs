@@ -1,6 +1,6 @@
 //! All cases through all gateways, in turns: what else the machine does meets all of them.
 
-use crate::gateway::{Gateway, Kind, RouterSetup, Starter};
+use crate::gateway::{Gateway, Kind, Peer, RouterSetup, Starter};
 use crate::instructions;
 use crate::measure::{Bench, Case, Sample};
 use crate::traffic::Answer;
@@ -15,6 +15,8 @@ pub struct Effort<'a> {
     pub rounds: usize,
     /// Seconds of one turn.
     pub seconds: f64,
+    /// Gateways to measure besides, where they are installed.
+    pub peers: &'a [&'static Peer],
 }
 
 /// What one gateway did with one case, by round. `None` stands for no gateway at all.
@@ -53,6 +55,8 @@ pub struct Results {
     pub scaling: Vec<Scaling>,
     /// Resident MiB: idle, and with [`STREAMS`] open.
     pub memory: Vec<(Kind, f64, f64)>,
+    /// Peers that were asked for and are not installed.
+    pub absent: Vec<&'static str>,
     /// Instructions of the router per request, if valgrind is there.
     pub instructions: Vec<(&'static str, Option<u64>)>,
 }
@@ -69,6 +73,8 @@ pub const ALONE: &str = "300 B, 1 client";
 pub const LARGE: &str = "200 KB, 8 clients";
 /// Streams without pauses.
 pub const STREAM: &str = "20 events, no gap, 32 clients";
+/// What peers are measured with: what tells them apart, since some are a hundred times as slow.
+const PEER_CASES: [&str; 3] = [ALONE, SMALL, STREAM];
 
 fn case(name: &'static str, answer: Answer, body_bytes: usize, connections: usize, seconds: f64) -> Case {
     let (warm, time) = (Duration::from_millis(150), Duration::from_secs_f64(seconds));
@@ -96,7 +102,10 @@ fn cases(seconds: f64) -> [Case; 8] {
 pub async fn run(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Results> {
     let bench = Bench::start(1).await?;
     let mut gateways = Vec::new();
-    for kind in Kind::ALL {
+    let (installed, absent): (Vec<_>, Vec<_>) =
+        effort.peers.iter().copied().partition(|peer| peer.program().is_some());
+    let absent = absent.into_iter().map(|peer| peer.name).collect();
+    for kind in Kind::ALL.into_iter().chain(installed.into_iter().map(Kind::Peer)) {
         gateways.push(starter.start(kind, &bench.upstreams).await?);
     }
     let idle = gateways.iter().map(Gateway::resident_mib).collect::<Result<Vec<_>, _>>()?;
@@ -107,9 +116,12 @@ pub async fn run(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Re
     }
     let mut memory = Vec::new();
     if effort.only.is_some() {
-        return Ok(Results { cases: results, scaling: Vec::new(), memory, instructions: Vec::new() });
+        return Ok(Results { cases: results, scaling: Vec::new(), memory, absent, instructions: Vec::new() });
     }
     for (gateway, idle) in gateways.iter().zip(idle) {
+        if let Kind::Peer(_) = gateway.kind() {
+            continue;
+        }
         progress(&format!("{STREAMS} open streams: {}", gateway.kind().name()));
         memory.push((gateway.kind(), idle, bench.memory(gateway, STREAMS).await?));
     }
@@ -117,8 +129,8 @@ pub async fn run(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Re
         gateway.end().await?;
     }
     let scaling = scaling(starter, effort).await?;
-    let instructions = instructions::of_all(starter, &bench).await?;
-    Ok(Results { cases: results, scaling, memory, instructions })
+    let instructions = instructions::of_all(starter).await?;
+    Ok(Results { cases: results, scaling, memory, absent, instructions })
 }
 
 async fn one_case(
@@ -128,7 +140,11 @@ async fn one_case(
     rounds: usize,
 ) -> anyhow::Result<CaseResult> {
     progress(case.name);
-    let everybody = || std::iter::once(None).chain(gateways.iter().map(Some));
+    let takes_part = |gateway: &&Gateway| match gateway.kind() {
+        Kind::Peer(peer) => PEER_CASES.contains(&case.name) && (peer.streams || case.answer == Answer::Json),
+        _ => true,
+    };
+    let everybody = || std::iter::once(None).chain(gateways.iter().filter(takes_part).map(Some));
     let mut series: Vec<_> =
         everybody().map(|g| Series { who: g.map(Gateway::kind), samples: Vec::new() }).collect();
     for _ in 0..rounds {

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod cli;
+mod decimal;
 pub mod dialect;
 pub mod error;
 pub mod request;

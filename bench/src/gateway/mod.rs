@@ -2,10 +2,12 @@
 
 mod haproxy;
 mod nginx;
+mod peers;
 mod plain;
 mod process;
 mod router;
 
+pub use peers::{PEERS, Peer};
 pub use process::Gateway;
 pub use router::RouterSetup;
 
@@ -24,12 +26,14 @@ pub enum Kind {
     HaProxy,
     /// The least that a proxy made with hyper can do.
     PlainHyper,
+    /// One that may be installed.
+    Peer(&'static Peer),
     /// flotilla-router.
     Router,
 }
 
 impl Kind {
-    /// Everybody.
+    /// Everybody who is always measured.
     pub const ALL: [Self; 5] =
         [Self::Nginx, Self::NginxLogging, Self::HaProxy, Self::PlainHyper, Self::Router];
 
@@ -40,6 +44,7 @@ impl Kind {
             Self::NginxLogging => "nginx, access log",
             Self::HaProxy => "HAProxy",
             Self::PlainHyper => "plain hyper proxy",
+            Self::Peer(peer) => peer.name,
             Self::Router => "flotilla-router",
         }
     }
@@ -67,6 +72,7 @@ impl Starter<'_> {
             Kind::NginxLogging => nginx::start(self, upstreams, true).await,
             Kind::HaProxy => haproxy::start(self, upstreams).await,
             Kind::PlainHyper => plain::start(self, upstreams).await,
+            Kind::Peer(peer) => peer.start(self, upstreams).await,
             Kind::Router => self.router(&RouterSetup::usual(upstreams)).await,
         }
     }

@@ -118,6 +118,19 @@ impl Gateway {
         Ok(sum)
     }
 
+    /// Time in the program and in the kernel on its behalf so far, in the kernel's ticks: coarse, but it is told apart.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn ticks(&self) -> anyhow::Result<(u64, u64)> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name comes second, in parentheses, and may hold anything.
+        let (_, fields) = stat.rsplit_once(')').context("stat")?;
+        let mut fields = fields.split_ascii_whitespace().skip(11).map(str::parse);
+        let mut next = || fields.next().context("stat")?.context("stat");
+        Ok((next()?, next()?))
+    }
+
     /// Its resident memory in MiB.
     ///
     /// # Errors

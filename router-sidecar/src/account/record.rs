@@ -3,6 +3,8 @@
 //! A [`Record`] travels with the request and then with its answer's body. Whatever ends it — the last byte, a
 //! broken upstream, a deadline, a client that leaves — drops the record, and dropping it counts and logs.
 
+mod words;
+
 use super::attempt::{Attempt, Bill, Outcome};
 use super::{Event, Metrics, Tokens};
 use crate::error::{Code, Rejection};
@@ -13,6 +15,7 @@ use http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use words::Reasons;
 
 /// Which of a request's attempts that run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -348,19 +351,6 @@ impl Record {
     fn name(&self, backend: BackendIndex) -> &str {
         self.policy.backends.get(backend).map_or("?", |b| b.name.as_str())
     }
-
-    fn reasons_in_words(&self) -> Vec<String> {
-        let planned = self.reasons.iter().map(|r| r.describe(&self.policy));
-        let failed =
-            self.failed.iter().map(|(index, failure)| format!("{} failed: {failure}", self.name(*index)));
-        let notes = self.notes.iter().map(|note| match note {
-            Note::Hedged(index) => format!("a second leg to {}, since the first was slow", self.name(*index)),
-            Note::Outrun(index) => format!("the leg to {} was slower", self.name(*index)),
-            Note::Continued(index) => format!("the stream broke off and {} went on", self.name(*index)),
-            Note::Denied => "the retry budget is spent".to_owned(),
-        });
-        planned.chain(failed).chain(notes).collect()
-    }
 }
 
 impl Drop for Record {
@@ -397,7 +387,7 @@ impl Drop for Record {
             failedAttempts = self.failed.len(),
             firstByteMs = attempt.as_ref().and_then(|a| a.first_byte).map(millis),
             durationMs = millis(self.started.elapsed()),
-            reasons = self.reasons_in_words().join("; "),
+            reasons = %Reasons(self),
             "request"
         );
     }

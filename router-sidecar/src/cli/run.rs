@@ -156,6 +156,7 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
             stop_rest.clone(),
         ))
     });
+    let pools = tokio::spawn(crate::upstream::close_idle(Arc::clone(&router.store), stop_rest.clone()));
     let config = tokio::spawn(follow(source, Arc::clone(&router), stop_rest.clone()));
 
     signals.next().await;
@@ -163,7 +164,7 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
     drain.run(&router, &mut signals, &stop_data, data).await;
     // The source goes last: what was just settled is still reported. Its own end takes no time.
     stop_rest.cancel();
-    for task in admin.into_iter().chain([config]) {
+    for task in admin.into_iter().chain([config, pools]) {
         if tokio::time::timeout(LAST_STEPS, task).await.is_err() {
             tracing::debug!("a task did not end in time");
         }

@@ -6,6 +6,7 @@ mod peek;
 mod prefill;
 mod prompt;
 mod read;
+mod scan;
 mod session;
 mod splice;
 

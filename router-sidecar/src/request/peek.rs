@@ -2,6 +2,7 @@
 //! over, whatever it is.
 
 use super::prompt::{Messages, TextLength};
+use super::scan::{Scanner, Unusual};
 use super::splice::UsageEdit;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -71,6 +72,63 @@ impl<'de: 'a, 'a> Deserialize<'de> for Present<'a> {
 /// # Errors
 /// The body is not JSON, has no model, or has a field of the wrong type.
 pub fn peek(body: &[u8]) -> Result<Peek, PeekError> {
+    match glance(body) {
+        Some(peek) => Ok(peek),
+        None => parse(body),
+    }
+}
+
+/// One pass over a body that has nothing unusual; `None` leaves it to [`parse`], which has the last word.
+fn glance(body: &[u8]) -> Option<Peek> {
+    let (mut model, mut stream, mut options, mut messages, mut tools) = (None, None, None, None, None);
+    let mut scanner = Scanner::new(body);
+    let scanned = scanner.object(|inside, key| match key {
+        b"model" => once(&mut model, inside.plain_string()),
+        b"stream" => once(&mut stream, inside.flag()),
+        b"stream_options" => once(&mut options, inside.value()),
+        b"messages" => once(&mut messages, inside.messages()),
+        b"tools" => once(&mut tools, inside.value()),
+        _ => inside.value().map(drop),
+    });
+    scanned.and_then(|()| scanner.end()).ok()?;
+    // Outside of strings everything is ASCII by now.
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    if scanner.beyond_ascii {
+        text(body)?;
+    }
+    let inside = model?;
+    let name = text(body.get(inside.clone())?)?;
+    let model_at = inside.start - 1..inside.end + 1;
+    let stream = stream.unwrap_or(false);
+    let usage_edit = if stream {
+        let options = match options {
+            Some(at) => Some((text(body.get(at.clone())?)?, at)),
+            None => None,
+        };
+        usage_edit(options, model_at.end).ok()?
+    } else {
+        None
+    };
+    let mut length = messages.unwrap_or_default();
+    if let Some(tools) = tools {
+        let tools = text(body.get(tools)?)?;
+        if tools != "null" {
+            length.add(TextLength::of(tools));
+        }
+    }
+    Some(Peek { model: name.to_owned(), model_at, stream, usage_edit, prompt_tokens: length.tokens() })
+}
+
+/// Notes what was found. A field that comes twice is unusual.
+fn once<T>(field: &mut Option<T>, found: Result<T, Unusual>) -> Result<(), Unusual> {
+    match field.replace(found?) {
+        None => Ok(()),
+        Some(_) => Err(Unusual),
+    }
+}
+
+/// What [`glance`] does, for every body, and with a reason where it cannot be done.
+fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     let text = std::str::from_utf8(body).map_err(|error| PeekError::Json(error.to_string()))?;
     // A list would do for a struct, as far as the parser is concerned.
     if !text.trim_ascii_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok() {
@@ -82,7 +140,8 @@ pub fn peek(body: &[u8]) -> Result<Peek, PeekError> {
         serde_json::from_str(raw.get()).map_err(|_| PeekError::Shape("model must be a string".to_owned()))?;
     let model_at = place(text, raw);
     let stream = view.stream.unwrap_or(false);
-    let usage_edit = if stream { usage_edit(text, &view.stream_options, model_at.end)? } else { None };
+    let options = view.stream_options.0.map(|raw| (raw.get(), place(text, raw)));
+    let usage_edit = if stream { usage_edit(options, model_at.end)? } else { None };
     let mut length = view.messages.0;
     if let Some(tools) = view.tools {
         length.add(TextLength::of(tools.get()));
@@ -103,26 +162,32 @@ fn place(text: &str, value: &RawValue) -> Range<usize> {
     start..start + value.get().len()
 }
 
-/// The smallest change that sets `stream_options.include_usage`.
-fn usage_edit(text: &str, options: &Present<'_>, model_end: usize) -> Result<Option<UsageEdit>, PeekError> {
-    let Some(raw) = options.0 else {
+/// The smallest change that sets `stream_options.include_usage`, given the options and where they are.
+fn usage_edit(
+    options: Option<(&str, Range<usize>)>,
+    model_end: usize,
+) -> Result<Option<UsageEdit>, PeekError> {
+    let Some((raw, at)) = options else {
         return Ok(Some(UsageEdit::AddOptions(model_end)));
     };
-    let at = place(text, raw);
-    if raw.get() == "null" {
+    if raw == "null" {
         return Ok(Some(UsageEdit::ReplaceOptions(at)));
     }
     let wrong = || PeekError::Shape("stream_options must be an object".to_owned());
-    if !raw.get().starts_with('{') {
+    if !raw.starts_with('{') {
         return Err(wrong());
     }
-    let parsed: StreamOptions<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
+    let parsed: StreamOptions<'_> = serde_json::from_str(raw).map_err(|_| wrong())?;
+    let within = |value: &RawValue| {
+        let inside = place(raw, value);
+        at.start + inside.start..at.start + inside.end
+    };
     Ok(match parsed.include_usage.0 {
         Some(value) if value.get() == "true" => None,
-        Some(value) => Some(UsageEdit::ReplaceFlag(place(text, value))),
+        Some(value) => Some(UsageEdit::ReplaceFlag(within(value))),
         None => Some(UsageEdit::AddFlag {
             at: at.start + 1,
-            alone: raw.get().trim_start_matches('{').trim_start() == "}",
+            alone: raw.trim_start_matches('{').trim_start() == "}",
         }),
     })
 }
@@ -138,6 +203,48 @@ mod tests {
         assert_eq!(peek.model, "abc");
         assert_eq!(&body[peek.model_at], br#""a\u0062c""#);
         assert!(!peek.stream && peek.usage_edit.is_none());
+    }
+
+    #[test]
+    fn usual_bodies_are_seen_alike_at_a_glance_and_by_the_parser() {
+        for (body, usual) in [
+            (
+                r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"für \u00e9\n 日本"}],"tools":[{}]}"#,
+                true,
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"b"}}]}, null, "x"],"tools":null,"model":"m"}"#,
+                true,
+            ),
+            (r#"{"model":"m","stream":true,"stream_options":{ "include_usage" : false , "x":1}}"#, true),
+            (r#"{"model":"m","stream":true,"stream_options":null,"stop":["a"],"seed":-1.5e3}"#, true),
+            (r#"{"model":"m","stream":false,"stream_options":7}"#, true),
+            (r#" { "model" : "m" } "#, true),
+            (r#"{"model":"a\u0062c"}"#, false),
+            (r#"{"model":"m","stream":null}"#, false),
+            (r#"{"model":"m","messages":[{"content":5}]}"#, false),
+            (r#"{"model":"m","messages":[{"content":"\ud83d\ude80"}]}"#, false),
+            (r#"{"model":"m","messages":[{"c\u006fntent":"x"}]}"#, false),
+        ] {
+            let seen = parse(body.as_bytes()).unwrap();
+            assert_eq!(glance(body.as_bytes()), usual.then_some(seen), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_the_parser_refuses_does_not_pass_at_a_glance() {
+        for body in [
+            &b"{\"model\":\"m\",\"x\":\"\xff\"}"[..],
+            b"{\"model\":\"\xff\"}",
+            b"{\"model\":\"m\",\"model\":\"n\"}",
+            b"{\"model\":\"m\",\"x\":\"\n\"}",
+            b"{\"model\":\"m\"} x",
+            b"{\"model\":\"m\",\"stream\":true,\"stream_options\":[true]}",
+            b"{\"model\":\"m\",\"messages\":null}",
+        ] {
+            assert!(parse(body).is_err());
+            assert_eq!(glance(body), None);
+        }
     }
 
     #[test]

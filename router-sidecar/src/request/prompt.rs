@@ -29,6 +29,21 @@ impl TextLength {
         Self { ascii: text.len() as u64 - other, other, messages: 0 }
     }
 
+    /// Of text whose bytes were counted.
+    pub(super) fn counted(ascii: u64, other: u64) -> Self {
+        Self { ascii, other, messages: 0 }
+    }
+
+    /// Of what a message has besides its text.
+    pub(super) fn of_message() -> Self {
+        Self { ascii: 0, other: 0, messages: 1 }
+    }
+
+    /// Whether a field of a message or of a content part is read as text. What [`Field`] says, for keys as they are.
+    pub(super) fn is_in(key: &[u8]) -> bool {
+        matches!(key, b"content" | b"text" | b"tool_calls" | b"function" | b"arguments" | b"name")
+    }
+
     pub(super) fn add(&mut self, more: Self) {
         self.ascii += more.ascii;
         self.other += more.other;

@@ -71,6 +71,18 @@ impl From<Bytes> for Spliced {
     }
 }
 
+impl Spliced {
+    /// Bytes that are left.
+    pub fn length(&self) -> u64 {
+        self.left
+    }
+
+    /// The pieces that are left.
+    pub fn into_pieces(self) -> impl Iterator<Item = Bytes> {
+        self.pieces.into_iter()
+    }
+}
+
 impl Body for Spliced {
     type Data = Bytes;
     type Error = Infallible;

@@ -1,6 +1,7 @@
 //! Why a plan is what it is, in words for people.
 
 use crate::snapshot::{BackendIndex, Policy};
+use std::fmt;
 
 /// One step of a decision. Cheap to record; turned into words only when somebody asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,41 +57,51 @@ pub enum Reason {
 
 impl Reason {
     /// The reason in words, with the policy's names.
-    pub fn describe(&self, policy: &Policy) -> String {
+    pub fn describe<'a>(&'a self, policy: &'a Policy) -> impl fmt::Display + 'a {
+        InWords(self, policy)
+    }
+}
+
+struct InWords<'a>(&'a Reason, &'a Policy);
+
+impl fmt::Display for InWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Reason as R;
+        let Self(reason, policy) = self;
         let rule = |index: usize| policy.rules.get(index).map_or("?", |r| r.name.as_str());
         let backend = |index: usize| policy.backends.get(index).map_or("?", |b| b.name.as_str());
-        match self {
-            Self::BoundClass(class) => format!("data class {class} stays in the cluster"),
-            Self::UnknownClass(class) => {
-                format!("data class {class} is named by no rule and stays in the cluster")
+        match reason {
+            R::BoundClass(class) => write!(f, "data class {class} stays in the cluster"),
+            R::UnknownClass(class) => {
+                write!(f, "data class {class} is named by no rule and stays in the cluster")
             }
-            Self::BoundRule(index) => format!("rule {} keeps its requests in the cluster", rule(*index)),
-            Self::RuleClosed(index) => {
-                format!("rule {} matched but has no target in the cluster", rule(*index))
+            R::BoundRule(index) => write!(f, "rule {} keeps its requests in the cluster", rule(*index)),
+            R::RuleClosed(index) => {
+                write!(f, "rule {} matched but has no target in the cluster", rule(*index))
             }
-            Self::Matched(index) => format!("rule {} matched", rule(*index)),
-            Self::Default => "default route".to_owned(),
-            Self::Drawn { backend: index, weight, total, by_session } => {
+            R::Matched(index) => write!(f, "rule {} matched", rule(*index)),
+            R::Default => f.write_str("default route"),
+            R::Drawn { backend: index, weight, total, by_session } => {
                 let how = if *by_session { "is its session's" } else { "drawn" };
-                format!("{} {how} with weight {weight} of {total}", backend(*index))
+                write!(f, "{} {how} with weight {weight} of {total}", backend(*index))
             }
-            Self::Resting { backend: index, ejected: true } => {
-                format!("{} is left alone after failures", backend(*index))
+            R::Resting { backend: index, ejected: true } => {
+                write!(f, "{} is left alone after failures", backend(*index))
             }
-            Self::Resting { backend: index, ejected: false } => {
-                format!("{} asked to be left alone", backend(*index))
+            R::Resting { backend: index, ejected: false } => {
+                write!(f, "{} asked to be left alone", backend(*index))
             }
-            Self::LastResort(index) => {
-                format!("no target is well, and {} is to be tried again first", backend(*index))
+            R::LastResort(index) => {
+                write!(f, "no target is well, and {} is to be tried again first", backend(*index))
             }
-            Self::Across(index) => format!("{} is outside the cluster", backend(*index)),
-            Self::Unavailable(index) => {
+            R::Across(index) => write!(f, "{} is outside the cluster", backend(*index)),
+            R::Unavailable(index) => {
                 let why = policy.backends.get(*index).and_then(|b| b.unavailable.as_deref());
-                format!("{} is unavailable: {}", backend(*index), why.unwrap_or("?"))
+                write!(f, "{} is unavailable: {}", backend(*index), why.unwrap_or("?"))
             }
-            Self::NoEndpoints(index) => format!("{} has no ready endpoint", backend(*index)),
-            Self::WindowTooSmall { backend: index, window, prompt_tokens } => {
-                format!("{} holds {window} tokens, the prompt has about {prompt_tokens}", backend(*index))
+            R::NoEndpoints(index) => write!(f, "{} has no ready endpoint", backend(*index)),
+            R::WindowTooSmall { backend: index, window, prompt_tokens } => {
+                write!(f, "{} holds {window} tokens, the prompt has about {prompt_tokens}", backend(*index))
             }
         }
     }

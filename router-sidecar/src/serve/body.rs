@@ -3,10 +3,9 @@
 use super::resume::{Going, Resume};
 use crate::account::{Leg, Outcome, Record};
 use crate::error::{Code, Rejection};
-use crate::upstream::{Answer, Failure, Reading};
+use crate::upstream::{Answer, Failure, Reading, Rest};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -37,7 +36,7 @@ impl AnswerBody {
     pub(super) fn relayed(
         ready: VecDeque<Bytes>,
         reading: Reading,
-        rest: Option<Incoming>,
+        rest: Option<Rest>,
         mut record: Record,
         resume: Option<Resume>,
         total: Instant,
@@ -56,7 +55,7 @@ impl AnswerBody {
             idle,
             total,
             last,
-            timer: Box::pin(tokio::time::sleep_until(total.min(last + idle))),
+            timer: None,
             broken: false,
             record,
         }))
@@ -69,7 +68,7 @@ impl AnswerBody {
 pub struct Relayed {
     ready: VecDeque<Bytes>,
     reading: Reading,
-    rest: Option<Incoming>,
+    rest: Option<Rest>,
     /// How to go on if it breaks off, if that is wanted.
     resume: Option<Resume>,
     /// Going on.
@@ -77,8 +76,9 @@ pub struct Relayed {
     idle: Duration,
     total: Instant,
     last: Instant,
-    /// One timer for both deadlines; moved only when it fires, since moving it for every piece costs more.
-    timer: Pin<Box<Sleep>>,
+    /// One timer for both deadlines, once anything is waited for; moved only when it fires, since moving it for every
+    /// piece costs more.
+    timer: Option<Pin<Box<Sleep>>>,
     /// Fail once what is ready has gone out.
     broken: bool,
     record: Record,
@@ -102,12 +102,10 @@ impl Relayed {
             let Some(rest) = &mut self.rest else {
                 return Poll::Ready(None);
             };
-            match Pin::new(rest).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
+            match rest.poll_piece(cx) {
+                Poll::Ready(Some(Ok(piece))) => {
                     self.last = Instant::now();
-                    if let Ok(piece) = frame.into_data() {
-                        self.reading.push(piece, &mut self.ready);
-                    }
+                    self.reading.push(piece, &mut self.ready);
                     // The client has not seen this error: the stream may go on elsewhere.
                     if self.reading.failed() && self.reading.text().is_some() {
                         self.blame();
@@ -144,14 +142,23 @@ impl Relayed {
 
     /// Ready once a deadline has really passed.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let due = self.total.min(self.last + self.idle);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         loop {
-            ready!(self.timer.as_mut().poll(cx));
-            let due = self.total.min(self.last + self.idle);
+            ready!(timer.as_mut().poll(cx));
             if due <= Instant::now() {
                 return Poll::Ready(());
             }
-            self.timer.as_mut().reset(due);
+            timer.as_mut().reset(due);
         }
+    }
+
+    /// Known once all of it is there.
+    fn size_hint(&self) -> SizeHint {
+        if self.rest.is_some() || self.going.is_some() || self.broken {
+            return SizeHint::default();
+        }
+        SizeHint::with_exact(self.ready.iter().map(|piece| piece.len() as u64).sum())
     }
 
     /// The endpoint is at fault, unless the answer was complete but for its end.
@@ -266,7 +273,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64)),
-            Self::Relayed(_) => SizeHint::default(),
+            Self::Relayed(relayed) => relayed.size_hint(),
         }
     }
 }

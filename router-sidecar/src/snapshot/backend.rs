@@ -4,7 +4,7 @@ use super::Health;
 use crate::account::BackendCounters;
 use crate::dialect::Dialect;
 use crate::route::{Memory, Pace, Standing};
-use crate::upstream::{Gate, GateRules};
+use crate::upstream::{Gate, GateRules, Pool};
 use bytes::Bytes;
 use flotilla_crds::router_config::NanoUsd;
 use http::{HeaderName, HeaderValue, Uri};
@@ -77,6 +77,8 @@ pub enum Side {
 pub struct Endpoint {
     /// The full address of its chat completions.
     pub uri: Uri,
+    /// Connections to it, if it is an IP address without TLS; the same object as long as any config names it.
+    pub pool: Option<Arc<Pool>>,
     /// A number for the address, the same in every config.
     pub id: u64,
     /// What it is doing now; the same object as long as any config names the address.

@@ -2,15 +2,15 @@
 
 use super::connection::Answered;
 use super::headers::request_headers;
-use super::{Failure, Reading, UpstreamClient, Wire, overflow};
+use super::http1::{Lost, Pool};
+use super::{Failure, Reading, Rest, UpstreamClient, Wire, overflow};
 use crate::request::{Held, Peek, Spliced};
 use crate::snapshot::{Backend, Endpoint};
 use crate::sse::{Identity, Part, Transcript};
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Stale connections that one attempt may meet; the next one is the last, so that a server that closes everything
@@ -73,7 +73,7 @@ pub struct Answer {
     /// How the rest is read.
     pub reading: Reading,
     /// The rest; absent if that was all.
-    pub rest: Option<Incoming>,
+    pub rest: Option<Rest>,
 }
 
 /// Sends the request and waits for the first content, at most until the deadline.
@@ -118,12 +118,10 @@ async fn first_content(
     let refusal = overflow::may_have(parts.status);
     let mut length = 0;
     let rest = loop {
-        match body.frame().await {
-            Some(Ok(frame)) => {
-                if let Ok(piece) = frame.into_data() {
-                    length += piece.len();
-                    reading.push(piece, &mut ready);
-                }
+        match body.piece().await {
+            Some(Ok(piece)) => {
+                length += piece.len();
+                reading.push(piece, &mut ready);
             }
             Some(Err(_)) => return Err(Failure::Broken),
             None => {
@@ -132,7 +130,8 @@ async fn first_content(
             }
         }
         let long = length > HOLD_AT_MOST && !reading.comes_whole();
-        if reading.error().is_some() || reading.wrong().is_some() || long || (reading.begun() && !refusal) {
+        let wrong = reading.error().is_some() || reading.wrong().is_some();
+        if (wrong || long || (reading.begun() && !refusal)) && !body.is_done() {
             break Some(body);
         }
     };
@@ -163,20 +162,47 @@ fn joined(pieces: &VecDeque<Bytes>) -> Bytes {
     }
 }
 
-/// Sends the request, again if it met connections that the server had closed.
 async fn send(
     client: &UpstreamClient,
     backend: &Backend,
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<Response<Rest>, Failure> {
+    match &endpoint.pool {
+        Some(pool) => send_to_engine(pool, backend, endpoint, outgoing, wire).await,
+        None => send_elsewhere(client, backend, endpoint, outgoing, wire).await,
+    }
+}
+
+async fn send_to_engine(
+    pool: &Arc<Pool>,
+    backend: &Backend,
+    endpoint: &Endpoint,
+    outgoing: &Outgoing,
+    wire: &Wire,
+) -> Result<Response<Rest>, Failure> {
+    let response = pool.request(|| build(backend, endpoint, outgoing, wire)).await.map_err(|error| {
+        tracing::debug!(backend = backend.name, %error, "attempt failed");
+        if matches!(error, Lost::Connect(_)) { Failure::Connect } else { Failure::Broken }
+    })?;
+    Ok(response.map(Rest::Engine))
+}
+
+/// Sends the request by the library, again if it met connections that the server had closed.
+async fn send_elsewhere(
+    client: &UpstreamClient,
+    backend: &Backend,
+    endpoint: &Endpoint,
+    outgoing: &Outgoing,
+    wire: &Wire,
+) -> Result<Response<Rest>, Failure> {
     let mut stale = 0;
     loop {
         match client.request(build(backend, endpoint, outgoing, wire)).await {
             Ok(response) => {
                 Answered::mark(&response);
-                return Ok(response);
+                return Ok(response.map(Rest::Other));
             }
             Err(error) if stale < STALE_CONNECTIONS && Answered::was_stale(&error) => stale += 1,
             Err(error) => {

@@ -1,4 +1,4 @@
-//! The pooled HTTP client for all targets.
+//! The pooled HTTP client for targets with TLS or a host name: external APIs.
 
 use super::connection::Tracked;
 use crate::request::Spliced;
@@ -14,11 +14,11 @@ use std::time::Duration;
 use tower::Service;
 
 /// Name lookup, TCP and TLS together.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// Engines and providers close idle connections after 5 s (uvicorn) to several minutes; a stale one costs a retry.
-const IDLE_CONNECTION: Duration = Duration::from_mins(1);
+pub(super) const IDLE_CONNECTION: Duration = Duration::from_mins(1);
 /// Idle connections kept per target.
-const IDLE_PER_HOST: usize = 64;
+pub(super) const IDLE_PER_HOST: usize = 64;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

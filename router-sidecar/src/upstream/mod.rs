@@ -7,8 +7,10 @@ mod failure;
 mod foreign;
 mod gate;
 mod headers;
+mod http1;
 mod overflow;
 mod reading;
+mod rest;
 mod wire;
 
 pub use attempt::{Answer, Outgoing, attempt};
@@ -16,5 +18,7 @@ pub use client::{ClientError, UpstreamClient, client};
 pub use failure::{Blame, Failure, Next};
 pub use gate::{Gate, GateRules, Slot};
 pub use headers::answer_headers;
+pub use http1::{AnswerPieces, Decoder, Head, Pool, Step, close_idle, read_head};
 pub use reading::Reading;
+pub use rest::{Rest, Stopped};
 pub use wire::Wire;

@@ -2,7 +2,7 @@
 //! nothing is built for this alone. `make bench` counts them on the release build.
 
 use flotilla_bench::gateway::Starter;
-use flotilla_bench::instructions::{available, per_request};
+use flotilla_bench::instructions::{Count, available, per_request};
 use flotilla_bench::measure::Bench;
 use flotilla_bench::traffic::Answer;
 use std::path::Path;
@@ -17,7 +17,8 @@ async fn check(answer: Answer, body_bytes: usize, at_most: u64) {
     let router = Path::new(env!("CARGO_BIN_EXE_flotilla-router"));
     let starter = Starter { folder: folder.path(), router, cores: None };
     let bench = Bench::start(1).await.unwrap();
-    let count = per_request(&starter, &bench, answer, body_bytes, [3, 18]).await.unwrap();
+    let counted = Count { runs: [3, 18], ..Count::new("test", answer, body_bytes) };
+    let count = per_request(&starter, &bench, counted).await.unwrap();
     println!("{count} instructions for {answer:?} and a body of {body_bytes} bytes");
     assert!(count > 0 && count <= at_most, "{count} instructions a request, {at_most} are accepted");
 }

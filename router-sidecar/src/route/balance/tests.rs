@@ -7,6 +7,7 @@ fn endpoints(count: usize) -> (Vec<Endpoint>, Memory) {
     let uri = |i| format!("http://10.0.0.{i}:80/v1/chat/completions").parse().unwrap();
     let endpoint = |i| Endpoint {
         uri: uri(i),
+        pool: None,
         id: 100 + i as u64,
         load: Arc::new(Load::default()),
         health: Arc::default(),

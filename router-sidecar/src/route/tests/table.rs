@@ -120,7 +120,7 @@ fn a_backend_marked_unavailable_is_passed_over_and_what_is_wrong_in_it_does_not_
     });
     let plan = decide(&policy, 10, &[], 0.0).unwrap();
     assert_eq!(plan.targets, [2]);
-    let words: Vec<_> = plan.reasons.iter().map(|r| r.describe(&policy)).collect();
+    let words: Vec<_> = plan.reasons.iter().map(|r| r.describe(&policy).to_string()).collect();
     assert!(words.contains(&"small is unavailable: no such ModelDeployment".to_owned()), "{words:?}");
 }
 
@@ -128,7 +128,7 @@ fn a_backend_marked_unavailable_is_passed_over_and_what_is_wrong_in_it_does_not_
 fn reasons_read_as_sentences() {
     let policy = policy(str::to_owned);
     let plan = decide(&policy, 7000, &["secret"], 0.5).unwrap();
-    let words: Vec<_> = plan.reasons.iter().map(|r| r.describe(&policy)).collect();
+    let words: Vec<_> = plan.reasons.iter().map(|r| r.describe(&policy).to_string()).collect();
     insta::assert_snapshot!(words.join("\n"), @"
     data class secret is named by no rule and stays in the cluster
     rule long matched but has no target in the cluster

@@ -7,11 +7,12 @@ use super::error::{BackendError, PolicyError};
 use super::{ConfigError, Endpoint, Health, Load, Policy, Side, Snapshot, Timeouts, models};
 use crate::account::Metrics;
 use crate::route::{BudgetRules, Draws, EjectionRules, Memory, Pace, RetryBudget, hash};
-use crate::upstream::{Gate, GateRules};
+use crate::upstream::{Gate, GateRules, Pool};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{Boundary, ROUTER_CONFIG_VERSION, RouterConfig};
 use http::{HeaderName, Uri};
 use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Carried {
     draws: HashMap<String, Arc<Draws>>,
     loads: HashMap<String, Arc<Load>>,
+    pools: HashMap<SocketAddr, Arc<Pool>>,
     budgets: HashMap<String, Arc<RetryBudget>>,
     health: HashMap<(String, String), Arc<Health>>,
     memories: HashMap<(String, String), Arc<Memory>>,
@@ -56,6 +58,9 @@ impl Carried {
                     let (uri, owner) =
                         (endpoint.uri.to_string(), owner(&policy.name, &backend.name, backend.side));
                     carried.loads.insert(uri.clone(), Arc::clone(&endpoint.load));
+                    if let Some(pool) = &endpoint.pool {
+                        carried.pools.insert(pool.address(), Arc::clone(pool));
+                    }
                     carried.health.insert((owner, uri), Arc::clone(&endpoint.health));
                 }
             }
@@ -80,7 +85,10 @@ impl Carried {
         let id = hash(address.as_bytes());
         let load = Arc::clone(self.loads.entry(address.clone()).or_default());
         let health = Arc::clone(self.health.entry((owner.to_owned(), address)).or_default());
-        Endpoint { uri, id, load, health }
+        let pool = plain_address(&uri).map(|address| {
+            Arc::clone(self.pools.entry(address).or_insert_with(|| Arc::new(Pool::new(address))))
+        });
+        Endpoint { uri, pool, id, load, health }
     }
 
     /// The memory for these endpoints of a backend; the same one if they have not changed.
@@ -140,6 +148,16 @@ impl Carried {
             |e: &config::Endpoint| self.models.get(&e.address).is_some_and(|models| models.len() > 1);
         fleet.endpoints.iter().any(several).then(|| hash(fleet.model.as_bytes()))
     }
+}
+
+/// Where to connect to, if neither a name has to be looked up nor TLS be spoken.
+fn plain_address(uri: &Uri) -> Option<SocketAddr> {
+    if uri.scheme_str() != Some("http") {
+        return None;
+    }
+    let host = uri.host()?;
+    let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    Some(SocketAddr::new(ip, uri.port_u16().unwrap_or(80)))
 }
 
 /// Compiles and checks a whole config. `created` is now, in seconds since 1970.
