@@ -30,20 +30,34 @@ pub(super) async fn run(
     race: Race<'_>,
     tried: &mut Vec<usize>,
 ) -> Result<Answer, Failure> {
+    let rivals = race.rivals.and_then(|rivals| Some((rivals, race.backend.pace.p95()?)));
+    let Some((rivals, patience)) = rivals else {
+        let by = request.first_content_by(record);
+        let client = &request.router.client;
+        return attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, by).await;
+    };
+    // Boxed: two attempts at once would make the future of every request three times as large.
+    Box::pin(hedged(request, record, &race, tried, rivals, patience)).await
+}
+
+async fn hedged(
+    request: Request<'_>,
+    record: &mut Record,
+    race: &Race<'_>,
+    tried: &mut Vec<usize>,
+    rivals: &[BackendIndex],
+    patience: Duration,
+) -> Result<Answer, Failure> {
     let client = &request.router.client;
     let by = request.first_content_by(record);
-    let main = attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, by);
-    let Some((rivals, patience)) = race.rivals.zip(race.backend.pace.p95()) else {
-        return main.await;
-    };
-    let mut main = pin!(main);
+    let mut main = pin!(attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, by));
     tokio::select! {
         biased;
         result = &mut main => return result,
         () = tokio::time::sleep(patience) => {}
     }
     let policy = Arc::clone(record.policy());
-    let Some(second) = second_leg(request, &policy, &race, rivals, tried).await else {
+    let Some(second) = second_leg(request, &policy, race, rivals, tried).await else {
         return main.await;
     };
     // Asked last: a leg that is not sent costs nothing.

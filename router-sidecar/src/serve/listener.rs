@@ -165,7 +165,8 @@ async fn connection<F, S>(
     F: Future<Output = Response<AnswerBody>>,
 {
     let answer = service_fn(move |request| {
-        let answering = service(Arc::clone(router), request);
+        // Boxed: the connection would keep the room for it between requests, and while an answer streams.
+        let answering = Box::pin(service(Arc::clone(router), request));
         async move {
             let mut response = answering.await;
             if router.is_draining() {

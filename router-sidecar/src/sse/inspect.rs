@@ -7,6 +7,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+/// The field that reports usage.
+const USAGE: &[u8] = b"\"usage\"";
+
 /// What an event turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
@@ -103,7 +106,22 @@ pub fn usage_of(body: &[u8]) -> Option<Tokens> {
     struct Answer {
         usage: Option<Tokens>,
     }
+    // Inside of a string its quotes would have backslashes, so this is the field if it is there once, which spares
+    // a parse of all that was generated.
+    let mut places = memmem::find_iter(body, USAGE);
+    let place = places.next()?;
+    if places.next().is_none()
+        && let Some(tokens) = body.get(place + USAGE.len()..).and_then(tokens_after_colon)
+    {
+        return Some(tokens);
+    }
     serde_json::from_slice::<Answer>(body).ok()?.usage
+}
+
+/// The object after a colon, whatever follows it.
+fn tokens_after_colon(text: &[u8]) -> Option<Tokens> {
+    let value = text.trim_ascii_start().strip_prefix(b":")?;
+    Tokens::deserialize(&mut serde_json::Deserializer::from_slice(value)).ok()
 }
 
 /// The data of an event with one `data:` line, as every provider sends it. With more, the first one.
@@ -122,8 +140,8 @@ fn is_error(data: &[u8]) -> bool {
 /// Whether `"usage":` is there with anything but `null`. Spares a parse per chunk: providers that are asked for
 /// usage put `"usage":null` into every one.
 fn may_have_usage(data: &[u8]) -> bool {
-    memmem::find_iter(data, b"\"usage\"").any(|at| {
-        let after = data[at + b"\"usage\"".len()..].trim_ascii_start();
+    memmem::find_iter(data, USAGE).any(|at| {
+        let after = data[at + USAGE.len()..].trim_ascii_start();
         after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"{"))
     })
 }
@@ -140,6 +158,26 @@ fn has_text(data: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn usage_is_found_in_an_answer_and_not_made_up() {
+        let tokens = Some(Tokens { prompt: 3, completion: 5 });
+        let usage = r#""usage" : {"prompt_tokens":3,"completion_tokens":5,"details":{"x":1}}"#;
+        let quoted = r#""content":"\"usage\":{\"prompt_tokens\":9}""#;
+        for (body, expected) in [
+            (format!("{{{usage}}}"), tokens),
+            (format!("{{{quoted},{usage},\"id\":\"x\"}}"), tokens),
+            (format!("{{{quoted}}}"), None),
+            (format!("{{\"choices\":[\"usage\"],{usage}}}"), tokens),
+            (format!("{{\"choices\":[{{\"usage\":{{\"prompt_tokens\":9}}}}],{usage}}}"), tokens),
+            (r#"{"usage":null}"#.to_owned(), None),
+            (r#"{"usage":7}"#.to_owned(), None),
+            (r#"{"choices":["usage"]}"#.to_owned(), None),
+            ("<html>usage</html>".to_owned(), None),
+        ] {
+            assert_eq!(usage_of(body.as_bytes()), expected, "{body}");
+        }
+    }
 
     #[test]
     fn events_are_told_apart() {

@@ -171,7 +171,8 @@ async fn send(
 ) -> Result<Response<Rest>, Failure> {
     match &endpoint.pool {
         Some(pool) => send_to_engine(pool, backend, endpoint, outgoing, wire).await,
-        None => send_elsewhere(client, backend, endpoint, outgoing, wire).await,
+        // Boxed: the library's future is large, and most requests do without it.
+        None => Box::pin(send_elsewhere(client, backend, endpoint, outgoing, wire)).await,
     }
 }
 

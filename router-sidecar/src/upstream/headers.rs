@@ -46,13 +46,16 @@ pub(super) fn request_headers(client: &HeaderMap, backend: &Backend) -> HeaderMa
 
 /// The headers of an answer to the client.
 pub fn answer_headers(mut headers: HeaderMap, length_may_change: bool) -> HeaderMap {
-    for name in &HOP_BY_HOP {
+    // Comparing the few names there are is cheaper than looking each of ours up.
+    let stays = |name: &&HeaderName| {
+        // Cookies of a provider belong to the router's connection with it.
+        HOP_BY_HOP.contains(name)
+            || **name == header::SET_COOKIE
+            || (length_may_change && **name == header::CONTENT_LENGTH)
+    };
+    let staying: Vec<_> = headers.keys().filter(stays).cloned().collect();
+    for name in &staying {
         headers.remove(name);
-    }
-    // Cookies of a provider belong to the router's connection with it.
-    headers.remove(header::SET_COOKIE);
-    if length_may_change {
-        headers.remove(header::CONTENT_LENGTH);
     }
     headers
 }

@@ -7,9 +7,10 @@ use http::StatusCode;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::Interest;
+use tokio::io::{AsyncReadExt, Interest};
 use tokio::net::TcpStream;
 
 /// What is read at once at first; more where an answer fills it.
@@ -134,28 +135,31 @@ impl Connection {
         }
     }
 
-    /// Reads more into the buffer; 0 is the end.
+    /// Reads more into the buffer; 0 is the end. Unlike a read that is only tried, this one takes less than there was
+    /// room for as a sign that nothing more is there, which saves the system call that would say so.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.read_now() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
-    fn read_now(&mut self) -> io::Result<usize> {
-        if self.buffer.capacity() - self.buffer.len() < ROOM {
-            self.buffer.reserve(self.read);
-        }
-        let room = self.buffer.capacity() - self.buffer.len();
-        let read = self.stream.try_read_buf(&mut self.buffer)?;
+        let room = self.make_room();
+        let read = ready!(pin!(self.stream.read_buf(&mut self.buffer)).poll(cx))?;
         self.heard |= read > 0;
         if read == room {
             self.read = (self.read * 2).min(READ_AT_MOST);
         }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Reads what is there already.
+    fn read_now(&mut self) -> io::Result<usize> {
+        self.make_room();
+        let read = self.stream.try_read_buf(&mut self.buffer)?;
+        self.heard |= read > 0;
         Ok(read)
+    }
+
+    fn make_room(&mut self) -> usize {
+        if self.buffer.capacity() - self.buffer.len() < ROOM {
+            self.buffer.reserve(self.read);
+        }
+        self.buffer.capacity() - self.buffer.len()
     }
 }
 
