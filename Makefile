@@ -84,8 +84,8 @@ soak: ## Ten minutes of mixed traffic while everything around the router breaks,
 .PHONY: bench
 bench: prune ## Measure the router beside nginx and HAProxy and write docs/performance.md; QUICK=1 only prints. PEERS=litellm,...
 	$(call apt_install,$(BENCH_TOOLS))
-	cargo build --release --locked --package flotilla-bench --package flotilla-router
-	$(CARGO_TARGET_DIR)/release/flotilla-bench $(if $(QUICK),--quick,--write docs/performance.md) $(if $(PEERS),--peers $(PEERS))
+	cargo build --profile router --locked --package flotilla-bench --package flotilla-router
+	$(CARGO_TARGET_DIR)/router/flotilla-bench $(if $(QUICK),--quick,--write docs/performance.md) $(if $(PEERS),--peers $(PEERS))
 
 .PHONY: bench-parts
 bench-parts: ## Measure the parts of the router that take no socket.
