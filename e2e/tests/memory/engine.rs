@@ -105,7 +105,7 @@ async fn observed(namespace: &TestNamespace, name: &str) -> Result<Option<Quanti
         let object = api.get(name).await.map_err(|error| error.to_string())?;
         let memory = object.status.and_then(|status| status.memory);
         let observed = memory.and_then(|memory| memory.observed);
-        observed.map(|observed| Some(observed.total)).ok_or_else(|| "none yet".to_owned())
+        observed.and_then(|observed| observed.total).map(Some).ok_or_else(|| "none yet".to_owned())
     })
     .await
 }
