@@ -31,3 +31,6 @@ pub const GPU_SHARING: &str = "nvidia.com/gpu.sharing-strategy";
 /// Likewise, on nodes all of whose GPUs are partitioned alike (MIG strategy `single`): slices of one partition. The
 /// product and the memory are then those of a partition, too.
 pub const GPU_SLICES: &str = "nvidia.com/gpu.slices.gi";
+/// What the extended resources for partitions of a profile, and the labels that describe them, begin with (MIG strategy
+/// `mixed`).
+pub const MIG_RESOURCE: &str = "nvidia.com/mig-";

@@ -1,8 +1,11 @@
 //! The operator's own metrics.
 
+use crate::decide::placement::Stock;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// All metrics; clones share them.
@@ -13,6 +16,8 @@ pub struct Metrics {
     duration: HistogramVec,
     routers: IntGauge,
     leader: IntGauge,
+    gpus: IntGaugeVec,
+    unplaced: IntGaugeVec,
 }
 
 impl Metrics {
@@ -31,16 +36,51 @@ impl Metrics {
         let routers =
             IntGauge::new("flotilla_operator_routers_connected", "Routers connected to this replica.")?;
         let leader = IntGauge::new("flotilla_operator_leader", "1 on the replica that writes.")?;
+        let gpus = IntGaugeVec::new(
+            Opts::new(
+                "flotilla_operator_gpus",
+                "GPUs, shares and partitions by product: free, used or closed.",
+            ),
+            &["product", "state"],
+        )?;
+        let unplaced = IntGaugeVec::new(
+            Opts::new(
+                "flotilla_operator_models_unplaced",
+                "ModelDeployments that wait for a GPU, by reason.",
+            ),
+            &["reason"],
+        )?;
+        registry.register(Box::new(gpus.clone()))?;
+        registry.register(Box::new(unplaced.clone()))?;
         registry.register(Box::new(reconciles.clone()))?;
         registry.register(Box::new(duration.clone()))?;
         registry.register(Box::new(routers.clone()))?;
         registry.register(Box::new(leader.clone()))?;
-        Ok(Self { registry, reconciles, duration, routers, leader })
+        Ok(Self { registry, reconciles, duration, routers, leader, gpus, unplaced })
     }
 
     /// Starts to time one reconcile.
     pub fn reconcile(&self, kind: &'static str) -> ReconcileTimer<'_> {
         ReconcileTimer { metrics: self, kind, start: Instant::now() }
+    }
+
+    /// What there is of each product now.
+    pub fn gpus(&self, stock: &BTreeMap<String, Stock>) {
+        // Products that are gone lose their series.
+        self.gpus.reset();
+        for (product, Stock { free, used, closed }) in stock {
+            for (state, count) in [("free", free), ("used", used), ("closed", closed)] {
+                self.gpus.with_label_values(&[product.as_str(), state]).set((*count).into());
+            }
+        }
+    }
+
+    /// How many models wait for a GPU now, by the reason of their condition `Placeable`.
+    pub fn unplaced(&self, models: &BTreeMap<String, i64>) {
+        self.unplaced.reset();
+        for (reason, count) in models {
+            self.unplaced.with_label_values(&[reason.as_str()]).set(*count);
+        }
     }
 
     /// The exposition, with gauges set to these values.

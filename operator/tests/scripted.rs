@@ -9,6 +9,8 @@
 
 #[path = "scripted/api_server.rs"]
 mod api_server;
+#[path = "scripted/claims.rs"]
+mod claims;
 #[path = "scripted/heads.rs"]
 mod heads;
 #[path = "scripted/lease.rs"]

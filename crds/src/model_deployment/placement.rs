@@ -12,7 +12,11 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.sharing) || self.sharing != 'Shared' || !has(self.gpusPerReplica) || self.gpusPerReplica == 1")
-        .message("a share is of one GPU: leave out spec.placement.gpusPerReplica, or set sharing to Exclusive")
+        .message("a share is of one GPU: leave out spec.placement.gpusPerReplica, or set sharing to Exclusive"),
+    validation = Rule::new("!has(self.mode) || self.mode != 'MIG' || !has(self.gpusPerReplica) || self.gpusPerReplica == 1")
+        .message("a process sees one MIG partition only: leave out spec.placement.gpusPerReplica, or choose another mode"),
+    validation = Rule::new("!has(self.mode) || self.mode != 'MIG' || !has(self.sharing) || self.sharing != 'Shared'")
+        .message("a MIG partition is one replica's own: leave out spec.placement.sharing, or choose another mode")
 )]
 pub struct PlacementSpec {
     /// How replicas get their GPUs. Default Auto.
@@ -69,16 +73,22 @@ pub enum PlacementMode {
     Auto,
     /// Whole GPUs by the labels of GPU feature discovery, and the resource `nvidia.com/gpu`.
     NodeLabels,
+    /// Partitions of GPUs: the smallest profile that fits.
+    #[serde(rename = "MIG")]
+    Mig,
+    /// Devices of the driver `gpu.nvidia.com`, by claims (resource.k8s.io/v1).
+    #[serde(rename = "DRA")]
+    Dra,
 }
 
 /// Whether a replica has its GPUs for itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum GpuSharing {
-    /// Whole GPUs. Nodes that hand out shares are passed over.
+    /// Whole GPUs. Nodes and devices that hand out shares are passed over.
     #[default]
     Exclusive,
-    /// A share of one GPU, on nodes that hand out shares (time-slicing, MPS). Of a card that so many pods share, it
-    /// counts on that part of the memory and no more.
+    /// A share of one GPU: of a device that claims share, as much as the replica needs; on nodes that hand out shares
+    /// (time-slicing, MPS), where so many pods share a card, that part of its memory and no more.
     Shared,
 }
 

@@ -106,6 +106,9 @@ pub struct PlacementStatus {
     /// How replicas get their GPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ChosenMode>,
+    /// In mode MIG, the profile whose resource replicas ask for; absent on clusters with strategy `single`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mig_profile: Option<String>,
     /// The products that fit, smallest first. Counts are those of the last reconcile.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["product".into()]))]
@@ -123,6 +126,12 @@ pub struct PlacementStatus {
 pub enum ChosenMode {
     /// By the labels of nodes.
     NodeLabels,
+    /// Partitions.
+    #[serde(rename = "MIG")]
+    Mig,
+    /// By claims.
+    #[serde(rename = "DRA")]
+    Dra,
 }
 
 /// One GPU product of the cluster that can hold a replica.

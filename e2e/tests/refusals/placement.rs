@@ -32,6 +32,21 @@ pub fn rows() -> Vec<Row> {
             placement(json!({"sharing": "Shared", "gpusPerReplica": 2})),
             "a share is of one GPU: leave out spec.placement.gpusPerReplica",
         ),
+        taken(LLAMA, "partitions", placement(json!({"mode": "MIG", "gpusPerReplica": 1, "sharing": "Exclusive"}))),
+        refused(
+            LLAMA,
+            "two partitions",
+            placement(json!({"mode": "MIG", "gpusPerReplica": 2})),
+            "a process sees one MIG partition only",
+        ),
+        refused(
+            LLAMA,
+            "a share of a partition",
+            placement(json!({"mode": "MIG", "sharing": "Shared"})),
+            "a MIG partition is one replica's own",
+        ),
+        taken(LLAMA, "two devices", placement(json!({"mode": "DRA", "gpusPerReplica": 2}))),
+        taken(LLAMA, "a share of a device", placement(json!({"mode": "DRA", "sharing": "Shared"}))),
         taken(LLAMA, "some products", placement(json!({"gpuProducts": ["NVIDIA-A10", "Tesla-T4"]}))),
         refused(
             LLAMA,

@@ -1,6 +1,7 @@
 //! Which pods have GPUs, whoever made them: every pod that is bound to a node and has not ended is looked at, and of
 //! those with GPUs a few words are kept.
 
+use super::table::Table;
 use crate::decide::placement::{ContainerLimits, PodGpus, Usage};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -10,7 +11,7 @@ use kube::runtime::watcher;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Bound to a node, and still in possession of what it asked for.
 pub const BOUND: &str = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed";
@@ -62,11 +63,6 @@ impl GpuPod {
         let running = containers.iter().map(Container::limits);
         PodGpus::of(node_name.as_deref()?, running, init_containers.iter().map(Container::limits))
     }
-
-    fn key(&self) -> Key {
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        (text(&self.metadata.namespace), text(&self.metadata.name))
-    }
 }
 
 impl Resource for GpuPod {
@@ -98,50 +94,19 @@ impl Resource for GpuPod {
     }
 }
 
-/// Namespace and name.
-type Key = (String, String);
-
 /// The pods with GPUs.
 #[derive(Debug, Default)]
-pub struct GpuPods(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    pods: HashMap<Key, PodGpus>,
-    /// The pods of a list that is under way.
-    listed: HashMap<Key, PodGpus>,
-}
+pub struct GpuPods(Mutex<Table<PodGpus>>);
 
 impl GpuPods {
     /// Takes in what a watch says; true if anything is news.
     pub fn take_in(&self, event: watcher::Event<GpuPod>) -> bool {
-        let mut state = self.0.lock();
-        match event {
-            watcher::Event::Init => state.listed.clear(),
-            watcher::Event::InitApply(pod) => {
-                if let Some(gpus) = pod.gpus() {
-                    state.listed.insert(pod.key(), gpus);
-                }
-            }
-            watcher::Event::InitDone => {
-                let listed = std::mem::take(&mut state.listed);
-                state.pods = listed;
-                return true;
-            }
-            watcher::Event::Apply(pod) => {
-                return match pod.gpus() {
-                    Some(gpus) => state.pods.insert(pod.key(), gpus.clone()) != Some(gpus),
-                    None => state.pods.remove(&pod.key()).is_some(),
-                };
-            }
-            watcher::Event::Delete(pod) => return state.pods.remove(&pod.key()).is_some(),
-        }
-        false
+        self.0.lock().take_in(event, GpuPod::gpus)
     }
 
     /// What they have.
     pub fn usage(&self) -> Usage {
-        Usage::of(self.0.lock().pods.values())
+        Usage::of(self.0.lock().rows())
     }
 }
 

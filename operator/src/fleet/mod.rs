@@ -3,14 +3,17 @@
 
 mod capacity;
 mod catalog;
+mod devices;
 mod gpu_pods;
 mod index;
 mod secrets;
 mod stores;
+mod table;
 mod triggers;
 
 pub use capacity::{Capacity, Publisher};
 pub use catalog::{Catalog, Entry, Verdict};
+pub use devices::{Devices, Known};
 pub use gpu_pods::{BOUND, GpuPod, GpuPods};
 pub use index::{CatalogReceiver, Index};
 pub use secrets::{SecretState, Secrets};

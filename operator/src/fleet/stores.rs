@@ -1,5 +1,6 @@
 //! Caches of watched objects, and what is read from them.
 
+use super::Known;
 use crate::decide::placement::{Inventory, Usage};
 use crate::model_deployment::need::DEFAULT_MAX_TOKENS;
 use crate::routing_policy::ObjectKey;
@@ -8,6 +9,7 @@ use flotilla_crds::router_config::Endpoint;
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::resource::v1::ResourceClaimTemplate;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ pub struct Stores {
     pub routing_policies: Store<DeserializeGuard<RoutingPolicy>>,
     /// Pods that Flotilla made.
     pub pods: Store<Pod>,
+    /// The claim templates that Flotilla made, where the API server has such.
+    pub claim_templates: Store<ResourceClaimTemplate>,
     /// All nodes.
     pub nodes: Store<Node>,
     /// Endpoints of the Services that Flotilla made.
@@ -40,10 +44,10 @@ pub struct FleetBackend {
 }
 
 impl Stores {
-    /// The GPU nodes, with what pods have of them.
-    pub fn inventory(&self, usage: &Usage) -> Inventory {
+    /// The GPU nodes, with what pods and claims have of them.
+    pub fn inventory(&self, usage: &Usage, known: Known) -> Inventory {
         let nodes = self.nodes.state();
-        Inventory::from_nodes(nodes.iter().map(AsRef::as_ref), usage)
+        Inventory::new(nodes.iter().map(AsRef::as_ref), usage, known.devices, known.claims)
     }
 
     /// All readable policies, oldest first. The cache itself has no order, and routers would take a new order for news.

@@ -39,15 +39,41 @@ where
         + Clone
         + Debug,
 {
-    let (kind, name) = (K::kind(&()).into_owned(), desired.name_any());
+    ours(client, desired).await?;
+    let (kind, name) = (K::kind(&()), desired.name_any());
     let api: Api<K> = Api::namespaced(client.clone(), &desired.namespace().unwrap_or_default());
-    let live = within(|| format!("could not read {kind} {name}"), api.get_opt(&name)).await?;
-    if live.is_some_and(|live| controller_of(&live) != controller_of(desired)) {
-        return Err(ApplyError::NotOurs { kind, name });
-    }
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let patch = Patch::Apply(desired);
     Ok(within(|| format!("could not apply {kind} {name}"), api.patch(&name, &params, &patch)).await?)
+}
+
+/// Applies `desired` unless an object of that name is there already: for kinds whose spec cannot change.
+pub async fn create_once<K>(client: &Client, desired: &K) -> Result<K, ApplyError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + Debug,
+{
+    match ours(client, desired).await? {
+        Some(live) => Ok(live),
+        None => apply(client, desired).await,
+    }
+}
+
+/// The live object of that name, unless it belongs to somebody else.
+async fn ours<K>(client: &Client, desired: &K) -> Result<Option<K>, ApplyError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
+{
+    let (kind, name) = (K::kind(&()).into_owned(), desired.name_any());
+    let api: Api<K> = Api::namespaced(client.clone(), &desired.namespace().unwrap_or_default());
+    let live = within(|| format!("could not read {kind} {name}"), api.get_opt(&name)).await?;
+    if live.as_ref().is_some_and(|live| controller_of(live) != controller_of(desired)) {
+        return Err(ApplyError::NotOurs { kind, name });
+    }
+    Ok(live)
 }
 
 /// Deletes `name` if `owner_uid` controls it. Nothing there is as good as deleted.

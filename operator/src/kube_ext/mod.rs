@@ -6,7 +6,7 @@ mod events;
 mod quantity;
 mod status;
 
-pub use apply::{ApplyError, apply, controller_of, delete_if_ours};
+pub use apply::{ApplyError, apply, controller_of, create_once, delete_if_ours};
 pub use deadline::{CALL_DEADLINE, CallError, within};
 pub use events::Events;
 pub use quantity::{QuantityError, mib, to_mib};

@@ -1,8 +1,13 @@
 //! Applies the children in a fixed order, the workload last.
 
 use super::build::{Applied, Children, Prepared, settle_template};
-use crate::kube_ext::{ApplyError, apply, within};
+use super::observe::is_rolled_out;
+use crate::fleet::Stores;
+use crate::kube_ext::{ApplyError, CallError, apply, create_once, delete_if_ours, within};
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::{ModelDeployment, labels};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::resource::v1::ResourceClaimTemplate;
 use kube::{Api, Client, ResourceExt as _};
 
 /// Applies every child. Destructuring without `..` makes a forgotten one a compile error.
@@ -10,12 +15,40 @@ pub async fn apply_children(
     client: &Client,
     prepared: Children<Prepared>,
 ) -> Result<Children<Applied>, ApplyError> {
-    let Children { service, mut deployment, state: Prepared } = prepared;
+    let Children { service, claim_template, mut deployment, state: Prepared } = prepared;
     let api: Api<Deployment> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
     let name = deployment.name_any();
     let live = within(|| format!("could not read Deployment {name}"), api.get_opt(&name)).await?;
     settle_template(&mut deployment, live.as_ref());
     let service = apply(client, &service).await?;
+    let claim_template = match claim_template {
+        Some(template) => Some(create_once(client, &template).await?),
+        None => None,
+    };
     let deployment = apply(client, &deployment).await?;
-    Ok(Children { service, deployment, state: Applied })
+    Ok(Children { service, claim_template, deployment, state: Applied })
+}
+
+/// Deletes the claim templates of earlier pods, once all pods are of the present template: until then one of the others
+/// may have to be made anew.
+pub async fn sweep(
+    client: &Client,
+    stores: &Stores,
+    object: &ModelDeployment,
+    children: &Children<Applied>,
+) -> Result<(), CallError> {
+    if !is_rolled_out(&children.deployment) {
+        return Ok(());
+    }
+    let ObjectKey { namespace, name } = ObjectKey::of(object);
+    let used = children.claim_template.as_ref().map(|template| template.name_any());
+    for template in stores.claim_templates.state() {
+        let of_object = template.labels().get(labels::MODEL_DEPLOYMENT) == Some(&name)
+            && template.namespace().as_ref() == Some(&namespace);
+        if of_object && used.as_ref() != Some(&template.name_any()) {
+            let uid = object.metadata.uid.as_deref().unwrap_or_default();
+            delete_if_ours::<ResourceClaimTemplate>(client, &namespace, &template.name_any(), uid).await?;
+        }
+    }
+    Ok(())
 }

@@ -146,6 +146,7 @@ mod tests {
         });
         Children {
             service: serde_json::from_value(json!({"metadata": {}})).unwrap(),
+            claim_template: None,
             deployment: serde_json::from_value(deployment).unwrap(),
             state: Applied,
         }

@@ -3,7 +3,7 @@
 use super::failure::PodFacts;
 use super::need::{Need, alternatives, over};
 use crate::conditions::{Reason, Verdict, types};
-use crate::decide::placement::{Ask, Fits, Inventory, Placeable, find_fits, judge};
+use crate::decide::placement::{Ask, Choice, Inventory, Mode, Placeable, choose, find_fits, judge};
 use crate::kube_ext::{mib, to_mib};
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{ChosenMode, GpuFit, GpuSharing, PlacementStatus};
@@ -13,9 +13,24 @@ const ALTERNATIVES: usize = 3;
 /// Numbers of GPUs that a replica might be spread over instead.
 const SPREADS: [u32; 3] = [2, 4, 8];
 
-/// Where the replicas of an object fit.
-pub(super) fn fits(object: &ModelDeployment, inventory: &Inventory, required_mib: u64) -> Fits {
-    find_fits(inventory, &Ask::of(object.spec.placement.as_ref(), required_mib))
+/// How the replicas of an object get their GPUs, and where they fit.
+pub(super) fn choice(object: &ModelDeployment, inventory: &Inventory, required_mib: u64) -> Choice {
+    let placement = object.spec.placement.as_ref();
+    let wanted = placement.and_then(|placement| placement.mode).unwrap_or_default();
+    choose(inventory, &Ask::of(placement, required_mib), wanted, before(object, required_mib).as_ref())
+}
+
+/// How they got them at the last reconcile, if their need was the same: another need makes new pods anyway.
+fn before(object: &ModelDeployment, required_mib: u64) -> Option<Mode> {
+    let status = object.status.as_ref()?;
+    let required = status.memory.as_ref().and_then(|memory| to_mib(&memory.required).ok());
+    let placement = status.placement.as_ref().filter(|_| required == Some(required_mib))?;
+    Some(match placement.mode {
+        // The only way of versions that did not say.
+        None | Some(ChosenMode::NodeLabels) => Mode::NodeLabels,
+        Some(ChosenMode::Mig) => Mode::Mig { profile: placement.mig_profile.clone() },
+        Some(ChosenMode::Dra) => Mode::Dra,
+    })
 }
 
 /// Replicas that have no node yet.
@@ -29,10 +44,20 @@ fn without_node(object: &ModelDeployment, placed: u32) -> u32 {
 }
 
 /// What status says of placement.
-pub(super) fn placement(fits: &Fits) -> PlacementStatus {
+pub(super) fn placement(choice: &Choice) -> PlacementStatus {
+    let Choice { mode, fits, why } = choice;
+    let omissions = fits.omissions();
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     PlacementStatus {
-        mode: Some(ChosenMode::NodeLabels),
+        mode: Some(match mode {
+            Mode::NodeLabels => ChosenMode::NodeLabels,
+            Mode::Mig { .. } => ChosenMode::Mig,
+            Mode::Dra => ChosenMode::Dra,
+        }),
+        mig_profile: match mode {
+            Mode::Mig { profile } => profile.clone(),
+            Mode::NodeLabels | Mode::Dra => None,
+        },
         fits: fits
             .products
             .iter()
@@ -45,7 +70,7 @@ pub(super) fn placement(fits: &Fits) -> PlacementStatus {
             })
             .collect(),
         summary: fits.to_string(),
-        message: fits.omissions(),
+        message: if omissions.is_empty() { why.clone() } else { format!("{why}; {omissions}") },
     }
 }
 
@@ -54,9 +79,10 @@ pub(super) fn placeable(
     object: &ModelDeployment,
     need: &Need,
     inventory: &Inventory,
-    fits: &Fits,
+    choice: &Choice,
     waiting: u32,
 ) -> Verdict {
+    let Choice { mode, fits, why: _ } = choice;
     let needs = match fits.gpus {
         1 => format!("needs {} MiB of GPU memory", fits.required_mib),
         gpus => format!("needs {} MiB on each of {gpus} GPUs of one node", fits.required_mib),
@@ -73,26 +99,37 @@ pub(super) fn placeable(
             Verdict::no(Reason::NoFreeGPU, message)
         }
         Placeable::NoFit => {
-            let advice = advice(object, need, inventory, fits);
+            let advice = advice(object, need, inventory, choice);
             Verdict::no(Reason::NoFit, format!("{fits}{omitted}; {advice}"))
         }
         Placeable::NoGpuNodes => {
-            let message = format!(
-                "{needs}, and no node offers nvidia.com/gpu that this replica may take and whose nvidia.com/gpu.memory label can be read{omitted}: install GPU feature discovery, label the nodes, or change spec.placement"
-            );
+            let (offer, remedy) = match mode {
+                Mode::NodeLabels => (
+                    "nvidia.com/gpu that this replica may take and whose nvidia.com/gpu.memory label can be read",
+                    "install GPU feature discovery, label the nodes",
+                ),
+                Mode::Mig { .. } => ("MIG partitions whose memory label can be read", "partition GPUs"),
+                Mode::Dra => (
+                    "a device in a ResourceSlice of gpu.nvidia.com that this replica may take",
+                    "install the DRA driver",
+                ),
+            };
+            let message =
+                format!("{needs}, and no node offers {offer}{omitted}: {remedy}, or change spec.placement");
             Verdict::no(Reason::NoGPUNodes, message)
         }
     }
 }
 
 /// What to change for the model to fit, with figures.
-fn advice(object: &ModelDeployment, need: &Need, inventory: &Inventory, fits: &Fits) -> String {
+fn advice(object: &ModelDeployment, need: &Need, inventory: &Inventory, choice: &Choice) -> String {
+    let fits = &choice.fits;
     let Some(largest) = &fits.largest else {
         return "add a GPU".to_owned();
     };
     let smaller = alternatives(&object.spec, need, largest.usable_mib);
     let smaller = smaller.iter().take(ALTERNATIVES).map(ToString::to_string);
-    let options: Vec<_> = smaller.chain(spread(object, need, inventory, fits.gpus)).collect();
+    let options: Vec<_> = smaller.chain(spread(object, need, inventory, choice)).collect();
     if options.is_empty() {
         "add a larger GPU or choose a smaller model".to_owned()
     } else {
@@ -101,15 +138,15 @@ fn advice(object: &ModelDeployment, need: &Need, inventory: &Inventory, fits: &F
 }
 
 /// The fewest GPUs to spread a replica over for it to fit on some node.
-fn spread(object: &ModelDeployment, need: &Need, inventory: &Inventory, gpus: u32) -> Option<String> {
+fn spread(object: &ModelDeployment, need: &Need, inventory: &Inventory, choice: &Choice) -> Option<String> {
     let mut placement = object.spec.placement.clone().unwrap_or_default();
-    if placement.sharing == Some(GpuSharing::Shared) {
+    if placement.sharing == Some(GpuSharing::Shared) || matches!(choice.mode, Mode::Mig { .. }) {
         return None;
     }
-    SPREADS.into_iter().filter(|spread| *spread > gpus).find_map(|spread| {
+    SPREADS.into_iter().filter(|spread| *spread > choice.fits.gpus).find_map(|spread| {
         let required_mib = over(&object.spec, need, spread)?;
         placement.gpus_per_replica = Some(spread);
-        let fits = find_fits(inventory, &Ask::of(Some(&placement), required_mib));
+        let fits = find_fits(inventory, &Ask::of(Some(&placement), required_mib), &choice.mode);
         fits.any().then(|| format!("gpusPerReplica {spread} ({required_mib} MiB on each)"))
     })
 }
@@ -134,19 +171,21 @@ pub fn news(object: &ModelDeployment, placed: u32, inventory: &Inventory) -> New
     let (Some(known), Some(required)) = (&status.placement, required) else {
         return News::None;
     };
-    let fits = fits(object, inventory, required);
-    let reason = match judge(&fits, without_node(object, placed)) {
+    let choice = choice(object, inventory, required);
+    let reason = match judge(&choice.fits, without_node(object, placed)) {
         Placeable::Fits => Reason::Fits,
         Placeable::NoFreeGpu => Reason::NoFreeGPU,
         Placeable::NoFit => Reason::NoFit,
         Placeable::NoGpuNodes => Reason::NoGPUNodes,
     };
     let said = status.conditions.iter().find(|condition| condition.type_ == types::PLACEABLE);
-    let present = placement(&fits);
+    let present = placement(&choice);
     let products = |placement: &PlacementStatus| {
         placement.fits.iter().map(|fit| fit.product.clone()).collect::<Vec<_>>()
     };
-    if said.is_none_or(|said| said.reason != reason.as_str()) || products(known) != products(&present) {
+    let mode = |placement: &PlacementStatus| (placement.mode, placement.mig_profile.clone());
+    let same = mode(known) == mode(&present) && products(known) == products(&present);
+    if !same || said.is_none_or(|said| said.reason != reason.as_str()) {
         News::Verdict
     } else if *known != present {
         News::Counts

@@ -1,11 +1,12 @@
 //! The driver: names its steps, in order.
 
-use super::apply::apply_children;
+use super::apply::{apply_children, sweep};
 use super::build::build;
 use super::calibrate::taught;
 use super::dereference::dereference;
 use super::file::Files;
 use super::observe::{Next, Observer, replica};
+use super::placed::choice;
 use super::status::{Outcome, status};
 use super::validate::validate;
 use crate::fleet::{Capacity, Stores};
@@ -106,8 +107,11 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     if object.status.is_none() {
         ctx.status.write(object, object.status.as_ref(), &report(&Outcome::Planned(&valid.need))).await?;
     }
-    match apply_children(&ctx.client, build(&valid)).await {
+    let mode = choice(object, &observed.inventory, valid.need.required_mib).mode;
+    let prepared = build(&valid, &mode, observed.inventory.shares_devices());
+    match apply_children(&ctx.client, prepared).await {
         Ok(children) => {
+            sweep(&ctx.client, &ctx.stores, object, &children).await?;
             let plain = report(&Outcome::Applied(&valid.need, &children));
             let Some(replica) = replica(object, valid.namespace, &observed, &children) else {
                 ctx.status.write(object, object.status.as_ref(), &plain).await?;

@@ -5,11 +5,11 @@ use super::calibrate::remembered;
 use super::dereference::Observed;
 use super::failure::PodFacts;
 use super::need::Need;
-use super::placed::{fits, placeable, placement, waiting};
+use super::placed::{choice, placeable, placement, waiting};
 use super::sized::{memory, sized, unsized_verdict};
 use super::validate::Invalid;
 use crate::conditions::{Conditions, Reason, Verdict, types};
-use crate::decide::placement::Fits;
+use crate::decide::placement::Choice;
 use crate::kube_ext::{ApplyError, HasConditions};
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::ModelDeploymentStatus;
@@ -54,9 +54,9 @@ pub fn status(
         Outcome::Invalid(_) => None,
         Outcome::NotApplied(need, _) | Outcome::Applied(need, _) | Outcome::Planned(need) => Some(*need),
     };
-    let fits = need.map(|need| fits(object, &observed.inventory, need.required_mib));
+    let choice = need.map(|need| choice(object, &observed.inventory, need.required_mib));
     let (replicas, ready_replicas) = counts(outcome, &observed.pods);
-    let parts = parts(object, observed, outcome, need.zip(fits.as_ref()), ready_replicas);
+    let parts = parts(object, observed, outcome, need.zip(choice.as_ref()), ready_replicas);
     let (ready, reconciling, stalled) = summary(&parts);
     let conditions = Conditions { before: &before.conditions, generation: object.metadata.generation, now }
         .build(&[
@@ -80,7 +80,7 @@ pub fn status(
         quantization: need.and_then(|need| need.quantization.clone()),
         memory: need.map(|need| memory(&object.spec, need, &before)),
         calibration: remembered(object),
-        placement: fits.as_ref().map(placement),
+        placement: choice.as_ref().map(placement),
     }
 }
 
@@ -102,7 +102,7 @@ fn parts(
     object: &ModelDeployment,
     observed: &Observed,
     outcome: &Outcome<'_>,
-    planned: Option<(&Need, &Fits)>,
+    planned: Option<(&Need, &Choice)>,
     ready: i32,
 ) -> Parts {
     let pending = || Verdict::unknown(Reason::Progressing, "the spec was not carried out yet");
@@ -123,8 +123,8 @@ fn parts(
         (Outcome::Invalid(Invalid::Unsized(cause)), None) => (unsized_verdict(cause), true),
         (_, None) => (pending(), false),
     };
-    let placeable = planned.map_or_else(pending, |(need, fits)| {
-        placeable(object, need, &observed.inventory, fits, waiting(object, &observed.pods))
+    let placeable = planned.map_or_else(pending, |(need, choice)| {
+        placeable(object, need, &observed.inventory, choice, waiting(object, &observed.pods))
     });
     let loaded = if planned.is_none() { pending() } else { loaded(object, &observed.pods, ready) };
     let desired = object.spec.replicas;

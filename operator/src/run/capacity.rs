@@ -1,13 +1,15 @@
 //! Keeps the inventory up to date, and has those models reconciled for which it says something new.
 
-use crate::decide::placement::Inventory;
-use crate::fleet::{GpuPods, Publisher, Stores, Trigger};
+use crate::conditions::types;
+use crate::decide::placement::{Inventory, stock};
+use crate::fleet::{Devices, GpuPods, Publisher, Stores, Trigger};
+use crate::metrics::Metrics;
 use crate::model_deployment::{News, news};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::{ModelDeployment, labels};
 use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,8 +21,8 @@ const COALESCE: Duration = Duration::from_millis(500);
 /// Counts in the status that decide nothing are brought up to date no more often than this: otherwise every pod that
 /// starts anywhere would rewrite the status of every model.
 const COUNTS_EVERY: Duration = Duration::from_mins(5);
-/// How long the first inventory waits for the pods. Without them all GPUs are taken for free.
-const PODS_DEADLINE: Duration = Duration::from_secs(30);
+/// How long the first inventory waits for pods and devices. Without them all GPUs are taken for free, and claims for none.
+const USE_DEADLINE: Duration = Duration::from_secs(30);
 /// Models between two pauses, in which other tasks of this thread have their turn.
 const AT_A_TIME: usize = 64;
 
@@ -33,6 +35,8 @@ pub(super) struct Sources {
     pub(super) nodes: AtomicBool,
     /// The pods are complete.
     pub(super) pods: AtomicBool,
+    /// The devices are complete, or the API server has none.
+    pub(super) devices: AtomicBool,
 }
 
 impl Sources {
@@ -48,8 +52,10 @@ pub(super) struct Keeper {
     pub(super) sources: Arc<Sources>,
     pub(super) stores: Arc<Stores>,
     pub(super) gpu_pods: Arc<GpuPods>,
+    pub(super) devices: Arc<Devices>,
     pub(super) publisher: Publisher,
     pub(super) models: Trigger<DeserializeGuard<ModelDeployment>>,
+    pub(super) metrics: Metrics,
 }
 
 impl Keeper {
@@ -59,10 +65,11 @@ impl Keeper {
         let mut known = Arc::new(Inventory::default());
         let mut counted = Instant::now();
         loop {
-            let present = Arc::new(self.stores.inventory(&self.gpu_pods.usage()));
+            let present = Arc::new(self.stores.inventory(&self.gpu_pods.usage(), self.devices.known()));
             let first = self.publisher.borrow().is_none();
             if first || present != known {
                 self.publisher.send_replace(Some(present.clone()));
+                self.metrics.gpus(&stock(&present));
                 known = present;
             }
             let counts = counted.elapsed() >= COUNTS_EVERY;
@@ -81,30 +88,37 @@ impl Keeper {
         while !complete(&self.sources.nodes) {
             self.sources.changed.notified().await;
         }
-        let pods = async {
-            while !complete(&self.sources.pods) {
+        let others = async {
+            while !(complete(&self.sources.pods) && complete(&self.sources.devices)) {
                 self.sources.changed.notified().await;
             }
         };
-        if tokio::time::timeout(PODS_DEADLINE, pods).await.is_err() {
-            tracing::warn!("the pods with GPUs are not known yet; until they are, every GPU counts as free");
+        if tokio::time::timeout(USE_DEADLINE, others).await.is_err() {
+            tracing::warn!(
+                "not all pods with GPUs and devices are known yet; until they are, GPUs count as free that may be in use"
+            );
         }
     }
 
     /// Has every model reconciled whose status says otherwise than the inventory.
     async fn tell(&self, inventory: &Inventory, counts: bool) {
         let placed = self.placed();
+        let mut unplaced: BTreeMap<String, i64> = BTreeMap::new();
         for (index, guard) in self.stores.model_deployments.state().into_iter().enumerate() {
             if index % AT_A_TIME == AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
             }
             let Ok(object) = &guard.0 else { continue };
+            if let Some(reason) = unplaceable(object) {
+                *unplaced.entry(reason.to_owned()).or_default() += 1;
+            }
             let key = ObjectKey::of(object);
             let news = news(object, placed.get(&key).copied().unwrap_or(0), inventory);
             if news == News::Verdict || (news == News::Counts && counts) {
                 self.models.send(&key.namespace, &key.name).await;
             }
         }
+        self.metrics.unplaced(&unplaced);
     }
 
     /// How many pods of each model have a node.
@@ -120,4 +134,11 @@ impl Keeper {
         }
         placed
     }
+}
+
+/// Why a model cannot be placed, as its status says.
+fn unplaceable(object: &ModelDeployment) -> Option<&str> {
+    let conditions = &object.status.as_ref()?.conditions;
+    let placeable = conditions.iter().find(|condition| condition.type_ == types::PLACEABLE)?;
+    (placeable.status == "False").then_some(placeable.reason.as_str())
 }

@@ -5,6 +5,7 @@ mod backoff;
 mod capacity;
 mod certificates;
 mod controllers;
+mod devices;
 mod leader_label;
 mod model_files;
 mod usage;
@@ -61,7 +62,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let (model_triggers, model_stream) = trigger();
     let (policy_triggers, policy_stream) = trigger();
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
-    let watched = watches::start(&client, &mut tasks, &dirty, &model_triggers, &policy_triggers);
+    let watched = watches::start(&client, &mut tasks, &dirty, &model_triggers, &policy_triggers, &metrics);
     let secrets = Secrets::new(client.clone(), dirty.clone());
     let (index, catalog) = Index::new(watched.stores.clone(), secrets, dirty, policy_triggers.clone());
     let registry = Arc::new(Registry::default());

@@ -1,7 +1,9 @@
 //! One watch a kind feeds the caches, the index and the controllers.
 
 use super::capacity::{Keeper, Sources};
-use crate::fleet::{BOUND, Capacity, GpuPod, GpuPods, Stores, Trigger};
+use super::devices;
+use crate::fleet::{BOUND, Capacity, Devices, GpuPod, GpuPods, Stores, Trigger};
+use crate::metrics::Metrics;
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -37,18 +39,21 @@ pub(super) fn start(
     dirty: &Arc<Notify>,
     models: &Trigger<Guarded<ModelDeployment>>,
     policies: &Trigger<Guarded<RoutingPolicy>>,
+    metrics: &Metrics,
 ) -> Watched {
     let (model_store, model_writer) = reflector::store();
     let (policy_store, policy_writer) = reflector::store();
     let (pod_store, pod_writer) = reflector::store();
     let (node_store, node_writer) = reflector::store();
     let (slice_store, slice_writer) = reflector::store();
+    let (template_store, template_writer) = reflector::store();
     let first_lists = FirstLists::new();
     let stores = Arc::new(Stores {
         model_deployments: model_store,
         routing_policies: policy_store,
         pods: pod_store,
         nodes: node_store,
+        claim_templates: template_store,
         endpoint_slices: slice_store,
     });
 
@@ -78,13 +83,23 @@ pub(super) fn start(
     let gpu_pods_known = Arc::new(GpuPods::default());
     tasks.spawn(nodes_changed(first_lists.watch(nodes), sources.clone()));
     tasks.spawn(gpu_pods(client.clone(), gpu_pods_known.clone(), sources.clone()));
+    let published = Arc::new(Devices::default());
+    let fed = devices::Fed {
+        devices: published.clone(),
+        sources: sources.clone(),
+        templates: template_writer,
+        models: models.clone(),
+    };
+    tasks.spawn(devices::watch(client.clone(), fed));
     let (publisher, capacity) = Capacity::channel();
     let keeper = Keeper {
         sources,
         stores: stores.clone(),
         gpu_pods: gpu_pods_known,
+        devices: published,
         publisher,
         models: models.clone(),
+        metrics: metrics.clone(),
     };
     tasks.spawn(keeper.run());
 
@@ -149,7 +164,7 @@ where
     first_lists.watch(events).inspect(move |_| dirty.notify_one()).touched_objects().boxed()
 }
 
-async fn each<T, F>(
+pub(super) async fn each<T, F>(
     stream: impl Stream<Item = Result<T, watcher::Error>> + Send,
     mut handle: impl FnMut(T) -> F + Send,
 ) -> anyhow::Result<()>
@@ -196,7 +211,7 @@ where
     })
 }
 
-async fn touch(trigger: &Trigger<Guarded<ModelDeployment>>, child: &(impl Resource + Sync)) {
+pub(super) async fn touch(trigger: &Trigger<Guarded<ModelDeployment>>, child: &(impl Resource + Sync)) {
     let meta = child.meta();
     if let Some(name) = meta.labels.as_ref().and_then(|l| l.get(labels::MODEL_DEPLOYMENT)) {
         trigger.send(meta.namespace.as_deref().unwrap_or_default(), name).await;

@@ -70,7 +70,8 @@ impl Cluster {
             model_deployments: reflector::store().0,
             routing_policies: reflector::store().0,
             pods: store::<Pod>(vec![pod]),
-            nodes: reflector::store().0,
+                nodes: reflector::store().0,
+            claim_templates: reflector::store().0,
             endpoint_slices: reflector::store().0,
         };
         let node: Node = serde_json::from_value(node).unwrap();

@@ -42,6 +42,7 @@ pub(crate) async fn context(server: &ApiServer, leads: bool, files: Files) -> Ar
         routing_policies: reflector::store().0,
         pods: reflector::store().0,
         nodes: reflector::store().0,
+        claim_templates: reflector::store().0,
         endpoint_slices: reflector::store().0,
     };
     with_stores(server, leads, files, stores, Inventory::default()).await

@@ -1,9 +1,11 @@
 //! The products of the cluster that can hold a replica, how many of them are free, and what was passed over.
 
+use super::offer::{Offer, offers};
 use super::taint::{Door, door};
-use super::{Ask, GpuMemory, GpuNode, Inventory, SHARERS, Sharing};
+use super::{Ask, GpuNode, Inventory, Mode, SHARERS};
 use k8s_openapi::api::core::v1::Taint;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// One product that fits, on the nodes that take pods.
@@ -138,38 +140,57 @@ impl fmt::Display for Fits {
     }
 }
 
-/// What one node means for a replica.
+/// What one offer means for a replica.
 enum Look {
-    /// Its GPUs hold the need; the card, as far as one replica may have it.
-    Fits(Card),
-    /// They hold it, and the node takes no pods now.
-    Closed(Card),
+    /// Its GPUs hold the need.
+    Fits,
+    /// They hold it, and take no pods now.
+    Closed,
     /// They are too small.
-    TooSmall(Card),
+    TooSmall,
     /// Something else is against it.
     Passed(PassedOver),
     /// Too small, and something else is against it, too.
     Ignored,
 }
 
-/// Finds every product on which a program can have what a replica asks for.
-pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>) -> Fits {
+/// Finds every product on which a program can have what a replica asks for, in one mode.
+pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
     let mut fits = Fits { required_mib: ask.required_mib, gpus: ask.gpus, ..Fits::default() };
-    let mut products: BTreeMap<&str, ProductFit> = BTreeMap::new();
+    let mut products: BTreeMap<Cow<'_, str>, ProductFit> = BTreeMap::new();
     for node in &inventory.nodes {
-        match look(node, ask) {
-            Look::Fits(card) => {
-                fits.room = fits.room.saturating_add(node.free() / ask.gpus.max(1));
-                add(&mut products, node, card.memory_mib);
-                fits.see(card);
+        let (mut free, mut closed, mut passed) = (0_u32, false, None);
+        let mut counted = BTreeSet::new();
+        for offer in offers(node, ask, mode) {
+            let offer = match offer {
+                Ok(offer) => offer,
+                Err(why) => {
+                    passed = ask.selects(&node.labels).then_some(why).or(passed);
+                    continue;
+                }
+            };
+            match look(&offer, node, ask) {
+                Look::Fits => {
+                    free = free.saturating_add(offer.free);
+                    let first = counted.insert(offer.product.clone());
+                    fits.see(&offer);
+                    add(&mut products, offer, first);
+                }
+                Look::Closed => {
+                    closed = true;
+                    fits.see(&offer);
+                }
+                Look::TooSmall => fits.see(&offer),
+                Look::Passed(why) => passed = Some(why),
+                Look::Ignored => {}
             }
-            Look::Closed(card) => {
-                fits.closed += 1;
-                fits.see(card);
+        }
+        fits.room = fits.room.saturating_add(free / ask.gpus.max(1));
+        if counted.is_empty() {
+            fits.closed += u32::from(closed);
+            if let Some(why) = passed.filter(|_| !closed) {
+                *fits.passed_over.entry(why).or_default() += 1;
             }
-            Look::TooSmall(card) => fits.see(card),
-            Look::Passed(why) => *fits.passed_over.entry(why).or_default() += 1,
-            Look::Ignored => {}
         }
     }
     fits.products = products.into_values().collect();
@@ -177,74 +198,52 @@ pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>) -> Fits {
     fits
 }
 
-fn add<'a>(products: &mut BTreeMap<&'a str, ProductFit>, node: &'a GpuNode, memory_mib: u64) {
-    let fit = products.entry(&node.product).or_insert_with(|| ProductFit {
-        product: node.product.clone(),
-        memory_mib,
-        nodes: 0,
-        gpus: 0,
-        free: 0,
-    });
+/// Adds an offer to its product; `first` says whether it is the node's first of that product.
+fn add<'a>(products: &mut BTreeMap<Cow<'a, str>, ProductFit>, offer: Offer<'a>, first: bool) {
+    let Offer { product, memory_mib, gpus, free, .. } = offer;
+    let empty =
+        |product: &str| ProductFit { product: product.to_owned(), memory_mib, nodes: 0, gpus: 0, free: 0 };
+    let fit = products.entry(product).or_insert_with_key(|product| empty(product));
     fit.memory_mib = fit.memory_mib.min(memory_mib);
-    fit.nodes = fit.nodes.saturating_add(1);
-    fit.gpus = fit.gpus.saturating_add(node.gpus);
-    fit.free = fit.free.saturating_add(node.free());
+    fit.nodes = fit.nodes.saturating_add(u32::from(first));
+    fit.gpus = fit.gpus.saturating_add(gpus);
+    fit.free = fit.free.saturating_add(free);
 }
 
 impl Fits {
-    fn see(&mut self, card: Card) {
-        if self.largest.as_ref().is_none_or(|most| card.usable_mib > most.usable_mib) {
-            self.largest = Some(card);
+    fn see(&mut self, offer: &Offer<'_>) {
+        if self.largest.as_ref().is_none_or(|most| offer.usable_mib > most.usable_mib) {
+            let Offer { product, memory_mib, usable_mib, .. } = offer;
+            let product = product.clone().into_owned();
+            self.largest = Some(Card { product, memory_mib: *memory_mib, usable_mib: *usable_mib });
         }
     }
 }
 
 /// The order of the questions is that of what a person would change first.
-fn look(node: &GpuNode, ask: &Ask<'_>) -> Look {
-    let sharers = match (node.sharing, ask.shared) {
-        (Sharing::Exclusive, false) => Ok(1),
-        (Sharing::Exclusive, true) => Err(PassedOver::Whole),
-        (Sharing::Shared(_), false) => Err(PassedOver::Shared),
-        (Sharing::Shared(sharers), true) => {
-            sharers.filter(|sharers| SHARERS.contains(sharers)).ok_or(PassedOver::Sharers)
-        }
-    };
-    let (memory_mib, usable_mib) = match (node.memory, node.usable_mib) {
-        (GpuMemory::Mib(memory), Some(usable)) => (memory, usable),
-        (GpuMemory::LabelledInBytes, _) if ask.selects(&node.labels) => {
-            return Look::Passed(PassedOver::InBytes);
-        }
-        (GpuMemory::Unknown, _) if ask.selects(&node.labels) => return Look::Passed(PassedOver::Unreadable),
-        _ => return Look::Ignored,
-    };
-    let parts = u64::from(*sharers.as_ref().unwrap_or(&1));
-    let card = Card {
-        product: node.product.clone(),
-        memory_mib: memory_mib / parts,
-        usable_mib: usable_mib / parts,
-    };
+fn look(offer: &Offer<'_>, node: &GpuNode, ask: &Ask<'_>) -> Look {
     let door = door(&node.taints, ask.tolerations);
     let against = if !ask.selects(&node.labels) {
         Some(PassedOver::Selector)
-    } else if node.partitioned {
+    } else if offer.against == Some(PassedOver::Partitioned) {
         Some(PassedOver::Partitioned)
-    } else if !ask.takes(&node.product) {
+    } else if !ask.takes(&offer.product) {
         Some(PassedOver::Product)
-    } else if let Err(why) = sharers {
-        Some(why)
-    } else if node.gpus < ask.gpus {
+    } else if let Some(why) = &offer.against {
+        Some(why.clone())
+    } else if offer.gpus < ask.gpus {
         Some(PassedOver::TooFew)
     } else if let Door::Barred(taint) = door {
         Some(PassedOver::Taint(name_of(taint)))
     } else {
         None
     };
-    match (against, card.usable_mib >= ask.required_mib) {
+    match (against, offer.usable_mib >= ask.required_mib) {
         (Some(why), true) => Look::Passed(why),
         (Some(_), false) => Look::Ignored,
-        (None, false) => Look::TooSmall(card),
-        (None, true) if door == Door::Closed => Look::Closed(card),
-        (None, true) => Look::Fits(card),
+        (None, false) => Look::TooSmall,
+        (None, true) if door == Door::Closed || offer.closed => Look::Closed,
+        (None, true) => Look::Fits,
     }
 }
 

@@ -1,6 +1,7 @@
 //! One node with GPUs, by its labels.
 
-use super::{LARGEST_MIB_LABEL, Usage, usable_mib};
+use super::partition::{Partition, partitions};
+use super::{Device, LARGEST_MIB_LABEL, Usage, usable_mib};
 use flotilla_crds::labels;
 use k8s_openapi::api::core::v1::{Node, Taint};
 use std::collections::BTreeMap;
@@ -49,6 +50,10 @@ pub struct GpuNode {
     pub sharing: Sharing,
     /// Whether its GPUs are partitioned, all alike.
     pub partitioned: bool,
+    /// Partitions that have a resource of their own for each profile.
+    pub partitions: Vec<Partition>,
+    /// GPUs that a DRA driver publishes.
+    pub devices: Vec<Device>,
     /// What keeps pods out; a cordon is among them.
     pub taints: Vec<Taint>,
     /// All labels of the node, for node selectors.
@@ -57,12 +62,18 @@ pub struct GpuNode {
 
 impl GpuNode {
     /// Reads a node; none if it offers no GPU.
-    pub fn of(node: &Node, usage: &Usage) -> Option<Self> {
+    pub fn of(node: &Node, usage: &Usage, devices: Vec<Device>) -> Option<Self> {
         let name = node.metadata.name.clone()?;
-        let allocatable = node.status.as_ref()?.allocatable.as_ref()?;
-        let gpus: u32 = allocatable.get(labels::GPU_RESOURCE)?.0.parse().ok().filter(|gpus| *gpus > 0)?;
+        let none = BTreeMap::new();
+        let allocatable =
+            node.status.as_ref().and_then(|status| status.allocatable.as_ref()).unwrap_or(&none);
+        let gpus = allocatable.get(labels::GPU_RESOURCE).and_then(|gpus| gpus.0.parse().ok()).unwrap_or(0);
         let node_labels = node.metadata.labels.clone().unwrap_or_default();
-        let memory = memory(&node_labels);
+        let partitions = partitions(&name, allocatable, &node_labels, usage);
+        if gpus == 0 && partitions.is_empty() && devices.is_empty() {
+            return None;
+        }
+        let memory = read_memory(node_labels.get(labels::GPU_MEMORY));
         let product = node_labels.get(labels::GPU_PRODUCT).cloned().unwrap_or_else(|| "unknown".to_owned());
         let usable_mib = match memory {
             GpuMemory::Mib(mib) => Some(usable_mib(&product, mib).unwrap_or(mib)),
@@ -72,6 +83,8 @@ impl GpuNode {
             used: usage.used(&name, labels::GPU_RESOURCE).min(gpus),
             sharing: sharing(&node_labels, &product),
             partitioned: node_labels.contains_key(labels::GPU_SLICES),
+            partitions,
+            devices,
             taints: taints(node),
             name,
             product,
@@ -88,8 +101,8 @@ impl GpuNode {
     }
 }
 
-fn memory(labels: &BTreeMap<String, String>) -> GpuMemory {
-    match labels.get(labels::GPU_MEMORY).map(|label| label.parse::<u64>()) {
+pub(super) fn read_memory(label: Option<&String>) -> GpuMemory {
+    match label.map(|label| label.parse::<u64>()) {
         Some(Ok(mib)) if mib > LARGEST_MIB_LABEL => GpuMemory::LabelledInBytes,
         Some(Ok(mib)) if mib > 0 => GpuMemory::Mib(mib),
         _ => GpuMemory::Unknown,
@@ -124,7 +137,7 @@ mod tests {
     use super::*;
 
     fn read(node: &Node) -> GpuNode {
-        GpuNode::of(node, &Usage::default()).unwrap()
+        GpuNode::of(node, &Usage::default(), Vec::new()).unwrap()
     }
 
     #[test]
@@ -145,7 +158,7 @@ mod tests {
 
     #[test]
     fn nodes_without_gpus_do_not_count_and_a_cordon_is_a_taint() {
-        assert_eq!(GpuNode::of(&labelled("n", &[], 0), &Usage::default()), None);
+        assert_eq!(GpuNode::of(&labelled("n", &[], 0), &Usage::default(), Vec::new()), None);
         let mut cordoned = node("n", "NVIDIA-A10", 23_028, 1);
         cordoned.spec.get_or_insert_default().unschedulable = Some(true);
         assert_eq!(read(&cordoned).taints[0].key, CORDON);
@@ -174,7 +187,7 @@ mod tests {
             node: "n".to_owned(),
             resources: BTreeMap::from([(labels::GPU_RESOURCE.to_owned(), 3)]),
         }];
-        let node = GpuNode::of(&node("n", "NVIDIA-A10", 23_028, 2), &Usage::of(&pods)).unwrap();
+        let node = GpuNode::of(&node("n", "NVIDIA-A10", 23_028, 2), &Usage::of(&pods), Vec::new()).unwrap();
         assert_eq!((node.used, node.free()), (2, 0));
     }
 }

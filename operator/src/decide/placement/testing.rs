@@ -1,9 +1,11 @@
 //! Nodes as tests have them.
 
-use super::{GpuNode, Inventory, PodGpus, Usage};
+use super::{Allocated, Allocations, DRIVER, GpuNode, Inventory, PodGpus, Usage, devices};
 use flotilla_crds::labels;
 use k8s_openapi::api::core::v1::{Node, NodeStatus};
+use k8s_openapi::api::resource::v1::ResourceSlice;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// A node with these labels that offers so many GPUs.
@@ -38,6 +40,42 @@ pub(crate) fn takes(node: &str, gpus: u32) -> PodGpus {
 /// These nodes, with these pods on them.
 pub(crate) fn inventory(nodes: &[Node], pods: &[PodGpus]) -> Inventory {
     Inventory::from_nodes(nodes, &Usage::of(pods))
+}
+
+/// What a DRA driver publishes of a node.
+pub(crate) fn slice(node: &str, product: &str, memory_mib: u64, gpus: u32, shareable: bool) -> ResourceSlice {
+    let device = |index: u32| {
+        let mut device = json!({
+            "name": format!("gpu-{index}"),
+            "attributes": {"type": {"string": "gpu"}, "productName": {"string": product}},
+            "capacity": {"memory": {"value": format!("{memory_mib}Mi")}},
+        });
+        if shareable {
+            device["allowMultipleAllocations"] = json!(true);
+        }
+        device
+    };
+    let pool = json!({"name": node, "generation": 1, "resourceSliceCount": 1});
+    let devices: Vec<_> = (0..gpus).map(device).collect();
+    let spec = json!({"driver": DRIVER, "nodeName": node, "pool": pool, "devices": devices});
+    serde_json::from_value(json!({"metadata": {"name": node}, "spec": spec})).unwrap()
+}
+
+/// A claim's part of a device of [`slice`]: all of it, or so many MiB.
+pub(crate) fn allocated(node: &str, index: u32, share_mib: Option<u64>) -> Allocated {
+    let mut result =
+        json!({"driver": DRIVER, "pool": node, "device": format!("gpu-{index}"), "request": "gpu"});
+    if let Some(mib) = share_mib {
+        result["consumedCapacity"] = json!({"memory": format!("{mib}Mi")});
+    }
+    Allocated::of(&serde_json::from_value(result).unwrap()).unwrap()
+}
+
+/// Nodes that have nothing but what a DRA driver publishes, with these parts of it taken.
+pub(crate) fn published(slices: &[ResourceSlice], taken: &[Allocated]) -> Inventory {
+    let nodes: Vec<_> =
+        slices.iter().map(|slice| labelled(slice.spec.node_name.as_ref().unwrap(), &[], 0)).collect();
+    Inventory::new(&nodes, &Usage::default(), devices(slices, &Allocations::of(taken)), true)
 }
 
 /// The node of that name.

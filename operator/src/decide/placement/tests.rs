@@ -13,7 +13,7 @@ fn placement(spec: serde_json::Value) -> PlacementSpec {
 
 fn fits(nodes: &[Node], pods: &[PodGpus], spec: serde_json::Value, required_mib: u64) -> Fits {
     let placement = placement(spec);
-    find_fits(&inventory(nodes, pods), &Ask::of(Some(&placement), required_mib))
+    find_fits(&inventory(nodes, pods), &Ask::of(Some(&placement), required_mib), &Mode::NodeLabels)
 }
 
 fn plain(nodes: &[Node], required_mib: u64) -> Fits {
@@ -157,7 +157,7 @@ fn a_tolerated_taint_keeps_nobody_out() {
         effect: None,
     }];
     let spec = PlacementSpec { tolerations, ..PlacementSpec::default() };
-    assert!(find_fits(&inventory(&[tainted], &[]), &Ask::of(Some(&spec), 20_000)).any());
+    assert!(find_fits(&inventory(&[tainted], &[]), &Ask::of(Some(&spec), 20_000), &Mode::NodeLabels).any());
 }
 
 fn any_node() -> impl Strategy<Value = (usize, u32, u32, Option<u32>, bool)> {
@@ -187,7 +187,7 @@ proptest! {
         let spec = serde_json::json!({"sharing": if shared { "Shared" } else { "Exclusive" }, "gpusPerReplica": gpus_per});
         let placement = placement(spec);
         let inventory = inventory(&nodes, &pods);
-        let fits = find_fits(&inventory, &Ask::of(Some(&placement), need));
+        let fits = find_fits(&inventory, &Ask::of(Some(&placement), need), &Mode::NodeLabels);
         prop_assert!(fits.products.is_sorted_by_key(|fit| fit.memory_mib));
         for fit in &fits.products {
             let least = gpus().iter().filter(|gpu| gpu.product == Some(&fit.product)).map(Gpu::usable_mib).max();

@@ -1,6 +1,6 @@
 //! Node affinity by GPU memory.
 
-use crate::decide::placement::{Ask, LARGEST_MIB_LABEL, SHARERS, prefer_small_cards, too_small};
+use crate::decide::placement::{Ask, LARGEST_MIB_LABEL, Preference, SHARERS, prefer_small_cards, too_small};
 use flotilla_crds::labels;
 use k8s_openapi::api::core::v1::{
     Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PreferredSchedulingTerm,
@@ -17,37 +17,75 @@ const TIGHT_SHARE_WEIGHT: i32 = 100;
 /// would restart every replica.
 pub(super) fn affinity(ask: &Ask<'_>) -> Affinity {
     let (required, preferred) = if ask.shared { shares(ask) } else { whole(ask) };
+    node_affinity(required, preferred)
+}
+
+fn node_affinity(required: Vec<NodeSelectorTerm>, preferred: Vec<PreferredSchedulingTerm>) -> Affinity {
     Affinity {
         node_affinity: Some(NodeAffinity {
-            required_during_scheduling_ignored_during_execution: Some(NodeSelector {
-                node_selector_terms: required,
-            }),
-            preferred_during_scheduling_ignored_during_execution: Some(preferred),
+            required_during_scheduling_ignored_during_execution: (!required.is_empty())
+                .then_some(NodeSelector { node_selector_terms: required }),
+            preferred_during_scheduling_ignored_during_execution: (!preferred.is_empty())
+                .then_some(preferred),
         }),
         ..Affinity::default()
     }
 }
 
-/// Nodes whose GPUs are one pod's. An absent label and a small number cannot be asked for in one term.
+/// Nodes with whole GPUs.
 fn whole(ask: &Ask<'_>) -> (Vec<NodeSelectorTerm>, Vec<PreferredSchedulingTerm>) {
-    let alone = || none_of(labels::GPU_SHARING, SHARING_STRATEGIES.map(str::to_owned).to_vec());
-    let required = |unshared: NodeSelectorRequirement| {
-        let mut rules = large_enough(ask.required_mib);
-        rules.extend(products(ask, ""));
-        rules.extend(alone());
-        rules.push(unshared);
+    let mut rules = large_enough(ask.required_mib);
+    rules.extend(products(ask, ""));
+    (alone(rules), small_first(ask))
+}
+
+/// Nodes whose partitions are large enough: of one profile, which has a resource of its own, or of all alike.
+pub(super) fn partitions(ask: &Ask<'_>, profile: Option<&str>) -> Affinity {
+    let (memory, limit) = (ask.required_mib.saturating_sub(1), LARGEST_MIB_LABEL + 1);
+    let between = |label: &str| {
+        vec![rule(label, "Gt", Some(memory.to_string())), rule(label, "Lt", Some(limit.to_string()))]
+    };
+    match profile {
+        Some(profile) => {
+            let mut rules = between(&format!("{}{profile}.memory", labels::MIG_RESOURCE));
+            rules.extend(products(ask, ""));
+            node_affinity(vec![term(rules)], Vec::new())
+        }
+        None => {
+            let mut rules = between(labels::GPU_MEMORY);
+            rules.push(rule(labels::GPU_SLICES, "Exists", None));
+            node_affinity(alone(rules), small_first(ask))
+        }
+    }
+}
+
+/// Nodes with small cards first, and none required.
+pub(super) fn prefer_small(ask: &Ask<'_>) -> Affinity {
+    node_affinity(Vec::new(), small_first(ask))
+}
+
+fn small_first(ask: &Ask<'_>) -> Vec<PreferredSchedulingTerm> {
+    let preferred = |preference: Preference| PreferredSchedulingTerm {
+        weight: preference.weight,
+        preference: term(vec![memory("Lt", preference.below_mib)]),
+    };
+    prefer_small_cards(ask.required_mib).into_iter().map(preferred).collect()
+}
+
+/// These rules, on nodes whose GPUs are one pod's: one term where the number of sharers is not said, one where it is 1.
+fn alone(rules: Vec<NodeSelectorRequirement>) -> Vec<NodeSelectorTerm> {
+    let strategies = SHARING_STRATEGIES.map(str::to_owned).to_vec();
+    let unshared = [
+        rule(labels::GPU_REPLICAS, "DoesNotExist", None),
+        rule(labels::GPU_REPLICAS, "Lt", Some("2".to_owned())),
+    ];
+    let with = |one: NodeSelectorRequirement| {
+        let mut rules = rules.clone();
+        rules.extend(none_of(labels::GPU_SHARING, strategies.clone()));
+        rules.push(one);
         term(rules)
     };
-    let preferred =
-        prefer_small_cards(ask.required_mib).into_iter().map(|preference| PreferredSchedulingTerm {
-            weight: preference.weight,
-            preference: term(vec![memory("Lt", preference.below_mib)]),
-        });
-    let terms = vec![
-        required(rule(labels::GPU_REPLICAS, "DoesNotExist", None)),
-        required(rule(labels::GPU_REPLICAS, "Lt", Some("2".to_owned()))),
-    ];
-    (terms, preferred.collect())
+    unshared.map(with).into()
 }
 
 /// Nodes whose GPUs so many pods share that a part still holds the need: a term for each number of them.
@@ -120,7 +158,7 @@ fn term(match_expressions: Vec<NodeSelectorRequirement>) -> NodeSelectorTerm {
 mod tests {
     use super::*;
     use crate::decide::placement::testing::labelled;
-    use crate::decide::placement::{Inventory, Usage, find_fits, gpus};
+    use crate::decide::placement::{Inventory, Mode, Usage, find_fits, gpus};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -182,7 +220,7 @@ mod tests {
             let pairs: Vec<_> = known.iter().map(|(key, value)| (*key, value.as_str())).collect();
             let inventory = Inventory::from_nodes(&[labelled("n", &pairs, 1)], &Usage::default());
             let placement = serde_json::from_value(spec.clone()).unwrap();
-            let fits = find_fits(&inventory, &Ask::of(Some(&placement), need)).any();
+            let fits = find_fits(&inventory, &Ask::of(Some(&placement), need), &Mode::NodeLabels).any();
             let admitted = terms(spec, need).iter().any(|term| lets_in(term, &known));
             prop_assert_eq!(admitted, fits, "{:?} for {} MiB", known, need);
         }

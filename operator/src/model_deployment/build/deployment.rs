@@ -1,6 +1,8 @@
 //! The Deployment: pods on nodes whose cards are large enough.
 
-use super::{affinity::affinity, child_labels, child_meta, engine::launch, selector, template};
+use super::gpus::{Gpus, gpus};
+use super::{child_labels, child_meta, engine::launch, selector, template};
+use crate::decide::placement::Mode;
 use crate::model_deployment::failure::ENGINE_CONTAINER;
 use crate::model_deployment::source::MOUNT_PATH;
 use crate::model_deployment::validate::Valid;
@@ -23,10 +25,10 @@ const STARTUP_PROBES: i32 = 1800;
 const STOP_SECONDS: i64 = 15;
 const MODEL_VOLUME: &str = "model";
 
-pub(super) fn deployment(valid: &Valid<'_>) -> Deployment {
+pub(super) fn deployment(valid: &Valid<'_>, mode: &Mode) -> Deployment {
     let mut metadata = child_meta(valid);
-    let template = pod_template(valid);
-    metadata.annotations = Some(template::annotations(valid));
+    let template = pod_template(valid, mode);
+    metadata.annotations = Some(template::annotations(valid, mode));
     Deployment {
         metadata,
         spec: Some(DeploymentSpec {
@@ -48,16 +50,20 @@ pub(super) fn deployment(valid: &Valid<'_>) -> Deployment {
     }
 }
 
-fn pod_template(valid: &Valid<'_>) -> PodTemplateSpec {
+fn pod_template(valid: &Valid<'_>, mode: &Mode) -> PodTemplateSpec {
     let placement = valid.object.spec.placement.clone().unwrap_or_default();
+    let Gpus { limits, claims, pod_claims, affinity } = gpus(valid, mode);
+    let requests = BTreeMap::from([("cpu".to_owned(), Quantity("100m".to_owned()))]);
+    let resources = ResourceRequirements { requests: Some(requests), limits, claims };
     let drain_seconds = i64::try_from(valid.drain.as_secs()).unwrap_or(i64::MAX - STOP_SECONDS);
     PodTemplateSpec {
         metadata: Some(ObjectMeta { labels: Some(child_labels(valid.name)), ..ObjectMeta::default() }),
         spec: Some(PodSpec {
-            containers: vec![container(valid, drain_seconds)],
+            containers: vec![container(valid, drain_seconds, resources)],
             image_pull_secrets: pull_secrets(valid),
             volumes: valid.source.as_ref().map(|source| vec![source.volume(MODEL_VOLUME)]),
-            affinity: Some(affinity(&valid.ask())),
+            affinity: Some(affinity),
+            resource_claims: pod_claims,
             node_selector: (!placement.node_selector.is_empty()).then_some(placement.node_selector),
             tolerations: Some(tolerations(placement.tolerations)),
             priority_class_name: placement.priority_class_name,
@@ -88,7 +94,7 @@ fn pull_secrets(valid: &Valid<'_>) -> Option<Vec<LocalObjectReference>> {
     (!names.is_empty()).then(|| names.iter().map(reference).collect())
 }
 
-fn container(valid: &Valid<'_>, drain_seconds: i64) -> Container {
+fn container(valid: &Valid<'_>, drain_seconds: i64, resources: ResourceRequirements) -> Container {
     let launch = launch(valid);
     let probe = |period_seconds, failure_threshold| Probe {
         http_get: Some(HTTPGetAction {
@@ -102,8 +108,6 @@ fn container(valid: &Valid<'_>, drain_seconds: i64) -> Container {
         ..Probe::default()
     };
     let env = &valid.object.spec.engine.env;
-    let quantity = |value: &str| Quantity(value.to_owned());
-    let gpus = valid.ask().gpus.to_string();
     Container {
         name: ENGINE_CONTAINER.to_owned(),
         image: Some(valid.image.to_owned()),
@@ -123,11 +127,7 @@ fn container(valid: &Valid<'_>, drain_seconds: i64) -> Container {
             container_port: launch.port,
             ..ContainerPort::default()
         }]),
-        resources: Some(ResourceRequirements {
-            requests: Some(BTreeMap::from([("cpu".to_owned(), quantity("100m"))])),
-            limits: Some(BTreeMap::from([(labels::GPU_RESOURCE.to_owned(), quantity(&gpus))])),
-            ..ResourceRequirements::default()
-        }),
+        resources: Some(resources),
         startup_probe: Some(probe(1, STARTUP_PROBES)),
         readiness_probe: Some(probe(2, 3)),
         liveness_probe: Some(probe(10, 6)),

@@ -1,8 +1,10 @@
 //! The children of a `ModelDeployment`, as pure data.
 
 mod affinity;
+mod claim;
 mod deployment;
 mod engine;
+mod gpus;
 mod service;
 mod template;
 
@@ -10,9 +12,11 @@ pub use engine::{DEFAULT_PORT, memory_flags, split_flags};
 pub use template::settle_template;
 
 use super::validate::Valid;
+use crate::decide::placement::Mode;
 use flotilla_crds::labels;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::resource::v1::ResourceClaimTemplate;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 use std::collections::BTreeMap;
@@ -30,15 +34,22 @@ pub struct Applied;
 pub struct Children<State> {
     /// The address of the replicas.
     pub service: Service,
+    /// What the replicas ask of a DRA driver, in mode DRA.
+    pub claim_template: Option<ResourceClaimTemplate>,
     /// The replicas.
     pub deployment: Deployment,
     /// Prepared or applied.
     pub state: State,
 }
 
-/// Renders the full set of children.
-pub fn build(valid: &Valid<'_>) -> Children<Prepared> {
-    Children { service: service::service(valid), deployment: deployment::deployment(valid), state: Prepared }
+/// Renders the full set of children for a mode; `shared_devices` says whether the cluster has devices that claims share.
+pub fn build(valid: &Valid<'_>, mode: &Mode, shared_devices: bool) -> Children<Prepared> {
+    Children {
+        service: service::service(valid),
+        claim_template: claim::claim_template(valid, mode, shared_devices),
+        deployment: deployment::deployment(valid, mode),
+        state: Prepared,
+    }
 }
 
 /// The labels that select the pods of an object.

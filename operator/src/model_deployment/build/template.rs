@@ -1,5 +1,6 @@
 //! Keeps pods running when the operator is upgraded: a template is only replaced when what it is made from changed.
 
+use crate::decide::placement::Mode;
 use crate::model_deployment::validate::Valid;
 use flotilla_crds::labels;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -14,9 +15,15 @@ const HASH_VERSION: u32 = 1;
 const LARGEST_RECORD: usize = 64 * 1024;
 
 /// The annotation that says what a Deployment's template was made from.
-pub(super) fn annotations(valid: &Valid<'_>) -> BTreeMap<String, String> {
+pub(super) fn annotations(valid: &Valid<'_>, mode: &Mode) -> BTreeMap<String, String> {
+    let hash = format!("v{HASH_VERSION}-{}", digest(valid, mode));
+    BTreeMap::from([(labels::TEMPLATE_HASH.to_owned(), hash)])
+}
+
+/// A fingerprint of what a template is made from, in 16 digits.
+pub(super) fn digest(valid: &Valid<'_>, mode: &Mode) -> String {
     let spec = &valid.object.spec;
-    let inputs = json!({
+    let mut inputs = json!({
         "model": spec.model,
         "engine": spec.engine,
         "image": valid.image,
@@ -25,9 +32,13 @@ pub(super) fn annotations(valid: &Valid<'_>) -> BTreeMap<String, String> {
         "placement": spec.placement,
         "drain": valid.drain.as_secs(),
     });
+    // Labels were the only way once: fingerprints from then go on.
+    if *mode != Mode::NodeLabels {
+        inputs["mode"] = json!(mode.to_string());
+    }
     let digest = Sha256::digest(inputs.to_string());
     let prefix = digest.iter().take(8).fold(0_u64, |prefix, byte| prefix << 8 | u64::from(*byte));
-    BTreeMap::from([(labels::TEMPLATE_HASH.to_owned(), format!("v{HASH_VERSION}-{prefix:016x}"))])
+    format!("{prefix:016x}")
 }
 
 /// Goes on with the template that was last applied when it was made from the same inputs, whatever this version

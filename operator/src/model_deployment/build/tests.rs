@@ -12,8 +12,12 @@ fn object(yaml: &str) -> ModelDeployment {
 }
 
 fn children(yaml: &str) -> Children<Prepared> {
+    children_in(yaml, &Mode::NodeLabels, false)
+}
+
+fn children_in(yaml: &str, mode: &Mode, shared_devices: bool) -> Children<Prepared> {
     let images = EngineImages { llama_cpp: "example/llama-server:1".to_owned() };
-    build(&validate(&object(yaml), &images, &FileState::NotRead).unwrap())
+    build(&validate(&object(yaml), &images, &FileState::NotRead).unwrap(), mode, shared_devices)
 }
 
 const LLAMA: &str = "
@@ -39,7 +43,8 @@ spec:
 
 #[test]
 fn a_llama_cpp_deployment_is_rendered() {
-    let Children { service, deployment, state: Prepared } = children(LLAMA);
+    let Children { service, claim_template, deployment, state: Prepared } = children(LLAMA);
+    assert_eq!(claim_template, None);
     insta::assert_yaml_snapshot!("llama-deployment", deployment);
     insta::assert_yaml_snapshot!("llama-service", service);
 }
@@ -85,4 +90,69 @@ fn a_template_too_large_to_be_written_down_is_taken_from_the_live_object() {
 fn scaling_does_not_change_the_template() {
     let template = |yaml: &str| children(yaml).deployment.spec.unwrap().template;
     assert_eq!(template(LLAMA), template(&LLAMA.replace("replicas: 2", "replicas: 7")));
+}
+
+#[test]
+fn each_mode_has_its_own_template_and_the_oldest_keeps_its_hash() {
+    let hash = |mode: &Mode| {
+        let annotations = children_in(LLAMA, mode, false).deployment.metadata.annotations.unwrap();
+        annotations[flotilla_crds::labels::TEMPLATE_HASH].clone()
+    };
+    let profile = |profile: &str| Mode::Mig { profile: Some(profile.to_owned()) };
+    let modes =
+        [Mode::NodeLabels, Mode::Dra, Mode::Mig { profile: None }, profile("1g.10gb"), profile("2g.20gb")];
+    let hashes: std::collections::BTreeSet<_> = modes.iter().map(hash).collect();
+    assert_eq!(hashes.len(), modes.len());
+    // As versions without modes computed it: an upgrade restarts nothing.
+    assert_eq!(hash(&Mode::NodeLabels), "v1-9b0bc5d6ac145204");
+}
+
+#[test]
+fn claims_ask_for_the_smallest_class_first() {
+    let Children { claim_template, deployment, .. } = children_in(LLAMA, &Mode::Dra, false);
+    insta::assert_yaml_snapshot!("dra-claim-template", claim_template);
+    let pod = deployment.spec.unwrap().template.spec.unwrap();
+    let container = pod.containers[0].resources.clone().unwrap();
+    assert_eq!(container.limits, None, "the device plugin's GPUs are not taken, too");
+    assert_eq!(container.claims.unwrap()[0].name, pod.resource_claims.as_ref().unwrap()[0].name);
+    assert_eq!(
+        pod.resource_claims.unwrap()[0].resource_claim_template_name,
+        claim_template.unwrap().metadata.name
+    );
+    let required =
+        pod.affinity.unwrap().node_affinity.unwrap().required_during_scheduling_ignored_during_execution;
+    assert_eq!(required, None, "the claim decides where it fits");
+}
+
+#[test]
+fn shares_and_products_are_part_of_the_claim() {
+    let shared =
+        CUSTOM.replace("gpuMemory: 14Gi", "gpuMemory: 7600Mi, sharing: Shared, gpuProducts: [NVIDIA-A10]");
+    insta::assert_yaml_snapshot!(
+        "dra-shared-claim-template",
+        children_in(&shared, &Mode::Dra, true).claim_template
+    );
+}
+
+#[test]
+fn partitions_are_asked_for_by_profile_or_by_label() {
+    let small = CUSTOM.replace("14Gi", "9Gi");
+    for (name, mode) in [
+        ("mig-mixed", Mode::Mig { profile: Some("1g.10gb".to_owned()) }),
+        ("mig-single", Mode::Mig { profile: None }),
+    ] {
+        let pod = children_in(&small, &mode, false).deployment.spec.unwrap().template.spec.unwrap();
+        insta::assert_yaml_snapshot!(name, (&pod.containers[0].resources, &pod.affinity));
+    }
+}
+
+#[test]
+fn several_gpus_are_asked_for_and_share_the_layers() {
+    let two = LLAMA.replace("rollout:", "placement: {gpusPerReplica: 2}\n  rollout:");
+    let pod = children(&two).deployment.spec.unwrap().template.spec.unwrap();
+    let container = &pod.containers[0];
+    let limits = container.resources.as_ref().unwrap().limits.as_ref().unwrap();
+    assert_eq!(limits[flotilla_crds::labels::GPU_RESOURCE].0, "2");
+    let args = container.args.as_ref().unwrap().join(" ");
+    assert!(args.contains("--split-mode layer --tensor-split 1,1"), "{args}");
 }

@@ -54,7 +54,8 @@ pub fn replica<'a>(
     })
 }
 
-fn is_rolled_out(deployment: &Deployment) -> bool {
+/// Whether every pod is of the present template.
+pub(in crate::model_deployment) fn is_rolled_out(deployment: &Deployment) -> bool {
     deployment.status.as_ref().is_some_and(|status| {
         status.observed_generation >= deployment.metadata.generation
             && status.updated_replicas == status.replicas
