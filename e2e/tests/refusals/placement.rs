@@ -32,7 +32,11 @@ pub fn rows() -> Vec<Row> {
             placement(json!({"sharing": "Shared", "gpusPerReplica": 2})),
             "a share is of one GPU: leave out spec.placement.gpusPerReplica",
         ),
-        taken(LLAMA, "partitions", placement(json!({"mode": "MIG", "gpusPerReplica": 1, "sharing": "Exclusive"}))),
+        taken(
+            LLAMA,
+            "partitions",
+            placement(json!({"mode": "MIG", "gpusPerReplica": 1, "sharing": "Exclusive"})),
+        ),
         refused(
             LLAMA,
             "two partitions",

@@ -109,7 +109,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     }
     let mode = choice(object, &observed.inventory, valid.need.required_mib).mode;
     let prepared = build(&valid, &mode, observed.inventory.shares_devices());
-    match apply_children(&ctx.client, prepared).await {
+    match Box::pin(apply_children(&ctx.client, prepared)).await {
         Ok(children) => {
             sweep(&ctx.client, &ctx.stores, object, &children).await?;
             let plain = report(&Outcome::Applied(&valid.need, &children));

@@ -33,7 +33,7 @@ pub use judge::{Placeable, judge};
 pub use mode::Mode;
 pub use node::{GpuMemory, GpuNode, Sharing};
 pub use partition::Partition;
-pub use preference::{Preference, prefer_small_cards};
+pub use preference::{Preference, card_classes, prefer_small_cards};
 pub use share::share_request_mib;
 pub use stock::{Stock, stock};
 pub use usage::{ContainerLimits, PodGpus, Usage};

@@ -16,6 +16,23 @@ const CLASSES_MIB: [u64; 15] = [
     99_000, 147_000,
 ];
 
+/// The classes of cards that there are many of: 8, 12, 16, 24, 32, 48 and 80 GB.
+const COMMON_MIB: [u64; 7] = [8_800, 13_000, 17_000, 25_500, 33_500, 51_000, 83_000];
+
+/// At most `most` classes of cards that may hold `required_mib`, by their upper ends in MiB, smallest first: all of them,
+/// or where these are too many, the common ones.
+pub fn card_classes(required_mib: u64, most: usize) -> Vec<u64> {
+    let fitting = |classes: &[u64]| -> Vec<u64> {
+        classes.iter().copied().filter(|below| *below > required_mib).collect()
+    };
+    let mut classes = fitting(&CLASSES_MIB);
+    if classes.len() > most {
+        classes = fitting(&COMMON_MIB);
+    }
+    classes.truncate(most);
+    classes
+}
+
 /// Preferences that sum up to a larger score the smaller the card is.
 ///
 /// They depend on the need alone and never on the nodes of the day: a node that comes or goes must not change
@@ -54,5 +71,16 @@ mod tests {
     #[test]
     fn needs_beyond_every_class_have_no_preference() {
         assert!(prefer_small_cards(200_000).is_empty());
+    }
+
+    #[test]
+    fn few_classes_still_tell_common_cards_apart() {
+        for need in [600, 5_000, 10_000] {
+            let classes = card_classes(need, 7);
+            let first = |card: u64| classes.iter().position(|below| card < *below);
+            let found: Vec<_> = [12_288, 16_380, 24_564, 46_068, 81_559].map(first).into();
+            assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{need}: {found:?}");
+        }
+        assert_eq!(card_classes(30_000, 7).len(), 7, "all of them where they are few");
     }
 }

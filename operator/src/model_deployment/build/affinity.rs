@@ -36,7 +36,7 @@ fn node_affinity(required: Vec<NodeSelectorTerm>, preferred: Vec<PreferredSchedu
 fn whole(ask: &Ask<'_>) -> (Vec<NodeSelectorTerm>, Vec<PreferredSchedulingTerm>) {
     let mut rules = large_enough(ask.required_mib);
     rules.extend(products(ask, ""));
-    (alone(rules), small_first(ask))
+    (alone(&rules), small_first(ask))
 }
 
 /// Nodes whose partitions are large enough: of one profile, which has a resource of its own, or of all alike.
@@ -45,17 +45,14 @@ pub(super) fn partitions(ask: &Ask<'_>, profile: Option<&str>) -> Affinity {
     let between = |label: &str| {
         vec![rule(label, "Gt", Some(memory.to_string())), rule(label, "Lt", Some(limit.to_string()))]
     };
-    match profile {
-        Some(profile) => {
-            let mut rules = between(&format!("{}{profile}.memory", labels::MIG_RESOURCE));
-            rules.extend(products(ask, ""));
-            node_affinity(vec![term(rules)], Vec::new())
-        }
-        None => {
-            let mut rules = between(labels::GPU_MEMORY);
-            rules.push(rule(labels::GPU_SLICES, "Exists", None));
-            node_affinity(alone(rules), small_first(ask))
-        }
+    if let Some(profile) = profile {
+        let mut rules = between(&format!("{}{profile}.memory", labels::MIG_RESOURCE));
+        rules.extend(products(ask, ""));
+        node_affinity(vec![term(rules)], Vec::new())
+    } else {
+        let mut rules = between(labels::GPU_MEMORY);
+        rules.push(rule(labels::GPU_SLICES, "Exists", None));
+        node_affinity(alone(&rules), small_first(ask))
     }
 }
 
@@ -73,14 +70,14 @@ fn small_first(ask: &Ask<'_>) -> Vec<PreferredSchedulingTerm> {
 }
 
 /// These rules, on nodes whose GPUs are one pod's: one term where the number of sharers is not said, one where it is 1.
-fn alone(rules: Vec<NodeSelectorRequirement>) -> Vec<NodeSelectorTerm> {
+fn alone(rules: &[NodeSelectorRequirement]) -> Vec<NodeSelectorTerm> {
     let strategies = SHARING_STRATEGIES.map(str::to_owned).to_vec();
     let unshared = [
         rule(labels::GPU_REPLICAS, "DoesNotExist", None),
         rule(labels::GPU_REPLICAS, "Lt", Some("2".to_owned())),
     ];
     let with = |one: NodeSelectorRequirement| {
-        let mut rules = rules.clone();
+        let mut rules = rules.to_vec();
         rules.extend(none_of(labels::GPU_SHARING, strategies.clone()));
         rules.push(one);
         term(rules)
