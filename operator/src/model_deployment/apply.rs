@@ -8,7 +8,7 @@ use crate::routing_policy::ObjectKey;
 use flotilla_crds::{ModelDeployment, labels};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::resource::v1::ResourceClaimTemplate;
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, ResourceExt};
 
 /// Applies every child. Destructuring without `..` makes a forgotten one a compile error.
 pub async fn apply_children(
@@ -41,7 +41,7 @@ pub async fn sweep(
         return Ok(());
     }
     let ObjectKey { namespace, name } = ObjectKey::of(object);
-    let used = children.claim_template.as_ref().map(|template| template.name_any());
+    let used = children.claim_template.as_ref().map(ResourceExt::name_any);
     for template in stores.claim_templates.state() {
         let of_object = template.labels().get(labels::MODEL_DEPLOYMENT) == Some(&name)
             && template.namespace().as_ref() == Some(&namespace);

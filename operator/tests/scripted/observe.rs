@@ -70,7 +70,7 @@ impl Cluster {
             model_deployments: reflector::store().0,
             routing_policies: reflector::store().0,
             pods: store::<Pod>(vec![pod]),
-                nodes: reflector::store().0,
+            nodes: reflector::store().0,
             claim_templates: reflector::store().0,
             endpoint_slices: reflector::store().0,
         };

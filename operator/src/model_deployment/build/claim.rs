@@ -1,9 +1,7 @@
 //! The ResourceClaimTemplate: what a replica asks of a DRA driver.
 
 use super::{child_labels, child_meta, template};
-use crate::decide::placement::{
-    Ask, DRIVER, GPU_TYPE, Mode, prefer_small_cards, share_request_mib, too_small,
-};
+use crate::decide::placement::{Ask, DRIVER, GPU_TYPE, Mode, card_classes, share_request_mib, too_small};
 use crate::kube_ext::mib;
 use crate::model_deployment::validate::Valid;
 use k8s_openapi::api::core::v1::PodResourceClaim;
@@ -59,9 +57,7 @@ fn name(valid: &Valid<'_>) -> String {
 /// Cards of the tightest class first, then those of the next, at last any that is large enough. The classes follow
 /// from the need alone: devices that come and go must not change the template.
 fn request(ask: &Ask<'_>, shared_devices: bool) -> DeviceRequest {
-    let classes =
-        prefer_small_cards(ask.required_mib).into_iter().map(|preference| Some(preference.below_mib));
-    let classes = classes.take(ALTERNATIVES - 1).chain([None]);
+    let classes = card_classes(ask.required_mib, ALTERNATIVES - 1).into_iter().map(Some).chain([None]);
     let alternative = |(index, below_mib)| DeviceSubRequest {
         name: format!("class-{index}"),
         device_class_name: DRIVER.to_owned(),

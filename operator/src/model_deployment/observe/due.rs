@@ -1,7 +1,7 @@
 //! Which replica to ask about, and when.
 
 use super::{Replica, SETTLED};
-use crate::decide::placement::Sharing;
+use crate::decide::placement::{GpuNode, Sharing};
 use crate::model_deployment::build::{Applied, Children, DEFAULT_PORT};
 use crate::model_deployment::dereference::Observed;
 use crate::model_deployment::failure::PodFacts;
@@ -48,10 +48,15 @@ pub fn replica<'a>(
         metrics_port: (engine.engine_type == EngineType::Custom)
             .then(|| u16::try_from(engine.port.unwrap_or(DEFAULT_PORT)).ok())
             .flatten(),
-        gpu_node: node.filter(|node| node.sharing == Sharing::Exclusive).map(|node| node.name.as_str()),
+        gpu_node: node.filter(|node| is_one_pods(node)).map(|node| node.name.as_str()),
         is_known: known.is_some(),
         gpu_is_known: known.is_some_and(|known| known.gpu.is_some()),
     })
+}
+
+/// Whether each GPU of a node is one pod's.
+fn is_one_pods(node: &GpuNode) -> bool {
+    node.sharing == Sharing::Exclusive && !node.devices.iter().any(|device| device.shareable)
 }
 
 /// Whether every pod is of the present template.

@@ -9,6 +9,7 @@ mod engine_log;
 mod engine_metrics;
 mod scrape;
 
+pub(super) use due::is_rolled_out;
 pub use due::{Next, next, replica};
 
 use super::failure::PodFacts;
