@@ -1,6 +1,6 @@
 //! What differs between the APIs that the provider stands in for.
 
-use super::{Script, anthropic, openai};
+use super::{Script, anthropic, embeddings, openai};
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -54,7 +54,7 @@ pub(super) struct Api {
 }
 
 /// All of them.
-pub(super) const ALL: [&Api; 2] = [&openai::API, &anthropic::API];
+pub(super) const ALL: [&Api; 3] = [&openai::API, &embeddings::API, &anthropic::API];
 
 /// Cuts a body anew into pieces of `size` bytes; the tokens go with the last byte that carries them.
 pub(super) fn cut(pieces: Vec<Piece>, size: usize) -> Vec<Piece> {

@@ -28,7 +28,7 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-fn key(headers: &HeaderMap) -> Option<&[u8]> {
+pub(super) fn key(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
 }
 
@@ -90,12 +90,12 @@ pub(super) fn error(message: &str, kind: &str, code: &str) -> Bytes {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}}).to_string().into()
 }
 
-fn error_event() -> Bytes {
+pub(super) fn error_event() -> Bytes {
     [b"data: ", &error("overloaded", "server_error", "overloaded")[..], b"\n\n"].concat().into()
 }
 
 /// What llama-server says to a prompt that does not fit.
-fn overflow() -> Bytes {
+pub(super) fn overflow() -> Bytes {
     json!({"error": {
         "code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 9001, "n_ctx": 8192,
         "message": "request (9001 tokens) exceeds the available context size (8192 tokens), try increasing it",

@@ -3,6 +3,8 @@
 //! A [`Record`] travels with the request and then with its answer's body. Whatever ends it — the last byte, a
 //! broken upstream, a deadline, a client that leaves — drops the record, and dropping it counts and logs.
 
+mod decision;
+mod settle;
 mod words;
 
 use super::attempt::{Attempt, Bill, Outcome};
@@ -12,10 +14,8 @@ use crate::route::{Onward, Plan, Reason};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
 use crate::upstream::{Failure, Slot};
 use http::StatusCode;
-use serde::Serialize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use words::Reasons;
+use std::time::Instant;
 
 /// Which of a request's attempts that run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,18 +65,6 @@ pub struct Record {
     /// How the last attempt ended that is over.
     outcome: Option<Outcome>,
     refused: Option<Code>,
-}
-
-/// A decision, as `x-flotilla-decision` shows it.
-#[derive(Debug, Serialize)]
-struct Decision<'a> {
-    policy: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backend: Option<&'a str>,
-    targets: Vec<&'a str>,
-    reasons: Vec<String>,
 }
 
 impl Record {
@@ -273,22 +261,15 @@ impl Record {
         }
     }
 
-    /// The answer that stopped goes on at another endpoint: the first part is counted, the second one begins.
-    pub fn continued(&mut self, target: BackendIndex, endpoint: &Endpoint) {
-        if let Some(part) = self.attempt.take() {
-            self.close(&part);
-        }
+    /// The answer that stopped goes on at another endpoint: the first part is counted, the second one begins. Gives
+    /// the tokens of the first part.
+    pub fn continued(&mut self, target: BackendIndex, endpoint: &Endpoint) -> Tokens {
+        let part = self.attempt.take();
+        let tokens = part.map(|part| self.close(&part)).unwrap_or_default();
         self.count(Event::Continuation, target);
         self.notes.push(Note::Continued(target));
         self.begin(Leg::Main, target, endpoint, None);
-    }
-
-    /// Counts an attempt that is over while the request goes on.
-    fn close(&mut self, attempt: &Attempt) {
-        self.outcome = Some(attempt.outcome);
-        if let Some(backend) = self.policy.backends.get(attempt.backend) {
-            self.bill.add(attempt.settle(backend, self.started, self.prompt_estimate));
-        }
+        tokens
     }
 
     fn count(&self, event: Event, backend: BackendIndex) {
@@ -326,73 +307,4 @@ impl Record {
     pub fn backend(&self) -> Option<&Arc<Backend>> {
         self.policy.backends.get(self.attempt.as_ref()?.backend)
     }
-
-    /// The decision so far, as JSON.
-    pub fn decision(&self) -> String {
-        let name = |index: &BackendIndex| self.policy.backends.get(*index).map(|b| b.name.as_str());
-        let decision = Decision {
-            policy: &self.policy.name,
-            rule: self.rule_name(),
-            backend: self.backend().map(|b| b.name.as_str()),
-            targets: self.targets.iter().filter_map(name).collect(),
-            reasons: self.reasons_in_words(),
-        };
-        // Plain strings: serialising them into memory cannot fail.
-        serde_json::to_string(&decision).unwrap_or_default()
-    }
-
-    fn rule_name(&self) -> Option<&str> {
-        match self.rule {
-            Some(index) => self.policy.rules.get(index).map(|r| r.name.as_str()),
-            None => (!self.targets.is_empty()).then_some("default"),
-        }
-    }
-
-    fn name(&self, backend: BackendIndex) -> &str {
-        self.policy.backends.get(backend).map_or("?", |b| b.name.as_str())
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        // The client left while two legs were at work.
-        if let Some(hedge) = self.hedge.take() {
-            self.close(&hedge);
-        }
-        let attempt = self.attempt.take();
-        if let Some(attempt) = &attempt {
-            self.close(attempt);
-        }
-        let backend = attempt.as_ref().and_then(|a| self.policy.backends.get(a.backend));
-        let Bill { tokens, cost } = self.bill;
-        let status = self.status.or(self.refused.map(Code::status));
-        if let Some(status) = status {
-            self.metrics.response(status, self.refused.map_or("", Code::name));
-        }
-        if !tracing::enabled!(tracing::Level::INFO) {
-            return;
-        }
-        tracing::info!(
-            policy = self.policy.name,
-            rule = self.rule_name(),
-            backend = backend.map(|b| b.name.as_str()),
-            status = status.map(|s| s.as_u16()),
-            error = self.refused.map(Code::name),
-            outcome = self.outcome.map(Outcome::name),
-            streamed = self.streamed,
-            promptEstimate = self.prompt_estimate,
-            promptTokens = tokens.prompt,
-            completionTokens = tokens.completion,
-            costNanoUsd = cost,
-            failedAttempts = self.failed.len(),
-            firstByteMs = attempt.as_ref().and_then(|a| a.first_byte).map(millis),
-            durationMs = millis(self.started.elapsed()),
-            reasons = %Reasons(self),
-            "request"
-        );
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,6 +6,7 @@
 mod anthropic;
 mod openai;
 
+use crate::request::Operation;
 use bytes::Bytes;
 use flotilla_crds::router_config::Provider;
 use http::{HeaderName, HeaderValue};
@@ -25,8 +26,10 @@ pub fn of(provider: Provider) -> &'static Dialect {
 /// How an API is spoken to.
 #[derive(Debug)]
 pub struct Dialect {
-    /// What follows the base of the API.
-    pub path: &'static str,
+    /// What follows the base of the API for a chat.
+    chat: &'static str,
+    /// The same for embeddings; absent where there are none.
+    embeddings: Option<&'static str>,
     /// The header that carries the key, and what precedes the key in it.
     key: (HeaderName, &'static str),
     /// Headers that every request has.
@@ -36,6 +39,14 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// What follows the base of the API for an operation; `None` if the API has no such thing.
+    pub fn path(&self, operation: Operation) -> Option<&'static str> {
+        match operation {
+            Operation::Chat => Some(self.chat),
+            Operation::Embeddings => self.embeddings,
+        }
+    }
+
     /// The header with a key, marked sensitive so that no layer prints it. `None` if a header cannot hold the key.
     pub fn key_header(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
         let (name, prefix) = &self.key;

@@ -1,11 +1,12 @@
-//! OpenAI's Chat Completions, as OpenAI itself, aggregators and most engines speak it.
+//! OpenAI's Chat Completions and Embeddings, as OpenAI itself, aggregators and most engines speak it.
 
 use super::Dialect;
 use http::header;
 
 /// Nothing to translate.
 pub(super) static DIALECT: Dialect = Dialect {
-    path: "/chat/completions",
+    chat: "/chat/completions",
+    embeddings: Some("/embeddings"),
     key: (header::AUTHORIZATION, "Bearer "),
     headers: &[],
     translation: None,

@@ -2,6 +2,8 @@
 
 mod buffers;
 mod classes;
+mod embeddings;
+mod operation;
 mod peek;
 mod prefill;
 mod prompt;
@@ -12,6 +14,7 @@ mod splice;
 
 pub use buffers::{Buffers, Held, NoRoom};
 pub use classes::data_classes;
+pub use operation::Operation;
 pub use peek::{Peek, PeekError, peek};
 pub use prefill::prefill;
 pub use read::{ReadError, read};

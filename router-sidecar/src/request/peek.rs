@@ -20,8 +20,23 @@ pub struct Peek {
     /// How to make a streamed answer report its usage; absent if the client asked for that itself, or the
     /// answer is not streamed.
     pub usage_edit: Option<UsageEdit>,
-    /// The estimated length of the prompt.
+    /// The estimated length of the prompt, of all inputs together.
     pub prompt_tokens: u32,
+    /// The estimated length of the longest input: what has to fit into a context window. A chat is one input.
+    pub longest_input: u32,
+}
+
+impl Peek {
+    fn of_chat(
+        model: String,
+        model_at: Range<usize>,
+        stream: bool,
+        usage_edit: Option<UsageEdit>,
+        length: TextLength,
+    ) -> Self {
+        let tokens = length.tokens();
+        Self { model, model_at, stream, usage_edit, prompt_tokens: tokens, longest_input: tokens }
+    }
 }
 
 /// Why a body cannot be routed.
@@ -31,7 +46,7 @@ pub enum PeekError {
     #[error("the body is not valid JSON: {0}")]
     Json(String),
     /// JSON, but a field that the router reads is of the wrong type, or there twice.
-    #[error("the body is not a chat completion request: {0}")]
+    #[error("the body is not a request of this API: {0}")]
     Shape(String),
     /// No model.
     #[error("you must name a model: add \"model\" to the body")]
@@ -116,7 +131,7 @@ fn glance(body: &[u8]) -> Option<Peek> {
             length.add(TextLength::of(tools));
         }
     }
-    Some(Peek { model: name.to_owned(), model_at, stream, usage_edit, prompt_tokens: length.tokens() })
+    Some(Peek::of_chat(name.to_owned(), model_at, stream, usage_edit, length))
 }
 
 /// Notes what was found. A field that comes twice is unusual.
@@ -135,10 +150,7 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
         return Err(PeekError::Shape("it must be an object".to_owned()));
     }
     let view: View<'_> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
-    let raw = view.model.ok_or(PeekError::NoModel)?;
-    let model =
-        serde_json::from_str(raw.get()).map_err(|_| PeekError::Shape("model must be a string".to_owned()))?;
-    let model_at = place(text, raw);
+    let (model, model_at) = model_of(text, view.model)?;
     let stream = view.stream.unwrap_or(false);
     let options = view.stream_options.0.map(|raw| (raw.get(), place(text, raw)));
     let usage_edit = if stream { usage_edit(options, model_at.end)? } else { None };
@@ -146,10 +158,18 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     if let Some(tools) = view.tools {
         length.add(TextLength::of(tools.get()));
     }
-    Ok(Peek { model, model_at, stream, usage_edit, prompt_tokens: length.tokens() })
+    Ok(Peek::of_chat(model, model_at, stream, usage_edit, length))
 }
 
-fn json_error(error: &serde_json::Error) -> PeekError {
+/// The model's name, and where it is in the text.
+pub(super) fn model_of(text: &str, model: Option<&RawValue>) -> Result<(String, Range<usize>), PeekError> {
+    let raw = model.ok_or(PeekError::NoModel)?;
+    let name =
+        serde_json::from_str(raw.get()).map_err(|_| PeekError::Shape("model must be a string".to_owned()))?;
+    Ok((name, place(text, raw)))
+}
+
+pub(super) fn json_error(error: &serde_json::Error) -> PeekError {
     match error.classify() {
         serde_json::error::Category::Data => PeekError::Shape(error.to_string()),
         _ => PeekError::Json(error.to_string()),

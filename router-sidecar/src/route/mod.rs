@@ -31,7 +31,7 @@ pub use reason::Reason;
 /// What routing knows about a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// Estimated length of the prompt.
+    /// Estimated length of the prompt; of several inputs, of the longest.
     pub prompt_tokens: u32,
     /// The data classes it claims, in lower case.
     pub classes: &'a [String],

@@ -2,12 +2,12 @@
 
 mod admin;
 mod body;
-mod chat;
 mod clients;
 mod dispatch;
 mod hedge;
 mod leg;
 mod listener;
+mod operation;
 mod paths;
 mod resume;
 

@@ -1,7 +1,8 @@
 //! Paths of the data port.
 
-use super::{AnswerBody, Router, admin, chat};
+use super::{AnswerBody, Router, admin, operation};
 use crate::error::{Code, Rejection};
+use crate::request::Operation;
 use crate::snapshot::Model;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
@@ -12,9 +13,13 @@ use std::time::Instant;
 pub async fn data_service(router: &Router, request: Request<Incoming>) -> Response<AnswerBody> {
     const MODELS: &str = "/v1/models";
     let method = request.method();
+    if let Some(operation) = Operation::at(request.uri().path()) {
+        if method != Method::POST {
+            return not_allowed(router, "POST");
+        }
+        return operation::answer(router, operation, request, Instant::now()).await;
+    }
     match request.uri().path() {
-        "/v1/chat/completions" if method == Method::POST => chat::chat(router, request, Instant::now()).await,
-        "/v1/chat/completions" => not_allowed(router, "POST"),
         MODELS if method == Method::GET => models(router),
         MODELS => not_allowed(router, "GET"),
         path if method == Method::GET && path.starts_with("/v1/models/") => {
@@ -24,7 +29,9 @@ pub async fn data_service(router: &Router, request: Request<Incoming>) -> Respon
             Some(response) => response.map(AnswerBody::whole),
             None => router.refuse(Rejection::new(
                 Code::UnknownUrl,
-                format!("there is no {method} {path}: use /v1/chat/completions or /v1/models"),
+                format!(
+                    "there is no {method} {path}: use /v1/chat/completions, /v1/embeddings or /v1/models"
+                ),
             )),
         },
     }
@@ -33,16 +40,16 @@ pub async fn data_service(router: &Router, request: Request<Incoming>) -> Respon
 fn models(router: &Router) -> Response<AnswerBody> {
     match router.store.current() {
         Some(snapshot) => json(snapshot.model_list()),
-        None => router.refuse(chat::not_configured()),
+        None => router.refuse(operation::not_configured()),
     }
 }
 
 fn model(router: &Router, id: &str) -> Response<AnswerBody> {
     let Some(snapshot) = router.store.current() else {
-        return router.refuse(chat::not_configured());
+        return router.refuse(operation::not_configured());
     };
     if snapshot.policy_for(id).is_none() {
-        return router.refuse(chat::model_not_found(id));
+        return router.refuse(operation::model_not_found(id));
     }
     // Plain strings and a number: serialising them into memory cannot fail.
     json(serde_json::to_vec(&Model::new(id, snapshot.created())).unwrap_or_default().into())

@@ -7,6 +7,7 @@ use crate::account::Record;
 use crate::request::{peek, prefill};
 use crate::route::Standing;
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
+use crate::sse::Before;
 use crate::upstream::{Answer, Failure, Outgoing, Reading, UpstreamClient, Wire, attempt};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -59,9 +60,9 @@ impl Resume {
             return None;
         }
         let endpoint = backend.endpoints.get(place)?;
-        record.continued(target, endpoint);
+        let before = Before { identity: reading.identity(), tokens: record.continued(target, endpoint) };
         let wire = Wire::AsItIs;
-        let outgoing = self.outgoing.continued(body, peek, reading.identity());
+        let outgoing = self.outgoing.continued(body, peek, before);
         let comment = format!(": flotilla: the stream broke off, {} went on\n\n", backend.name);
         let by = total.min(now + policy.timeouts.first_token);
         let client = self.client;

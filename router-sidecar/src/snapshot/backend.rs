@@ -3,6 +3,7 @@
 use super::Health;
 use crate::account::BackendCounters;
 use crate::dialect::Dialect;
+use crate::request::Operation;
 use crate::route::{Memory, Pace, Standing};
 use crate::upstream::{Gate, GateRules, Pool};
 use bytes::Bytes;
@@ -75,8 +76,10 @@ pub enum Side {
 /// One address of a backend.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The full address of its chat completions.
-    pub uri: Uri,
+    /// The full address of its chats.
+    pub chat: Uri,
+    /// The same of its embeddings, if its API has them.
+    pub embeddings: Option<Uri>,
     /// Connections to it, if it is an IP address without TLS; the same object as long as any config names it.
     pub pool: Option<Arc<Pool>>,
     /// A number for the address, the same in every config.
@@ -85,6 +88,16 @@ pub struct Endpoint {
     pub load: Arc<Load>,
     /// How it fared; of an external API, for this backend's model and key alone.
     pub health: Arc<Health>,
+}
+
+impl Endpoint {
+    /// The full address for an operation; `None` if its API has no such thing.
+    pub fn uri(&self, operation: Operation) -> Option<&Uri> {
+        match operation {
+            Operation::Chat => Some(&self.chat),
+            Operation::Embeddings => self.embeddings.as_ref(),
+        }
+    }
 }
 
 /// Prices per million tokens.

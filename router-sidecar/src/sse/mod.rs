@@ -6,10 +6,11 @@ mod relay;
 mod scan;
 mod split;
 mod transcript;
+mod usage;
 
 pub use identity::Identity;
 pub(crate) use inspect::data_of;
 pub use inspect::{Seen, usage_of};
-pub use relay::{EventRelay, Part, Progress};
+pub use relay::{Before, EventRelay, Part, Progress};
 pub use split::{Splitter, TooLong};
 pub use transcript::Transcript;

@@ -5,6 +5,7 @@ use super::Identity;
 use super::inspect::{Seen, data_of};
 use super::scan::Scanner;
 use super::transcript::Transcript;
+use super::usage;
 use crate::account::Tokens;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -42,8 +43,26 @@ pub enum Part {
     Alone,
     /// Perhaps only the first part: what the client gets is kept, so that another stream can go on after it.
     First(Transcript),
-    /// The second part: the client has seen a prelude, and knows the stream by this.
-    Second(Identity),
+    /// The second part.
+    Second(Before),
+}
+
+/// What a client knows of an answer whose second part follows. It has seen a prelude, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// What it knows the stream by.
+    pub identity: Identity,
+    /// What the first part took: the usage that the client gets is of both.
+    pub tokens: Tokens,
+}
+
+impl Before {
+    /// The event as if it were of the first part.
+    fn put_on(&self, event: &[u8]) -> Fate {
+        let named = self.identity.put_on(event);
+        let summed = usage::add_to(named.as_deref().unwrap_or(event), self.tokens);
+        summed.or(named).map_or(Fate::Pass, Fate::Instead)
+    }
 }
 
 /// What becomes of an event.
@@ -167,7 +186,7 @@ impl EventRelay {
             return Fate::Drop;
         }
         match &self.part {
-            Part::Second(identity) => identity.put_on(event).map_or(Fate::Pass, Fate::Instead),
+            Part::Second(before) => before.put_on(event),
             Part::Alone | Part::First(_) => Fate::Pass,
         }
     }

@@ -4,9 +4,9 @@ use super::connection::Answered;
 use super::headers::request_headers;
 use super::http1::{Lost, Pool};
 use super::{Failure, Reading, Rest, UpstreamClient, Wire, overflow};
-use crate::request::{Held, Peek, Spliced};
+use crate::request::{Held, Operation, Peek, Spliced};
 use crate::snapshot::{Backend, Endpoint};
-use crate::sse::{Identity, Part, Transcript};
+use crate::sse::{Before, Part, Transcript};
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use std::collections::VecDeque;
@@ -24,6 +24,8 @@ const HOLD_AT_MOST: usize = 64 * 1024;
 /// What the client sent, the same for every attempt.
 #[derive(Debug)]
 pub struct Outgoing {
+    /// What is asked for.
+    pub operation: Operation,
     /// The client's headers.
     pub headers: HeaderMap,
     /// The client's body.
@@ -40,8 +42,15 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// What a client sent.
-    pub fn new(headers: HeaderMap, body: Bytes, peek: Peek, session: Option<u64>, held: Held) -> Self {
-        Self { headers, body, peek, session, part: Part::Alone, held }
+    pub fn new(
+        operation: Operation,
+        headers: HeaderMap,
+        body: Bytes,
+        peek: Peek,
+        session: Option<u64>,
+        held: Held,
+    ) -> Self {
+        Self { operation, headers, body, peek, session, part: Part::Alone, held }
     }
 
     /// From now on what the client gets is kept, so that another target can go on after it.
@@ -54,10 +63,10 @@ impl Outgoing {
         matches!(self.part, Part::First(_))
     }
 
-    /// The request that goes on after what the client got, which knows the stream by this.
+    /// The request that goes on after what the client got.
     #[must_use]
-    pub fn continued(self, body: Bytes, peek: Peek, identity: Identity) -> Self {
-        Self { body, peek, part: Part::Second(identity), ..self }
+    pub fn continued(self, body: Bytes, peek: Peek, before: Before) -> Self {
+        Self { body, peek, part: Part::Second(before), ..self }
     }
 }
 
@@ -217,7 +226,8 @@ async fn send_elsewhere(
 fn build(backend: &Backend, endpoint: &Endpoint, outgoing: &Outgoing, wire: &Wire) -> Request<Spliced> {
     let mut request = Request::new(wire.body(outgoing, backend));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = endpoint.uri.clone();
+    // What an API does not have was sorted out with the wire; the address for chats would say 404 at worst.
+    *request.uri_mut() = endpoint.uri(outgoing.operation).unwrap_or(&endpoint.chat).clone();
     *request.headers_mut() = request_headers(&outgoing.headers, backend);
     request
 }

@@ -1,6 +1,7 @@
 //! A request's body as a target takes it.
 
 use super::{Failure, Outgoing};
+use crate::dialect::Unsupported;
 use crate::request::{Held, Spliced, splice};
 use crate::snapshot::Backend;
 use bytes::Bytes;
@@ -26,6 +27,11 @@ impl Wire {
     /// # Errors
     /// Something in it has no form in the target's dialect, or there is no room for it.
     pub fn of(outgoing: &Outgoing, backend: &Backend) -> Result<Self, Failure> {
+        if backend.dialect.path(outgoing.operation).is_none() {
+            let message = format!("this API has no {}", outgoing.operation.name());
+            let param = outgoing.operation.input().to_owned();
+            return Err(Failure::Unsupported(Unsupported { param, message }));
+        }
         let Some(translation) = &backend.dialect.translation else {
             return Ok(Self::AsItIs);
         };

@@ -85,6 +85,15 @@ async fn all_chunks_are_those_of_the_first_stream() {
         .collect();
     assert_eq!(known.len(), 1, "{known:?}");
     assert!(!known.iter().next().unwrap().0.contains("other"), "{known:?}");
+    // The usage that the client gets is that of both parts, as they are accounted.
+    let (first, second) = (rig.usage("one"), rig.usage("two"));
+    let prompt = first.prompt_tokens + second.prompt_tokens;
+    let completion = first.completion_tokens + second.completion_tokens;
+    assert!(first.completion_tokens > 0 && second.completion_tokens > 0);
+    assert_eq!(
+        data(&reply).last().unwrap()["usage"],
+        serde_json::json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod boundary;
 mod cancel;
 mod continuation;
 mod contract;
+mod embeddings;
 mod failover;
 mod hedging;
 mod operator_stream;

@@ -71,10 +71,7 @@ impl Rig {
     }
 
     pub(crate) async fn chat_with(&self, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
-        let response = self.open(headers, body).await;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Reply { status: parts.status, headers: parts.headers, body }
+        Reply::of(self.open(headers, body).await).await
     }
 
     /// Posts a chat completion and gives back the answer as it begins.
@@ -83,9 +80,18 @@ impl Rig {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> http::Response<Incoming> {
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("http://{}/v1/chat/completions", self.address));
+        self.post("/v1/chat/completions", headers, body).await
+    }
+
+    /// Posts anything anywhere and gives back the answer as it begins.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> http::Response<Incoming> {
+        let mut request =
+            Request::builder().method(Method::POST).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -108,6 +114,13 @@ impl Rig {
 }
 
 impl Reply {
+    /// Reads all of an answer.
+    pub(crate) async fn of(response: http::Response<Incoming>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {:?}", self.body))
     }

@@ -17,7 +17,8 @@ use http::{HeaderName, HeaderValue};
 
 /// One API, one version.
 pub(super) static DIALECT: Dialect = Dialect {
-    path: "/messages",
+    chat: "/messages",
+    embeddings: None,
     key: (HeaderName::from_static("x-api-key"), ""),
     headers: {
         static VERSION: [(HeaderName, HeaderValue); 1] =

@@ -6,7 +6,8 @@ use std::sync::Arc;
 fn endpoints(count: usize) -> (Vec<Endpoint>, Memory) {
     let uri = |i| format!("http://10.0.0.{i}:80/v1/chat/completions").parse().unwrap();
     let endpoint = |i| Endpoint {
-        uri: uri(i),
+        chat: uri(i),
+        embeddings: None,
         pool: None,
         id: 100 + i as u64,
         load: Arc::new(Load::default()),

@@ -1,5 +1,6 @@
 //! What holds whatever has failed: over any policy, any request and any standing of its backends.
 
+use super::binomial::interval;
 use super::compiled;
 use super::properties::{CLASSES, policy, source_route};
 use crate::route::{Facts, Plan, Standing, mix, plan};
@@ -131,11 +132,9 @@ proptest! {
         }
         for (i, count) in counts.into_iter().enumerate() {
             let share = if well(i) { f64::from(weights[i]) / f64::from(total) } else { 0.0 };
-            let expected = f64::from(rounds) * share;
-            // Six standard deviations of the binomial: one case in 500 million.
-            let bound = 6.0 * (f64::from(rounds) * share * (1.0 - share)).sqrt();
-            prop_assert!((f64::from(count) - expected).abs() <= bound.max(1.0) * f64::from(u8::from(well(i))),
-                "b{}: {} for {} of {:?}", i, count, expected, weights);
+            // A false alarm for one backend in 10^9.
+            let bounds = interval(rounds, share, 1e-9);
+            prop_assert!(bounds.contains(&count), "b{}: {}, not in {:?} of {:?}", i, count, bounds, weights);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The decision as tables, and as properties over any policy.
 
+mod binomial;
 mod faults;
 mod properties;
 mod table;

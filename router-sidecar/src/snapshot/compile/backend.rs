@@ -3,6 +3,7 @@
 use super::{Carried, owner};
 use crate::account::BackendCounters;
 use crate::dialect::{self, Dialect};
+use crate::request::Operation;
 use crate::snapshot::error::BackendError;
 use crate::snapshot::{Backend, Endpoint, Prices, Side, credentials};
 use bytes::Bytes;
@@ -81,7 +82,8 @@ fn target<'a>(
             Target {
                 side: Side::External,
                 endpoints: if used {
-                    vec![carried.endpoint(&owner(Side::External), external_uri(external, dialect)?)]
+                    let (chat, embeddings) = external_uris(external, dialect)?;
+                    vec![carried.endpoint(&owner(Side::External), chat, embeddings)]
                 } else {
                     Vec::new()
                 },
@@ -110,13 +112,24 @@ fn fleet_endpoints(
     for endpoint in &fleet.endpoints {
         let wrong = || BackendError::Endpoint(endpoint.address.clone());
         let address: SocketAddr = endpoint.address.parse().map_err(|_| wrong())?;
-        let uri = format!("http://{address}/v1{}", dialect::of(Provider::OpenAICompatible).path);
-        endpoints.push(carried.endpoint(owner, uri.parse().map_err(|_| wrong())?));
+        let dialect = dialect::of(Provider::OpenAICompatible);
+        let (chat, embeddings) = uris(&format!("http://{address}/v1"), dialect).ok_or_else(wrong)?;
+        endpoints.push(carried.endpoint(owner, chat, embeddings));
     }
     Ok(endpoints)
 }
 
-fn external_uri(external: &ExternalTarget, dialect: &Dialect) -> Result<Uri, BackendError> {
+/// The addresses of an API at its base: of chats, and of embeddings if it has them.
+fn uris(base: &str, dialect: &Dialect) -> Option<(Uri, Option<Uri>)> {
+    let at = |operation| Some(format!("{base}{}", dialect.path(operation)?).parse().ok());
+    let chat = at(Operation::Chat)??;
+    match at(Operation::Embeddings) {
+        Some(embeddings) => Some((chat, Some(embeddings?))),
+        None => Some((chat, None)),
+    }
+}
+
+fn external_uris(external: &ExternalTarget, dialect: &Dialect) -> Result<(Uri, Option<Uri>), BackendError> {
     let own = || external.provider.base_url();
     let url = external.base_url.as_deref().or_else(own).ok_or(BackendError::NoBaseUrl)?;
     let wrong = || BackendError::BaseUrl(url.to_owned());
@@ -132,7 +145,7 @@ fn external_uri(external: &ExternalTarget, dialect: &Dialect) -> Result<Uri, Bac
         return Err(BackendError::BaseUrlExtras);
     }
     let path = base.path().trim_end_matches('/');
-    format!("{scheme}://{authority}{path}{}", dialect.path).parse().map_err(|_| wrong())
+    uris(&format!("{scheme}://{authority}{path}"), dialect).ok_or_else(wrong)
 }
 
 fn prices(pricing: &Pricing) -> Result<Prices, BackendError> {

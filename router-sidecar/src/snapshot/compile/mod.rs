@@ -56,7 +56,7 @@ impl Carried {
                 carried.memories.insert(key, Arc::clone(&backend.memory));
                 for endpoint in &backend.endpoints {
                     let (uri, owner) =
-                        (endpoint.uri.to_string(), owner(&policy.name, &backend.name, backend.side));
+                        (endpoint.chat.to_string(), owner(&policy.name, &backend.name, backend.side));
                     carried.loads.insert(uri.clone(), Arc::clone(&endpoint.load));
                     if let Some(pool) = &endpoint.pool {
                         carried.pools.insert(pool.address(), Arc::clone(pool));
@@ -80,15 +80,16 @@ impl Carried {
         self.budgets.get(policy).map_or_else(|| Arc::new(RetryBudget::new(Instant::now())), Arc::clone)
     }
 
-    fn endpoint(&mut self, owner: &str, uri: Uri) -> Endpoint {
-        let address = uri.to_string();
+    /// An endpoint; its address for chats is what it is known by.
+    fn endpoint(&mut self, owner: &str, chat: Uri, embeddings: Option<Uri>) -> Endpoint {
+        let address = chat.to_string();
         let id = hash(address.as_bytes());
         let load = Arc::clone(self.loads.entry(address.clone()).or_default());
         let health = Arc::clone(self.health.entry((owner.to_owned(), address)).or_default());
-        let pool = plain_address(&uri).map(|address| {
+        let pool = plain_address(&chat).map(|address| {
             Arc::clone(self.pools.entry(address).or_insert_with(|| Arc::new(Pool::new(address))))
         });
-        Endpoint { uri, pool, id, load, health }
+        Endpoint { chat, embeddings, pool, id, load, health }
     }
 
     /// The memory for these endpoints of a backend; the same one if they have not changed.

@@ -1,10 +1,10 @@
-//! `POST /v1/chat/completions`, up to the point where targets are tried.
+//! A request for an operation, up to the point where targets are tried.
 
 use super::dispatch::dispatch;
 use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::{Code, RETRY_AFTER, Rejection};
-use crate::request::{self, PeekError, ReadError};
+use crate::request::{self, Operation, PeekError, ReadError};
 use crate::route::{self, Facts, Refusal, RefusalKind, Standing};
 use crate::snapshot::BackendIndex;
 use crate::upstream::Outgoing;
@@ -16,13 +16,14 @@ use std::time::Instant;
 /// Ask for the decision in the answer's headers by sending this with `1`.
 const EXPLAIN: &str = "x-flotilla-explain";
 
-/// Answers one chat completion.
-pub(super) async fn chat(
+/// Answers one request.
+pub(super) async fn answer(
     router: &Router,
+    operation: Operation,
     request: Request<Incoming>,
     started: Instant,
 ) -> Response<AnswerBody> {
-    match prepare(router, request, started).await {
+    match prepare(router, operation, request, started).await {
         Ok((record, outgoing)) => decide(router, record, outgoing).await,
         Err(rejection) => router.refuse(rejection),
     }
@@ -31,6 +32,7 @@ pub(super) async fn chat(
 /// Reads and peeks into the request and finds its policy.
 async fn prepare(
     router: &Router,
+    operation: Operation,
     request: Request<Incoming>,
     started: Instant,
 ) -> Result<(Record, Outgoing), Rejection> {
@@ -42,13 +44,13 @@ async fn prepare(
     // A body that never has room is too large rather than too early.
     let most = limits.body.min(limits.buffered);
     let body = request::read(body, most, limits.body_deadline, &mut held).await.map_err(|e| unread(&e))?;
-    let peek = request::peek(&body).map_err(|error| unpeeked(&error))?;
+    let peek = operation.peek(&body).map_err(|error| unpeeked(&error))?;
     let policy = snapshot.policy_for(&peek.model).ok_or_else(|| model_not_found(&peek.model))?;
     let metrics = Arc::clone(&router.metrics);
     let record = Record::new(metrics, Arc::clone(policy), started, peek.stream, peek.prompt_tokens);
     let headers = parts.headers;
     let session = request::session(&headers);
-    Ok((record, Outgoing::new(headers, body, peek, session, held)))
+    Ok((record, Outgoing::new(operation, headers, body, peek, session, held)))
 }
 
 /// Plans and dispatches.
@@ -56,7 +58,7 @@ async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Resp
     let policy = Arc::clone(record.policy());
     let classes = request::data_classes(&outgoing.headers, &policy.class_header);
     let facts =
-        Facts { prompt_tokens: outgoing.peek.prompt_tokens, classes: &classes, session: outgoing.session };
+        Facts { prompt_tokens: outgoing.peek.longest_input, classes: &classes, session: outgoing.session };
     let now = Instant::now();
     let standing = |target: BackendIndex| {
         policy.backends.get(target).map_or(Standing::Good, |backend| backend.standing(now))
@@ -65,7 +67,7 @@ async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Resp
     match route::plan(&policy, &facts, policy.draws.next(), standing) {
         Ok(plan) => dispatch(router, record, plan, outgoing, explain).await,
         Err(refusal) => {
-            let rejection = refused(&refusal);
+            let rejection = refused(&refusal, outgoing.operation);
             record.unplanned(refusal.reasons);
             super::dispatch::reject(record, rejection, explain)
         }
@@ -101,7 +103,7 @@ fn unpeeked(error: &PeekError) -> Rejection {
     }
 }
 
-fn refused(refusal: &Refusal) -> Rejection {
+fn refused(refusal: &Refusal, operation: Operation) -> Rejection {
     match refusal.kind {
         RefusalKind::DataBoundary => Rejection::new(
             Code::DataBoundary,
@@ -121,6 +123,6 @@ fn refused(refusal: &Refusal) -> Rejection {
                 "the prompt has about {prompt_tokens} tokens, and the largest context window is {largest}"
             ),
         )
-        .param("messages"),
+        .param(operation.input()),
     }
 }

@@ -1,0 +1,62 @@
+//! The end of attempts and of the request: counted, and told to the log.
+
+use super::words::Reasons;
+use super::{Attempt, Bill, Code, Outcome, Record, Tokens};
+use std::time::Duration;
+
+impl Record {
+    /// Counts an attempt that is over while the request goes on; gives its tokens.
+    pub(super) fn close(&mut self, attempt: &Attempt) -> Tokens {
+        self.outcome = Some(attempt.outcome);
+        let Some(backend) = self.policy.backends.get(attempt.backend) else {
+            return Tokens::default();
+        };
+        let bill = attempt.settle(backend, self.started, self.prompt_estimate);
+        self.bill.add(bill);
+        bill.tokens
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        // The client left while two legs were at work.
+        if let Some(hedge) = self.hedge.take() {
+            self.close(&hedge);
+        }
+        let attempt = self.attempt.take();
+        if let Some(attempt) = &attempt {
+            self.close(attempt);
+        }
+        let backend = attempt.as_ref().and_then(|a| self.policy.backends.get(a.backend));
+        let Bill { tokens, cost } = self.bill;
+        let status = self.status.or(self.refused.map(Code::status));
+        if let Some(status) = status {
+            self.metrics.response(status, self.refused.map_or("", Code::name));
+        }
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        tracing::info!(
+            policy = self.policy.name,
+            rule = self.rule_name(),
+            backend = backend.map(|b| b.name.as_str()),
+            status = status.map(|s| s.as_u16()),
+            error = self.refused.map(Code::name),
+            outcome = self.outcome.map(Outcome::name),
+            streamed = self.streamed,
+            promptEstimate = self.prompt_estimate,
+            promptTokens = tokens.prompt,
+            completionTokens = tokens.completion,
+            costNanoUsd = cost,
+            failedAttempts = self.failed.len(),
+            firstByteMs = attempt.as_ref().and_then(|a| a.first_byte).map(millis),
+            durationMs = millis(self.started.elapsed()),
+            reasons = %Reasons(self),
+            "request"
+        );
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
