@@ -7,6 +7,8 @@
     reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
 )]
 
+#[path = "placement/claims.rs"]
+mod claims;
 #[path = "placement/devices.rs"]
 mod devices;
 #[path = "placement/faults.rs"]
@@ -18,5 +20,7 @@ mod labels;
 #[path = "model_deployment/objects.rs"]
 #[allow(dead_code, reason = "shared with the tests of ModelDeployment, which use more of it")]
 mod objects;
+#[path = "placement/partitions.rs"]
+mod partitions;
 #[path = "placement/stage.rs"]
 mod stage;

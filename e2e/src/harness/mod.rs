@@ -21,7 +21,7 @@ pub use error::{HarnessError, Result};
 pub use install::{
     ENGINE_IMAGE, NAMESPACE as INSTALL_NAMESPACE, OPERATOR, Release, image, install, install_definitions,
 };
-pub use namespace::TestNamespace;
+pub use namespace::{TestNamespace, others_are_gone};
 pub use proxy::{Target, call, post_json};
 pub use wait::{POLL, wait_for, wait_until};
 pub use yaml::{apply, documents, try_create};

@@ -1,13 +1,14 @@
 //! A namespace for one test.
 
 use super::error::{HarnessError, Result};
-use super::{apply, try_create};
+use super::{apply, try_create, wait_until};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, DynamicObject, PostParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::core::NamespaceResourceScope;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource, ResourceExt};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Marks namespaces of tests, so that a person can find those that a killed run left.
 const LABEL: &str = "flotilla.dev/e2e";
@@ -80,6 +81,22 @@ impl TestNamespace {
             .map(drop)
             .map_err(HarnessError::api(format!("delete namespace {}", self.name)))
     }
+}
+
+/// Waits until the namespaces of tests that ended are gone, and with them the pods that hold GPUs.
+///
+/// # Errors
+/// [`HarnessError::Deadline`] with those that are left.
+pub async fn others_are_gone(client: &Client, deadline: Duration) -> Result<()> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let ours = ListParams::default().labels(LABEL);
+    wait_until("the namespaces of tests that ended to go", deadline, async || {
+        let list = api.list(&ours).await.map_err(|error| error.to_string())?;
+        let going = list.iter().filter(|namespace| namespace.metadata.deletion_timestamp.is_some());
+        let left: Vec<String> = going.map(ResourceExt::name_any).collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("left: {}", left.join(", "))) }
+    })
+    .await
 }
 
 /// Five hexadecimal digits that differ between runs and between tests of a run.

@@ -2,7 +2,7 @@
 
 use super::objects::{card_mib, pods, with_flotilla};
 use flotilla_e2e::bed::{self, NODES, Paths, SPARES};
-use flotilla_e2e::harness::{Cluster, Result, TestNamespace, wait_until};
+use flotilla_e2e::harness::{Cluster, Result, TestNamespace, others_are_gone, wait_until};
 use k8s_openapi::api::core::v1::Pod;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ const PLENTY: u32 = 16;
 pub const SOON: Duration = Duration::from_mins(1);
 /// A node is given up by the control plane after 50 s, and its pods half a minute later.
 pub const GIVEN_UP: Duration = Duration::from_mins(2);
+/// For pods to end, those of a node that was killed included.
+const GONE: Duration = Duration::from_mins(3);
 
 /// Runs a test with one card on each of the bed's nodes. Whatever the test changes is put back.
 pub async fn alone<F>(test: &str, body: F)
@@ -21,6 +23,9 @@ where
     F: AsyncFnOnce(Cluster, TestNamespace) -> Result<()>,
 {
     let _alone = ALONE.lock().await;
+    // Else the pods of the test before hold cards that this one counts on.
+    let cluster = Cluster::connect().await.unwrap_or_else(|error| panic!("{test}: {error}"));
+    others_are_gone(&cluster.client, GONE).await.unwrap_or_else(|error| panic!("{test}: {error}"));
     let _stage = PutBack;
     with_flotilla(test, async |cluster, namespace| {
         for node in NODES {
