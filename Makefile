@@ -39,7 +39,7 @@ cargo build --release --locked --package flotilla-e2e --bin flotilla-bed; \
 if ! $(BED) status > /dev/null 2>&1; then trap '$(BED) down' EXIT; fi; \
 $(BED) up; \
 $(BED) images; \
-cargo test --locked --package flotilla-e2e $(1)
+cargo test --locked --no-fail-fast --package flotilla-e2e $(1)
 endef
 
 .PHONY: test-e2e

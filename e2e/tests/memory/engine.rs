@@ -68,10 +68,14 @@ fn object(row: &Row) -> Value {
             "context": {"maxTokens": row.tokens, "parallelSequences": row.sequences, "kvCacheType": format!("{:?}", row.kv)},
             // Direct I/O reads the weights past the page cache, which the peak would count. Copies of slots to go back
             // to lie in host memory wherever the model lies. With a heap for each thread, what they keep would depend
-            // on how many requests a slow machine has open at once.
+            // on how many requests a slow machine has open at once; and glibc raises its thresholds with every large
+            // block that is freed, so that it would depend on the order of these how much of a heap is given back.
             "engine": {
                 "args": ["--threads", "1", "--load-mode", "dio", "--ctx-checkpoints", "0"],
-                "env": [{"name": "MALLOC_ARENA_MAX", "value": "1"}],
+                "env": [
+                    {"name": "MALLOC_ARENA_MAX", "value": "1"},
+                    {"name": "MALLOC_MMAP_THRESHOLD_", "value": "131072"},
+                ],
             },
             "placement": {"gpuMemory": "1Gi", "nodeSelector": {"kubernetes.io/hostname": NODE}},
             "rollout": {"drainTimeout": "1s"},
