@@ -1,9 +1,11 @@
 //! What to do, given what is: values in, a value and its reason out. No client, no clock.
 
 pub mod calibration;
+pub mod economics;
 mod nearest;
 pub mod observe;
 pub mod placement;
+pub mod scale;
 pub mod sizing;
 
 pub use nearest::nearest;

@@ -1,0 +1,135 @@
+//! What was decided, and why.
+
+use super::Tokens;
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Why there are to be so many replicas, in one word.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $name),+ }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The word itself.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+        }
+    };
+}
+
+reasons!(
+    /// No router reports, or none has for a while: nothing is changed.
+    MetricsUnavailable,
+    /// More is offered than the replicas should have to do.
+    DemandRose,
+    /// Fewer replicas were enough all through the window.
+    DemandFell,
+    /// Something is asked of a model that has no replica.
+    Waking,
+    /// Nothing was asked for long enough that no replica is kept.
+    Idle,
+    /// Replicas are as busy as they should be.
+    WithinTarget,
+    /// Fewer would be enough now, but were not all through the window.
+    Stabilizing,
+    /// One goes already, or has just gone.
+    Draining,
+    /// A schedule keeps more than demand asks for.
+    Scheduled,
+    /// The smallest number that the spec allows.
+    AtMinimum,
+    /// Demand asks for more than the spec allows.
+    AtMaximum,
+    /// Demand asks for more than there are free GPUs for.
+    NoFreeGPU,
+);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The figures behind a decision, in replicas of the first variant unless said otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Figures {
+    /// Tokens per second that are offered, on average over the last minute or since they rose.
+    pub offered: Tokens,
+    /// Replicas that the offered tokens keep busy.
+    pub busy: f64,
+    /// Tokens that wait.
+    pub waiting: Tokens,
+    /// Replicas that there must be.
+    pub at_least: f64,
+    /// Replicas that may be there, by the largest demand of the window.
+    pub at_most: f64,
+    /// Replicas that there are or will be.
+    pub supply: f64,
+}
+
+/// How many replicas there are to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Of each variant, in the order of the situation.
+    pub replicas: Vec<u32>,
+    /// Of all variants, if there were GPUs for all and no upper bound.
+    pub wished: u32,
+    /// In one word.
+    pub reason: Reason,
+    /// What it rests on; nothing where there were no reports.
+    pub figures: Option<Figures>,
+}
+
+impl Decision {
+    /// Replicas of all variants together.
+    pub fn total(&self) -> u32 {
+        self.replicas.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.total();
+        let Some(figures) = self.figures else {
+            return write!(f, "no router reports: {total} are kept");
+        };
+        let Tokens { prompt, completion } = figures.offered;
+        let busy = figures.busy;
+        match self.reason {
+            Reason::MetricsUnavailable => write!(f, "no router reports: {total} are kept"),
+            Reason::Idle => f.write_str("nothing was asked for long enough"),
+            Reason::Waking => write!(f, "the first request starts {total}"),
+            Reason::Scheduled => write!(f, "a schedule keeps {total}, demand {:.1}", figures.at_least),
+            reason => {
+                write!(
+                    f,
+                    "{prompt:.0} prompt and {completion:.0} completion tokens/s keep {busy:.1} replicas busy"
+                )?;
+                let waiting = figures.waiting.prompt + figures.waiting.completion;
+                if waiting >= 1.0 {
+                    write!(f, ", {waiting:.0} tokens wait")?;
+                }
+                match reason {
+                    Reason::NoFreeGPU => write!(f, "; {} are wanted, GPUs are free for {total}", self.wished),
+                    Reason::AtMaximum => write!(f, "; {} are wanted, {total} allowed", self.wished),
+                    Reason::AtMinimum => write!(f, "; {total} are the fewest allowed"),
+                    Reason::DemandRose => write!(f, "; {total} are wanted instead of {:.0}", figures.supply),
+                    Reason::DemandFell => write!(
+                        f,
+                        "; no more than {:.1} were needed all through the window, {total} stay",
+                        figures.at_most
+                    ),
+                    Reason::Stabilizing => {
+                        write!(f, "; {:.1} were needed within the window", figures.at_most)
+                    }
+                    Reason::Draining => write!(f, "; one replica goes at a time"),
+                    _ => write!(f, "; {total} are right"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The decision.
+
+use super::band::{Band, Queue};
+use super::load::Load;
+use super::peak::Peak;
+use super::variant::{Fleet, whole};
+use super::{Change, Decision, Demand, Figures, History, Policy, Reason, Tokens, Variant};
+use jiff::{SignedDuration, Timestamp};
+use std::cmp::Ordering;
+
+/// Less than any replica and more than none: whoever is not to be at zero needs this much.
+const ANY: f64 = 1e-6;
+
+/// What there is to decide about.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// What the user wants.
+    pub policy: &'a Policy,
+    /// The deployments that serve the model, at least one.
+    pub variants: &'a [Variant],
+    /// What clients ask for; `None` where no router reports.
+    pub demand: Option<Demand>,
+}
+
+/// What one model's decisions remember. It can be lost: nothing is taken away before one whole window was seen.
+#[derive(Debug, Clone)]
+pub struct Scaler {
+    load: Load,
+    peak: Peak,
+    /// Since when reports come without a gap.
+    since: Option<Timestamp>,
+    idle_since: Option<Timestamp>,
+    grew_at: Option<Timestamp>,
+    shrank_at: Option<Timestamp>,
+    history: History,
+}
+
+impl Scaler {
+    /// Nothing seen yet.
+    pub fn new(policy: &Policy) -> Self {
+        Self {
+            load: Load::default(),
+            peak: Peak::new(policy.window),
+            since: None,
+            idle_since: None,
+            grew_at: None,
+            shrank_at: None,
+            history: History::default(),
+        }
+    }
+
+    /// The last changes.
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Decides, once a second or less often.
+    pub fn decide(&mut self, situation: &Situation<'_>, now: Timestamp) -> Decision {
+        let demand =
+            situation.demand.filter(|demand| now.duration_since(demand.at) <= situation.policy.stale_after);
+        let decision = match demand {
+            Some(demand) => self.by_demand(situation, &demand, now),
+            None => self.hold(situation, now),
+        };
+        self.remember(situation, &decision, now);
+        decision
+    }
+
+    /// Without reports nothing goes, and nothing comes but what the spec itself asks for.
+    fn hold(&mut self, situation: &Situation<'_>, now: Timestamp) -> Decision {
+        self.load.clear();
+        self.peak.clear();
+        self.since = None;
+        self.idle_since = None;
+        let fleet = Fleet::new(situation.variants, |_| 1.0);
+        let mut replicas = fleet.current();
+        fleet.grow(&mut replicas, scheduled(situation.policy, now), Variant::most);
+        let wished = replicas.iter().sum();
+        Decision { replicas, wished, reason: Reason::MetricsUnavailable, figures: None }
+    }
+
+    fn by_demand(&mut self, situation: &Situation<'_>, demand: &Demand, now: Timestamp) -> Decision {
+        let Situation { policy, variants, .. } = *situation;
+        self.observe(demand, now);
+        let mix = self.load.mean() + demand.waiting;
+        let mix = if mix.is_zero() { Tokens::new(1.0, 1.0) } else { mix };
+        let fleet = Fleet::new(variants, |capacity| capacity.work(mix));
+        let mut replicas = fleet.current();
+        let supply = fleet.units(&replicas);
+        let (offered, busy, waiting) = variants.first().map_or_else(Default::default, |first| {
+            let waking = supply <= 0.0;
+            let offered =
+                if waking { self.load.offered_at_once() } else { self.load.offered(first.capacity) };
+            (offered, first.capacity.work(offered), first.capacity.work(demand.waiting))
+        });
+        let ready: Vec<u32> = variants.iter().map(|variant| variant.supply.ready).collect();
+        let queue = Queue { waiting, ready: fleet.units(&ready), more_in: more_in(policy, variants) };
+        let asked = Band::of(busy, queue, policy);
+        let floor = if self.may_be_zero(policy, now) { 0.0 } else { ANY };
+        let floor = floor.max(scheduled(policy, now));
+        let band = asked.raised_to(floor);
+        let peak = self.peak.add(now, band.at_most);
+
+        let at_most = if floor > 0.0 { peak } else { 0.0 };
+        let figures =
+            Figures { offered, busy, waiting: demand.waiting, at_least: asked.at_least, at_most, supply };
+        let mut wish = replicas.clone();
+        fleet.grow(&mut wish, band.at_least, |_| u32::MAX);
+        let wished = wish.iter().fold(0, |sum: u32, count| sum.saturating_add(*count));
+
+        let reason = if supply + ANY / 2.0 < band.at_least {
+            fleet.grow(&mut replicas, band.at_least, Variant::most);
+            self.grown(situation, &replicas, asked, band, &fleet, supply)
+        } else {
+            self.maybe_shrink(situation, &mut replicas, &fleet, at_most, band, now)
+        };
+        Decision { replicas, wished, reason, figures: Some(figures) }
+    }
+
+    fn observe(&mut self, demand: &Demand, now: Timestamp) {
+        self.load.add(now, demand.offered);
+        self.since.get_or_insert(now);
+        if demand.is_idle() {
+            self.idle_since.get_or_insert(now);
+        } else {
+            self.idle_since = None;
+        }
+    }
+
+    fn may_be_zero(&self, policy: &Policy, now: Timestamp) -> bool {
+        let idle_for = self.idle_since.map(|since| now.duration_since(since));
+        policy.scale_to_zero_after.is_some_and(|after| idle_for.is_some_and(|idle_for| idle_for >= after))
+    }
+
+    fn grown(
+        &self,
+        situation: &Situation<'_>,
+        replicas: &[u32],
+        asked: Band,
+        band: Band,
+        fleet: &Fleet<'_>,
+        supply: f64,
+    ) -> Reason {
+        if fleet.units(replicas) + ANY / 2.0 < band.at_least {
+            let bounded = situation
+                .variants
+                .iter()
+                .zip(replicas)
+                .all(|(variant, count)| *count >= variant.max_replicas);
+            return if bounded { Reason::AtMaximum } else { Reason::NoFreeGPU };
+        }
+        if supply <= 0.0 && self.idle_since.is_none() {
+            return Reason::Waking;
+        }
+        if supply + ANY / 2.0 < asked.at_least { Reason::DemandRose } else { Reason::Scheduled }
+    }
+
+    fn maybe_shrink(
+        &self,
+        situation: &Situation<'_>,
+        replicas: &mut [u32],
+        fleet: &Fleet<'_>,
+        at_most: f64,
+        band: Band,
+        now: Timestamp,
+    ) -> Reason {
+        let policy = situation.policy;
+        let mut fewer = replicas.to_vec();
+        if fleet.shrink(&mut fewer, band.at_most).is_none() {
+            return steady(situation.variants, replicas, band);
+        }
+        let longer_ago = |then: Option<Timestamp>, least: SignedDuration| {
+            then.is_none_or(|then| now.duration_since(then) >= least)
+        };
+        let draining = situation.variants.iter().any(|variant| variant.supply.draining > 0);
+        if draining || !longer_ago(self.shrank_at, policy.cool_down) {
+            return Reason::Draining;
+        }
+        // Idle long enough is an answer of its own; otherwise a whole window must have been seen since anything grew.
+        let idle = at_most <= 0.0;
+        let seen = self.since.is_some_and(|since| now.duration_since(since) >= policy.window);
+        let calm = seen && longer_ago(self.grew_at, policy.window);
+        if !calm && !idle {
+            return Reason::Stabilizing;
+        }
+        match fleet.shrink(replicas, at_most) {
+            Some(_) if idle => Reason::Idle,
+            Some(_) => Reason::DemandFell,
+            None => Reason::Stabilizing,
+        }
+    }
+
+    fn remember(&mut self, situation: &Situation<'_>, decision: &Decision, now: Timestamp) {
+        let before = situation.variants.iter().fold(0_u32, |sum, v| sum.saturating_add(v.supply.replicas()));
+        let after = decision.total();
+        match after.cmp(&before) {
+            Ordering::Greater => self.grew_at = Some(now),
+            Ordering::Less => self.shrank_at = Some(now),
+            Ordering::Equal => return,
+        }
+        let message = decision.to_string();
+        self.history.add(Change { at: now, from: before, to: after, reason: decision.reason, message });
+    }
+}
+
+/// Why nothing changes where nothing has to.
+fn steady(variants: &[Variant], replicas: &[u32], band: Band) -> Reason {
+    let least = variants.iter().zip(replicas).all(|(variant, count)| *count <= variant.min_replicas);
+    let before: u32 = variants.iter().map(|variant| variant.supply.replicas()).sum();
+    let after: u32 = replicas.iter().sum();
+    if after < before {
+        Reason::AtMaximum
+    } else if least && whole(band.at_least) < after {
+        Reason::AtMinimum
+    } else {
+        Reason::WithinTarget
+    }
+}
+
+/// The most that a schedule asks for, in replicas of the first variant.
+fn scheduled(policy: &Policy, now: Timestamp) -> f64 {
+    let in_force = policy.schedules.iter().filter(|schedule| schedule.holds(now, policy.start_time));
+    f64::from(in_force.map(|schedule| schedule.min_replicas).max().unwrap_or(0))
+}
+
+/// How long until more replicas serve than do now.
+fn more_in(policy: &Policy, variants: &[Variant]) -> SignedDuration {
+    let coming = variants.iter().filter_map(|variant| variant.supply.arrives_in);
+    coming.min().unwrap_or(policy.start_time).clamp(SignedDuration::ZERO, policy.start_time)
+}

@@ -1,0 +1,89 @@
+//! How decisions follow each other.
+
+use super::world::World;
+use crate::decide::scale::{Policy, Reason, Schedule, Supply};
+use jiff::SignedDuration;
+
+#[test]
+fn down_by_the_largest_demand_of_the_window_one_at_a_time() {
+    let mut world = World::one(10);
+    world.run(400, 8.0);
+    world.run(250, 2.0);
+    assert_eq!(world.changes, [], "eight were needed within the window");
+    assert_eq!(world.run(1, 2.0).reason, Reason::Stabilizing);
+    world.run(600, 2.0);
+    assert!(world.changes.iter().all(|(_, from, to)| from - to == 1), "{:?}", world.changes);
+    let gaps: Vec<_> = world.changes.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!(gaps.iter().all(|gap| *gap >= 10), "{gaps:?}");
+    assert_eq!(world.replicas(), 3);
+}
+
+#[test]
+fn while_one_drains_no_other_goes() {
+    let mut world = World::one(10);
+    world.run(330, 2.0);
+    let before = world.replicas();
+    world.variants[0].supply.draining = 1;
+    let decision = world.run(60, 2.0);
+    assert_eq!((decision.total(), decision.reason), (before, Reason::Draining));
+}
+
+#[test]
+fn to_zero_after_idling_and_back_at_the_first_request() {
+    let minutes = SignedDuration::from_mins;
+    let policy = Policy { scale_to_zero_after: Some(minutes(10)), ..Policy::default() };
+    let mut world = World::new(policy, vec![super::world::variant(3)]);
+    world.run(400, 2.0);
+    world.run(599, 0.0);
+    assert_eq!(world.replicas(), 1, "the last stays until the time is over");
+    world.run(20, 0.0);
+    assert_eq!(world.replicas(), 0);
+    assert_eq!(world.scaler.history().iter().next().unwrap().reason, Reason::Idle);
+    world.run(3600, 0.0);
+    assert_eq!(world.replicas(), 0);
+
+    let herd = world.demand(500.0, 500.0);
+    world.changes.clear();
+    let decision = world.pass(Some(herd));
+    assert_eq!(decision.reason, Reason::Waking);
+    assert!(decision.total() >= 1);
+    // None of them serves for two minutes, and the burst was all: it wakes the model once.
+    world.variants[0].supply = Supply { loading: decision.total(), ..Supply::default() };
+    for _ in 0..100 {
+        let queue = world.demand(0.0, 500.0);
+        world.pass(Some(queue));
+        let there = world.replicas();
+        world.variants[0].supply = Supply { loading: there, ..Supply::default() };
+    }
+    assert_eq!(world.changes.len(), 1, "{:?}", world.changes);
+}
+
+#[test]
+fn without_leave_to_go_to_zero_one_stays() {
+    let mut world = World::one(2);
+    world.run(7200, 0.0);
+    assert_eq!(world.replicas(), 1);
+}
+
+#[test]
+fn a_schedule_is_met_before_it_begins_and_left_by_the_usual_way() {
+    let office = Schedule::new("office", "UTC", &["Mon"], ("00:10", "01:00"), 5).unwrap();
+    let policy = Policy { schedules: vec![office], ..Policy::default() };
+    let mut world = World::new(policy, vec![super::world::variant(1)]);
+    world.run(479, 0.5);
+    assert_eq!(world.replicas(), 1);
+    let decision = world.run(1, 0.5);
+    assert_eq!((decision.total(), decision.reason), (5, Reason::Scheduled), "two minutes before");
+    world.run(3000, 0.5);
+    assert_eq!(world.replicas(), 5);
+    world.run(600, 0.5);
+    assert_eq!(world.replicas(), 1);
+}
+
+#[test]
+fn a_schedule_does_not_wait_for_reports() {
+    let always = Schedule::new("always", "UTC", &[], ("00:00", "00:00"), 4).unwrap();
+    let policy = Policy { schedules: vec![always], ..Policy::default() };
+    let mut world = World::new(policy, vec![super::world::variant(1)]);
+    assert_eq!(world.pass(None).total(), 4);
+}
