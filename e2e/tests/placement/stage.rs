@@ -3,7 +3,9 @@
 use super::objects::{card_mib, pods, with_flotilla};
 use flotilla_e2e::bed::{self, NODES, Paths, SPARES};
 use flotilla_e2e::harness::{Cluster, Result, TestNamespace, others_are_gone, wait_until};
+use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Pod;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
 /// Cards that one test takes another would miss.
@@ -15,7 +17,7 @@ pub const SOON: Duration = Duration::from_mins(1);
 /// A node is given up by the control plane after 50 s, and its pods half a minute later.
 pub const GIVEN_UP: Duration = Duration::from_mins(2);
 /// For pods to end, those of a node that was killed included.
-const GONE: Duration = Duration::from_mins(3);
+const GONE: Duration = Duration::from_mins(2);
 
 /// Runs a test with one card on each of the bed's nodes. Whatever the test changes is put back.
 pub async fn alone<F>(test: &str, body: F)
@@ -23,32 +25,41 @@ where
     F: AsyncFnOnce(Cluster, TestNamespace) -> Result<()>,
 {
     let _alone = ALONE.lock().await;
-    // Else the pods of the test before hold cards that this one counts on.
-    let cluster = Cluster::connect().await.unwrap_or_else(|error| panic!("{test}: {error}"));
-    others_are_gone(&cluster.client, GONE).await.unwrap_or_else(|error| panic!("{test}: {error}"));
-    let _stage = PutBack;
-    with_flotilla(test, async |cluster, namespace| {
+    gone(test).await;
+    let run = with_flotilla(test, async |cluster, namespace| {
         for node in NODES {
             cards(node.name, 1)?;
         }
         body(cluster, namespace).await
-    })
-    .await;
+    });
+    let ended = AssertUnwindSafe(run).catch_unwind().await;
+    // A pod with a claim cannot end once its node's driver is gone.
+    gone(test).await;
+    put_back();
+    if let Err(failed) = ended {
+        resume_unwind(failed);
+    }
 }
 
-/// Also when the test fails.
-struct PutBack;
+/// Waits for the pods of tests that ended: they hold cards that the next one counts on.
+async fn gone(test: &str) {
+    let waited = match Cluster::connect().await {
+        Ok(cluster) => others_are_gone(&cluster.client, GONE).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = waited {
+        println!("{test}: {error}");
+    }
+}
 
-impl Drop for PutBack {
-    fn drop(&mut self) {
-        let Ok(paths) = Paths::from_env() else { return };
-        for node in NODES {
-            let _ = bed::stop_dra(&paths, node);
-            let _ = bed::advertise(&paths, node.name, PLENTY);
-        }
-        for node in SPARES {
-            let _ = bed::leave(&paths, node);
-        }
+fn put_back() {
+    let Ok(paths) = Paths::from_env() else { return };
+    for node in NODES {
+        let _ = bed::stop_dra(&paths, node);
+        let _ = bed::advertise(&paths, node.name, PLENTY);
+    }
+    for node in SPARES {
+        let _ = bed::leave(&paths, node);
     }
 }
 
