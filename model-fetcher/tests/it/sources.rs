@@ -1,0 +1,50 @@
+//! Each kind of source, with its credentials.
+
+use crate::rig::{Rig, model};
+use flotilla_fake_hub::{Contents, Options as HubOptions};
+use flotilla_model_source::report::Cause;
+
+#[tokio::test]
+async fn the_token_stays_with_the_hub() {
+    let rig = Rig::new(HubOptions::default(), Contents::default().with("sub/m.gguf", model(1))).await;
+    let storage = format!("http://localhost:{}", rig.hub.address.port());
+    rig.hub.set_options(HubOptions { token: Some("t0ken".to_owned()), storage, access_key: None });
+    rig.fetch("hf://owner/name/sub/m.gguf", &["--token", "t0ken"]).await.unwrap();
+    rig.assert_holds("sub/m.gguf", &model(1));
+    let asked: Vec<_> = rig.hub.seen().into_iter().map(|asked| asked.authorization.is_some()).collect();
+    assert_eq!(asked, [true, false], "the storage is another origin");
+}
+
+#[tokio::test]
+async fn the_files_of_a_split_model_come_with_the_first() {
+    let (one, two) = ("m-00001-of-00002.gguf", "m-00002-of-00002.gguf");
+    let contents = Contents::default().with(one, model(1)).with(two, model(2)).with("other.gguf", model(3));
+    let rig = Rig::new(HubOptions::default(), contents.clone()).await;
+    rig.fetch(&format!("hf://owner/name/{one}"), &[]).await.unwrap();
+    rig.assert_holds(one, &model(1));
+    rig.assert_holds(two, &model(2));
+    assert!(!rig.file("other.gguf").exists());
+
+    let rig = Rig::new(HubOptions::default(), contents).await;
+    rig.fetch(&format!("s3://bucket/{one}"), &["--access-key-id", "id", "--secret-access-key", "s"])
+        .await
+        .unwrap();
+    rig.assert_holds(two, &model(2));
+}
+
+#[tokio::test]
+async fn s3_requests_are_signed_with_the_key_and_unsigned_without() {
+    let options = HubOptions { access_key: Some("AKEXAMPLE".to_owned()), ..HubOptions::default() };
+    let rig = Rig::new(options, Contents::default().with("a/m.gguf", model(1))).await;
+    let error = rig.fetch("s3://bucket/a/m.gguf", &[]).await.unwrap_err();
+    assert_eq!(error.cause(), Cause::Unauthorized, "{error}");
+    let error =
+        rig.fetch("s3://bucket/a/m.gguf", &["--access-key-id", "other", "--secret-access-key", "s"]).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.cause(), Cause::Unauthorized, "{error}");
+    assert!(!error.to_string().contains("X-Amz"), "a signature is shown: {error}");
+    rig.fetch("s3://bucket/a/m.gguf", &["--access-key-id", "AKEXAMPLE", "--secret-access-key", "s"])
+        .await
+        .unwrap();
+    rig.assert_holds("m.gguf", &model(1));
+}

@@ -1,0 +1,15 @@
+//! Where models come from, as the operator, the fetcher and `kubectl flotilla` agree on it: the forms of
+//! `spec.model.source`, the names of folders in a cache, and what a fetcher reports. Pure: no client, no clock.
+
+mod folder;
+mod hex;
+pub mod report;
+mod scheme;
+mod shards;
+mod source;
+
+pub use folder::folder;
+pub use hex::hex;
+pub use scheme::{HuggingFace, NodeFile, OciImage, S3Object, VolumeFile, WebFile};
+pub use shards::{MAX_SHARDS, ShardName};
+pub use source::{Source, SourceError};
