@@ -10,6 +10,8 @@
 
 #[path = "refusals/model_deployment.rs"]
 mod model_deployment;
+#[path = "refusals/model_source.rs"]
+mod model_source;
 #[path = "refusals/placement.rs"]
 mod placement;
 #[path = "refusals/routing_policy.rs"]
@@ -76,7 +78,8 @@ async fn check(test: &str, rows: Vec<Row>) {
 
 #[tokio::test]
 async fn model_deployments() {
-    let rows = [model_deployment::rows(), placement::rows()].into_iter().flatten().collect();
+    let rows =
+        [model_deployment::rows(), model_source::rows(), placement::rows()].into_iter().flatten().collect();
     check("refused_model_deployments", rows).await;
 }
 

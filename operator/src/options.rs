@@ -1,15 +1,24 @@
 //! What the operator is told at its start.
 
 use crate::model_deployment::observe::ObserverOptions;
+use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Images used where a spec names none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineImages {
+/// What pods get where their spec says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Defaults {
     /// llama.cpp's server.
-    pub llama_cpp: String,
+    pub llama_cpp_image: String,
+    /// What fetches models; none: only sources that are mounted can be used.
+    pub fetcher_image: Option<String>,
+    /// The folder of each node that keeps downloads; none: they go with their pod.
+    pub cache_folder: Option<String>,
+    /// Folders of nodes that `file://` sources may lie in.
+    pub node_folders: Vec<String>,
+    /// Certificate authorities of sources beside the public ones, in PEM.
+    pub ca_pem: Option<String>,
 }
 
 /// How log lines look.
@@ -58,6 +67,23 @@ pub struct Options {
     #[arg(long, env = "FLOTILLA_LLAMA_CPP_IMAGE", default_value = "ghcr.io/ggml-org/llama.cpp:server-cuda")]
     pub llama_cpp_image: String,
 
+    /// The image of the containers that download hf://, s3:// and https:// models. Without it these cannot be used.
+    #[arg(long, env = "FLOTILLA_FETCHER_IMAGE")]
+    pub fetcher_image: Option<String>,
+
+    /// The folder of each node in which downloads are kept for further replicas. Empty: they go with their pod.
+    #[arg(
+        long,
+        env = "FLOTILLA_CACHE_FOLDER",
+        default_value = "/var/lib/flotilla/models",
+        value_name = "PATH"
+    )]
+    pub cache_folder: String,
+
+    /// Folders of nodes that file:// sources may lie in; none unless given.
+    #[arg(long, env = "FLOTILLA_NODE_FOLDERS", value_delimiter = ',', value_name = "PATH")]
+    pub node_folders: Vec<String>,
+
     /// Where router streams and the webhook are served, with TLS.
     #[arg(long, env = "FLOTILLA_HTTPS_LISTEN", default_value = "0.0.0.0:9443")]
     pub https_listen: SocketAddr,
@@ -74,7 +100,7 @@ pub struct Options {
     #[arg(long, env = "FLOTILLA_PLAIN_HTTP_REGISTRIES", value_delimiter = ',', value_name = "REGISTRY")]
     pub plain_http_registries: Vec<String>,
 
-    /// Certificate authorities of registries, a file in PEM, beside the public ones.
+    /// Certificate authorities of registries and of other sources of models, a file in PEM, beside the public ones.
     #[arg(long, env = "FLOTILLA_REGISTRY_CA_FILE", value_name = "FILE")]
     pub registry_ca_file: Option<PathBuf>,
 
@@ -101,9 +127,25 @@ pub struct Options {
 }
 
 impl Options {
-    /// Images used where a spec names none.
-    pub fn images(&self) -> EngineImages {
-        EngineImages { llama_cpp: self.llama_cpp_image.clone() }
+    /// What pods get where their spec says nothing.
+    ///
+    /// # Errors
+    /// If the file with certificate authorities cannot be read.
+    pub async fn defaults(&self) -> anyhow::Result<Defaults> {
+        let ca_pem = match &self.registry_ca_file {
+            Some(path) => {
+                let pem = tokio::fs::read_to_string(path).await;
+                Some(pem.with_context(|| format!("--registry-ca-file {} cannot be read", path.display()))?)
+            }
+            None => None,
+        };
+        Ok(Defaults {
+            llama_cpp_image: self.llama_cpp_image.clone(),
+            fetcher_image: self.fetcher_image.clone(),
+            cache_folder: Some(self.cache_folder.clone()).filter(|folder| !folder.is_empty()),
+            node_folders: self.node_folders.clone(),
+            ca_pem,
+        })
     }
 
     /// What is asked about replicas.

@@ -11,6 +11,8 @@
 mod api_server;
 #[path = "scripted/claims.rs"]
 mod claims;
+#[path = "scripted/download.rs"]
+mod download;
 #[path = "scripted/heads.rs"]
 mod heads;
 #[path = "scripted/lease.rs"]

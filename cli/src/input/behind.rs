@@ -3,8 +3,8 @@
 use super::location::Location;
 use super::reader::Reader;
 use flotilla_crds::ModelDeployment;
+use flotilla_model_source::{Source, VolumeFile};
 use flotilla_operator::model_deployment::file::Key;
-use flotilla_operator::model_deployment::source::Source;
 use flotilla_operator::model_file::{Format, ModelFile};
 
 /// What is known of the file.
@@ -39,7 +39,7 @@ fn in_volume(object: &ModelDeployment) -> Option<String> {
     let spec = &object.spec;
     let declared = spec.placement.as_ref().is_some_and(|placement| placement.gpu_memory.is_some());
     match Source::parse(spec.model.source.as_deref()?) {
-        Ok(Source::Pvc { claim, file }) if !declared => {
+        Ok(Source::Pvc(VolumeFile { claim, file })) if !declared => {
             Some(format!("{file} lies in volume {claim} of the cluster, where it is not read"))
         }
         _ => None,

@@ -1,7 +1,7 @@
 //! Where a model's file lies, as people write it.
 
 use crate::error::CliError;
-use flotilla_operator::model_deployment::source::Source;
+use flotilla_model_source::{HuggingFace, OciImage, Source};
 use flotilla_operator::model_file::read::oci::Reference;
 use std::path::PathBuf;
 
@@ -36,15 +36,17 @@ impl Location {
             "file" => {
                 Err(CliError::Usage(format!("{text} names no file of this machine: write file:///PATH")))
             }
-            "hf" => on_hub(rest).map(Self::Url).ok_or_else(|| {
-                CliError::Usage(format!("{text} names no file of the hub: write hf://OWNER/NAME/FILE"))
+            "hf" => on_hub(text).map(Self::Url).ok_or_else(|| {
+                CliError::Usage(format!(
+                    "{text} names no file of the hub: write hf://OWNER/NAME/FILE@REVISION"
+                ))
             }),
             "oci" => match Source::parse(text).map_err(|error| CliError::Usage(error.to_string()))? {
-                Source::Oci { reference, file } => {
+                Source::Oci(OciImage { reference, file }) => {
                     let reference = Reference::parse(&reference).map_err(CliError::Image)?;
                     Ok(Self::Image { reference, file })
                 }
-                Source::Pvc { .. } => Err(elsewhere(text)),
+                _ => Err(elsewhere(text)),
             },
             _ => Err(elsewhere(text)),
         }
@@ -59,12 +61,14 @@ fn elsewhere(text: &str) -> CliError {
     ))
 }
 
-/// `OWNER/NAME/PATH` on the hub's main branch.
-fn on_hub(rest: &str) -> Option<String> {
-    let mut parts = rest.splitn(3, '/');
-    let (owner, name, file) = (parts.next()?, parts.next()?, parts.next()?);
-    let named = [owner, name, file].iter().all(|part| !part.is_empty());
-    named.then(|| format!("{HUB}{owner}/{name}/resolve/main/{file}"))
+/// The URL of one file on the hub.
+fn on_hub(text: &str) -> Option<String> {
+    let Ok(Source::HuggingFace(HuggingFace { repository, file: Some(file), revision })) = Source::parse(text)
+    else {
+        return None;
+    };
+    // In a URL a revision is one part, whatever is in its name.
+    Some(format!("{HUB}{repository}/resolve/{}/{file}", revision.replace('/', "%2F")))
 }
 
 #[cfg(test)]
@@ -80,6 +84,10 @@ mod tests {
             ("file:///models/m.gguf", Location::Path("/models/m.gguf".into())),
             ("http://host/m.gguf?a=1", url("http://host/m.gguf?a=1")),
             ("hf://owner/name/dir/m.gguf", url("https://huggingface.co/owner/name/resolve/main/dir/m.gguf")),
+            (
+                "hf://owner/name/m.gguf@refs/pr/3",
+                url("https://huggingface.co/owner/name/resolve/refs%2Fpr%2F3/m.gguf"),
+            ),
         ] {
             assert_eq!(Location::parse(text).unwrap(), location, "{text}");
         }

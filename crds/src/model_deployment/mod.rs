@@ -9,11 +9,13 @@ mod status;
 pub use calibration::{CalibrationMode, CalibrationStatus, Correction, MemorySource, ObservedMemory};
 pub use engine::{EngineSpec, EngineType, EnvVar};
 pub use model::{
-    Architecture, ContextSpec, Experts, KvCacheType, LatentAttention, ModelFamily, ModelSpec, Quantization,
-    Recurrent, RecurrentKind, SecretName, SlidingWindow,
+    Architecture, CachedInClaim, ContextSpec, Experts, KvCacheType, LatentAttention, ModelCache, ModelFamily,
+    ModelSpec, Quantization, Recurrent, RecurrentKind, SecretName, SlidingWindow, SourceCredentials,
 };
 pub use placement::{GpuSharing, PlacementMode, PlacementSpec, RolloutSpec, Toleration};
-pub use status::{ChosenMode, GpuFit, MemoryBasis, MemoryStatus, ModelDeploymentStatus, PlacementStatus};
+pub use status::{
+    ChosenMode, DownloadStatus, GpuFit, MemoryBasis, MemoryStatus, ModelDeploymentStatus, PlacementStatus,
+};
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -51,7 +53,9 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("self.engine.type != 'LlamaCpp' || has(self.model.source)")
         .message("engine LlamaCpp loads a model file: set spec.model.source, for example oci://registry.example/models/llama:q4#model.gguf"),
     validation = Rule::new("self.engine.type != 'LlamaCpp' || (has(self.placement) && has(self.placement.gpuMemory)) || (has(self.model.quantization) && (has(self.model.preset) || has(self.model.architecture))) || (has(self.model.source) && self.model.source.startsWith('oci://'))")
-        .message("the GPU memory cannot be computed from a file in a volume: set spec.model.quantization and either spec.model.preset or spec.model.architecture, or declare spec.placement.gpuMemory"),
+        .message("only the head of an oci:// file is read, to compute the GPU memory from: set spec.model.quantization and either spec.model.preset or spec.model.architecture, or declare spec.placement.gpuMemory"),
+    validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.model.source) || !self.model.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$')")
+        .message("engine LlamaCpp loads one model file: set spec.model.source to hf://OWNER/REPOSITORY/FILE"),
     validation = Rule::new("self.engine.type != 'Custom' || (has(self.placement) && has(self.placement.gpuMemory))")
         .message("engine Custom must declare what it needs: set spec.placement.gpuMemory, for example 14Gi"),
     validation = Rule::new("self.engine.type != 'Custom' || has(self.engine.image)")

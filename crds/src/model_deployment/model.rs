@@ -11,16 +11,49 @@ use serde::{Deserialize, Serialize};
 #[x_kube(
     validation = Rule::new("!(has(self.preset) && has(self.architecture))")
         .message("spec.model.preset and spec.model.architecture both describe the model: set one"),
-    validation = Rule::new("!has(self.source) || self.source.matches('^(oci://[a-z0-9.:-]+/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[a-f0-9]{64})(#[^#]+)?|pvc://[a-z0-9.-]+/[^#]+)$')")
-        .message("spec.model.source must be oci://REGISTRY/REPOSITORY:TAG#FILE (an OCI image that holds the file; FILE defaults to model.gguf) or pvc://CLAIM/PATH"),
+    validation = Rule::new("!has(self.source) || self.source.matches('^(oci://[a-z0-9.:-]+/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[a-f0-9]{64})(#[^#]+)?|hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[^?#]+)?(@[A-Za-z0-9._/-]+)?|s3://[a-z0-9.-]+/[^?#]+|https://[^/@?#]+/[^?#]*[^/?#]([?][^#]+)?|pvc://[a-z0-9.-]+/[^#]+|file:///[^/]+/[^?#]*[^/?#])$')")
+        .message("spec.model.source must be oci://REGISTRY/REPOSITORY:TAG#FILE (an OCI image that holds the file; FILE defaults to model.gguf), hf://OWNER/REPOSITORY/FILE@REVISION (REVISION defaults to main), s3://BUCKET/KEY, https://HOST/PATH, pvc://CLAIM/PATH or file:///FOLDER/FILE"),
     validation = Rule::new("!has(self.source) || !self.source.contains('/../') && !self.source.contains('#../') && !self.source.endsWith('/..') && !self.source.endsWith('#..')")
-        .message("spec.model.source must not contain '..'")
+        .message("spec.model.source must not contain '..'"),
+    validation = Rule::new("!has(self.endpoint) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://')))")
+        .message("spec.model.endpoint is the hub of an hf:// source or the API of an s3:// source; other sources name their host themselves"),
+    validation = Rule::new("!has(self.region) || (has(self.source) && self.source.startsWith('s3://'))")
+        .message("spec.model.region is for s3:// sources"),
+    validation = Rule::new("!has(self.credentialsRef) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
+        .message("spec.model.credentialsRef is for hf://, s3:// and https:// sources; for oci:// name a Secret in spec.model.pullSecrets"),
+    validation = Rule::new("!has(self.credentialsRef) || !has(self.credentialsRef.key) || !self.source.startsWith('s3://')")
+        .message("spec.model.credentialsRef.key is for tokens; the Secret of an s3:// source has the keys AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary credentials, AWS_SESSION_TOKEN"),
+    validation = Rule::new("!has(self.sha256) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
+        .message("spec.model.sha256 is checked of what is downloaded: hf://, s3:// and https:// sources; an oci:// source is checked by its digest"),
+    validation = Rule::new("!has(self.sha256) || !self.source.matches('-of-[0-9]{5}[.]gguf([?@].*)?$') && !self.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$')")
+        .message("spec.model.sha256 is the checksum of one file, and this source has several"),
+    validation = Rule::new("!has(self.cache) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
+        .message("spec.model.cache is for what is downloaded: hf://, s3:// and https:// sources")
 )]
 pub struct ModelSpec {
-    /// Where the file comes from: `oci://registry/repository:tag#file` or `pvc://claim/path`.
+    /// Where the file comes from: oci://registry/repository:tag#file, hf://owner/repository/file@revision,
+    /// s3://bucket/key, https://host/path, pvc://claim/path or file:///folder/file. See docs/model-sources.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub source: Option<String>,
+    /// The hub or the S3 API to ask instead of the usual one, for mirrors: http:// or https://.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = r"^https?://[^/@?#\s]+(/[^@?#\s]*)?$"))]
+    pub endpoint: Option<String>,
+    /// The region that S3 requests are signed for. Default us-east-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = r"^[a-z0-9-]+$"))]
+    pub region: Option<String>,
+    /// The Secret with what the source asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<SourceCredentials>,
+    /// The SHA-256 of the file, in hex. A download of anything else is thrown away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[a-f0-9]{64}$"))]
+    pub sha256: Option<String>,
+    /// Where a download is kept for further replicas. Default a folder of the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<ModelCache>,
     /// The name clients ask for; defaults to metadata.name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"))]
@@ -49,6 +82,35 @@ pub struct SecretName {
     /// The name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
+}
+
+/// A Secret with credentials for a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceCredentials {
+    /// Its name, in the object's namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key with the token of an hf:// or https:// source. Default token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    pub key: Option<String>,
+}
+
+/// Where downloads are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelCache {
+    /// A volume that replicas on all nodes share.
+    pub persistent_volume_claim: CachedInClaim,
+}
+
+/// A volume as a cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CachedInClaim {
+    /// The claim, in the object's namespace. Replicas on several nodes need one that many nodes can write.
+    #[schemars(length(min = 1, max = 253))]
+    pub claim_name: String,
 }
 
 /// The shape of a transformer, as its config.json or GGUF header has it.

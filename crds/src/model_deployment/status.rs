@@ -44,6 +44,29 @@ pub struct ModelDeploymentStatus {
     /// Which cards of the cluster could hold a replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<PlacementStatus>,
+    /// How far the newest replica is that downloads its model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download: Option<DownloadStatus>,
+}
+
+/// A download that is under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DownloadStatus {
+    /// The replica's pod.
+    pub pod: String,
+    /// How much of the model is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<i32>,
+    /// The same as an amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downloaded: Option<Quantity>,
+    /// Of the whole model, once the source told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Quantity>,
+    /// How fast it comes, in millions of bytes a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub megabytes_per_second: Option<i32>,
 }
 
 /// GPU memory of one replica. Declared by the spec, or the sum of the terms.

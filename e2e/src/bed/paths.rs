@@ -69,6 +69,11 @@ impl Paths {
         self.state.join("s")
     }
 
+    /// The model caches of all nodes: they share this machine's disk.
+    pub fn models(&self) -> PathBuf {
+        self.state.join("models")
+    }
+
     /// Everything of one node.
     pub fn node(&self, name: &str) -> PathBuf {
         self.state.join("nodes").join(name)

@@ -107,7 +107,10 @@ impl Release {
         let chart = chart().display().to_string();
         let mut helm = cluster.helm(["upgrade", "--install", "flotilla", &chart])?;
         helm.args(["--namespace", NAMESPACE, "--create-namespace"]);
+        let models = Paths::from_env()?.models().display().to_string();
         for value in [
+            format!("modelFiles.cacheFolder={models}"),
+            format!("modelFiles.nodeFolders={{{models}}}"),
             format!("registry={}", self.registry),
             format!("tag={}", self.tag),
             format!("operator.replicas={}", self.replicas),

@@ -49,6 +49,16 @@ const CATALOGUE: &[Entry] = &[
         recipe: Recipe::Program { package: "flotilla-router", program: "flotilla-router" },
     },
     Entry {
+        name: "fetch",
+        reference: "flotilla/fetch:dev",
+        recipe: Recipe::Program { package: "flotilla-model-fetcher", program: "flotilla-fetch" },
+    },
+    Entry {
+        name: "fake-hub",
+        reference: "flotilla/fake-hub:dev",
+        recipe: Recipe::Program { package: "flotilla-fake-hub", program: "flotilla-fake-hub" },
+    },
+    Entry {
         name: "fake-provider",
         reference: "flotilla/fake-provider:dev",
         recipe: Recipe::Program { package: "flotilla-e2e", program: "flotilla-fake-provider" },

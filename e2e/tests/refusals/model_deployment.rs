@@ -86,7 +86,7 @@ fn what_is_said_of_the_model() -> Vec<Row> {
         refused(
             LLAMA,
             "a source not supported",
-            source("hf://org/repo/file.gguf"),
+            source("ftp://host/file.gguf"),
             "must be oci://REGISTRY/REPOSITORY:TAG#FILE",
         ),
         refused(
@@ -95,7 +95,7 @@ fn what_is_said_of_the_model() -> Vec<Row> {
             source("oci://registry.example/models/llama"),
             "must be oci://",
         ),
-        refused(LLAMA, "a claim without a path", source("pvc://weights"), "or pvc://CLAIM/PATH"),
+        refused(LLAMA, "a claim without a path", source("pvc://weights"), "pvc://CLAIM/PATH"),
         taken(LLAMA, "dots in a file name", source("pvc://weights/a..b.gguf")),
         refused(LLAMA, "out of the volume", source("pvc://weights/../secret"), "must not contain '..'"),
         refused(LLAMA, "out of the image", source("oci://r.example/m:1#../secret"), "must not contain '..'"),

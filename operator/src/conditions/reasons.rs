@@ -63,7 +63,7 @@ reasons!(
     Starting,
     /// Pods wait for a node.
     Unschedulable,
-    /// The engine's image cannot be pulled.
+    /// The image of the engine, or of what fetches its model, cannot be pulled.
     EngineImagePullFailed,
     /// The image that holds the model cannot be pulled or mounted.
     ModelPullFailed,
@@ -71,6 +71,18 @@ reasons!(
     ModelFileNotFound,
     /// The model file is damaged or of a kind that the engine does not read.
     ModelFileInvalid,
+    /// A replica's model is being downloaded.
+    Downloading,
+    /// The source of the model is away or broke off; the download goes on where it ended.
+    DownloadInterrupted,
+    /// The source refuses the credentials, or wants some.
+    DownloadUnauthorized,
+    /// What was downloaded has another checksum than was promised.
+    ChecksumMismatch,
+    /// The disk of the cache cannot hold the model.
+    DiskFull,
+    /// The source answers what makes no sense, or the cache cannot be written.
+    DownloadFailed,
     /// The engine was killed for memory.
     OutOfMemory,
     /// The engine ends by itself again and again.
@@ -83,7 +95,7 @@ reasons!(
     Resolved,
     /// A backend names no `ModelDeployment` of the namespace.
     ModelDeploymentNotFound,
-    /// A backend's Secret does not exist.
+    /// A Secret that is named does not exist, or lacks its key.
     SecretNotFound,
     /// A backend's Secret lacks the key, or its value is no HTTP header value.
     SecretKeyInvalid,

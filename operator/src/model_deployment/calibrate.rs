@@ -169,7 +169,8 @@ mod tests {
 
     fn after(mut object: ModelDeployment, name: &str, found: &Observation) -> ModelDeployment {
         let need = need(&object.spec, None).unwrap();
-        let observed = Observed { inventory: Arc::default(), pods: vec![pod(name)], file: Look::NONE };
+        let observed =
+            Observed { inventory: Arc::default(), pods: vec![pod(name)], file: Look::NONE, download: None };
         let before = object.status.clone().unwrap_or_default();
         let memory = before.memory.clone().unwrap_or_default();
         let status = ModelDeploymentStatus {
@@ -184,7 +185,8 @@ mod tests {
 
     #[test]
     fn a_start_is_asked_once_and_shown_beside_the_estimate() {
-        let observed = Observed { inventory: Arc::default(), pods: vec![pod("a")], file: Look::NONE };
+        let observed =
+            Observed { inventory: Arc::default(), pods: vec![pod("a")], file: Look::NONE, download: None };
         let fresh = object(&json!({}));
         let known =
             |object: &ModelDeployment| replica(object, "apps", &observed, &children(1)).unwrap().is_known;

@@ -1,5 +1,6 @@
 //! Why an engine pod does not serve, told from its status. One row a known message; engines add rows, not code.
 
+use super::fetching::Fetching;
 use crate::conditions::Reason;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
@@ -29,6 +30,8 @@ pub struct PodFacts {
     pub ready_since: Option<Timestamp>,
     /// Whether it is on its way out.
     pub terminating: bool,
+    /// What its fetcher does, until the model is there.
+    pub fetching: Option<Fetching>,
     /// Why it does not serve, if that is known to be more than a matter of time.
     pub problem: Option<Problem>,
 }
@@ -95,6 +98,7 @@ impl PodFacts {
             ready,
             ready_since: readiness.and_then(|c| c.last_transition_time.as_ref()).map(|time| time.0),
             terminating: pod.metadata.deletion_timestamp.is_some(),
+            fetching: Fetching::of(pod),
             problem: if ready {
                 None
             } else {
@@ -155,7 +159,7 @@ fn crash(end: &ContainerStateTerminated, log: &str, restarts: i32) -> Problem {
     Problem { reason: Reason::CrashLooping, message }
 }
 
-fn excerpt(text: &str) -> &str {
+pub(super) fn excerpt(text: &str) -> &str {
     let mut end = text.len().min(LONGEST_EXCERPT);
     while !text.is_char_boundary(end) {
         end -= 1;

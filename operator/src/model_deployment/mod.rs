@@ -6,6 +6,8 @@ pub mod calibrate;
 pub mod conflict;
 pub mod dereference;
 pub mod failure;
+pub mod fetch;
+pub mod fetching;
 pub mod file;
 pub mod need;
 pub mod observe;
@@ -14,7 +16,6 @@ mod reconcile;
 pub mod resolve;
 pub mod shape;
 mod sized;
-pub mod source;
 pub mod status;
 pub mod validate;
 

@@ -217,8 +217,12 @@ mod tests {
     /// The object after a reconcile in these surroundings.
     fn reconciled(mut object: ModelDeployment, inventory: &Inventory) -> ModelDeployment {
         let need = need(&object.spec, None).unwrap();
-        let observed =
-            Observed { inventory: Arc::new(inventory.clone()), pods: Vec::new(), file: Look::NONE };
+        let observed = Observed {
+            inventory: Arc::new(inventory.clone()),
+            pods: Vec::new(),
+            file: Look::NONE,
+            download: None,
+        };
         object.status = Some(status(&object, &observed, &Outcome::Planned(&need), Timestamp::UNIX_EPOCH));
         object
     }

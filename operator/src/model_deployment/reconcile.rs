@@ -13,7 +13,7 @@ use crate::fleet::{Capacity, Stores};
 use crate::kube_ext::{ApplyError, CallError, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
-use crate::options::EngineImages;
+use crate::options::Defaults;
 use crate::routing_policy::ObjectKey;
 use crate::run::Backoff;
 use flotilla_crds::ModelDeployment;
@@ -37,8 +37,8 @@ pub struct Context {
     pub capacity: Capacity,
     /// The heads of model files.
     pub files: Files,
-    /// Default images.
-    pub images: EngineImages,
+    /// What pods get where specs say nothing.
+    pub defaults: Defaults,
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Writes status and publishes events.
@@ -94,10 +94,10 @@ pub async fn reconcile(
 }
 
 async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error> {
-    let observed = dereference(&ctx.stores, &ctx.capacity, &ctx.files, object).await;
-    let done = || observed.file.again.map_or_else(Action::await_change, Action::requeue);
+    let observed = dereference(&ctx.client, &ctx.stores, &ctx.capacity, &ctx.files, object).await;
+    let done = || observed.again().map_or_else(Action::await_change, Action::requeue);
     let report = |outcome: &Outcome<'_>| status(object, &observed, outcome, Timestamp::now());
-    let valid = match validate(object, &ctx.images, &observed.file.state) {
+    let valid = match validate(object, &ctx.defaults, &observed.file.state) {
         Ok(valid) => valid,
         Err(invalid) => {
             ctx.status.write(object, object.status.as_ref(), &report(&Outcome::Invalid(&invalid))).await?;
@@ -130,9 +130,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
                 ctx.status.write(object, before.as_ref(), &after).await?;
             }
             Ok(match ctx.observer.next(&replica, now) {
-                Next::Later(wait) => {
-                    Action::requeue(observed.file.again.map_or(wait, |again| again.min(wait)))
-                }
+                Next::Later(wait) => Action::requeue(observed.again().map_or(wait, |again| again.min(wait))),
                 _ => done(),
             })
         }

@@ -3,7 +3,8 @@
 use super::build::{Applied, Children, selector};
 use super::calibrate::remembered;
 use super::dereference::Observed;
-use super::failure::PodFacts;
+use super::failure::{PodFacts, Problem};
+use super::fetching::Download;
 use super::need::Need;
 use super::placed::{choice, placeable, placement, waiting};
 use super::sized::{memory, sized, unsized_verdict};
@@ -81,6 +82,7 @@ pub fn status(
         memory: need.map(|need| memory(&object.spec, need, &before)),
         calibration: remembered(object),
         placement: choice.as_ref().map(placement),
+        download: observed.download.as_ref().map(Download::status),
     }
 }
 
@@ -126,7 +128,7 @@ fn parts(
     let placeable = planned.map_or_else(pending, |(need, choice)| {
         placeable(object, need, &observed.inventory, choice, waiting(object, &observed.pods))
     });
-    let loaded = if planned.is_none() { pending() } else { loaded(object, &observed.pods, ready) };
+    let loaded = if planned.is_none() { pending() } else { loaded(object, observed, ready) };
     let desired = object.spec.replicas;
     let available = match outcome {
         Outcome::Applied(..) if desired == 0 => Verdict::yes(Reason::ScaledToZero, "no replica is asked for"),
@@ -146,20 +148,22 @@ fn reason_of(invalid: &Invalid) -> Reason {
     }
 }
 
-fn loaded(object: &ModelDeployment, pods: &[PodFacts], ready: i32) -> Verdict {
+fn loaded(object: &ModelDeployment, observed: &Observed, ready: i32) -> Verdict {
     if object.spec.replicas == 0 {
         return Verdict::unknown(Reason::ScaledToZero, "no replica is asked for");
     }
     // The newest pod shows what the present spec does; an older one may still serve during a rollout.
-    let problem = pods
-        .iter()
-        .rev()
-        .filter(|pod| !pod.terminating)
-        .find_map(|pod| pod.problem.as_ref().map(|p| (pod, p)));
+    let newest_first = || observed.pods.iter().rev().filter(|pod| !pod.terminating);
+    let problem = newest_first().find_map(|pod| {
+        let of_engine =
+            |problem: &Problem| Verdict::no(problem.reason, format!("pod {}: {}", pod.name, problem.message));
+        let fetching = || Some(pod.fetching.as_ref()?.verdict(&pod.name, observed.download.as_ref()));
+        pod.problem.as_ref().map(of_engine).or_else(fetching)
+    });
     match problem {
-        Some((pod, problem)) => Verdict::no(problem.reason, format!("pod {}: {}", pod.name, problem.message)),
-        None if ready > 0 => Verdict::yes(Reason::Loaded, "the engine has loaded the model"),
-        None => Verdict::unknown(Reason::Starting, "replicas are starting"),
+        Some(verdict) if !verdict.holds() && (verdict.status == Some(false) || ready == 0) => verdict,
+        _ if ready > 0 => Verdict::yes(Reason::Loaded, "the engine has loaded the model"),
+        _ => Verdict::unknown(Reason::Starting, "replicas are starting"),
     }
 }
 

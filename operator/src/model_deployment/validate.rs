@@ -1,14 +1,15 @@
 //! From a spec that the API server took to one that cannot be wrong.
 
 use super::calibrate::corrected;
+use super::fetch::Fetch;
 use super::file::FileState;
 use super::need::{Need, NeedError};
 use super::resolve::{Unsized, resolve};
-use super::source::{Source, SourceError};
 use crate::decide::placement::Ask;
-use crate::options::EngineImages;
+use crate::options::Defaults;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::EngineType;
+use flotilla_model_source::{Source, SourceError};
 use std::time::Duration;
 
 /// How long a stopping replica serves on, unless the spec says otherwise.
@@ -27,6 +28,8 @@ pub struct Valid<'a> {
     pub uid: &'a str,
     /// The file to load; none for engines that bring their own.
     pub source: Option<Source>,
+    /// What brings it, where it is not mounted as it lies.
+    pub fetch: Option<Fetch<'a>>,
     /// The engine's image.
     pub image: &'a str,
     /// What one replica needs.
@@ -54,6 +57,17 @@ pub enum Invalid {
     /// The source cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A file of the node that nobody allowed.
+    #[error(
+        "spec.model.source {path} lies in no folder of the node that the operator may mount ({}); the chart's modelFiles.nodeFolders lists them",
+        if allowed.is_empty() { "there is none" } else { allowed }
+    )]
+    NodeFolder {
+        /// The file.
+        path: String,
+        /// The folders.
+        allowed: String,
+    },
     /// A required field is missing; the API server's rules normally refuse this.
     #[error("{0}")]
     Missing(&'static str),
@@ -62,20 +76,22 @@ pub enum Invalid {
 /// Resolves the spec.
 pub fn validate<'a>(
     object: &'a ModelDeployment,
-    images: &'a EngineImages,
+    defaults: &'a Defaults,
     file: &FileState,
 ) -> Result<Valid<'a>, Invalid> {
     let spec = &object.spec;
     let source = spec.model.source.as_deref().map(Source::parse).transpose()?;
     let image = match (&spec.engine.image, spec.engine.engine_type) {
         (Some(image), _) => image,
-        (None, EngineType::LlamaCpp) => &images.llama_cpp,
+        (None, EngineType::LlamaCpp) => &defaults.llama_cpp_image,
         (None, EngineType::Custom) => {
             return Err(Invalid::Missing("engine Custom has no default image: set spec.engine.image"));
         }
     };
-    if source.is_none() && spec.engine.engine_type == EngineType::LlamaCpp {
-        return Err(Invalid::Missing("engine LlamaCpp loads a model file: set spec.model.source"));
+    if source.as_ref().is_none_or(|source| source.file().is_empty())
+        && spec.engine.engine_type == EngineType::LlamaCpp
+    {
+        return Err(Invalid::Missing("engine LlamaCpp loads one model file: let spec.model.source name it"));
     }
     let identity = |field: &'a Option<String>| {
         field.as_deref().ok_or(Invalid::Missing("the object has no identity yet"))
@@ -86,6 +102,7 @@ pub fn validate<'a>(
         name: identity(&object.metadata.name)?,
         namespace: identity(&object.metadata.namespace)?,
         uid: identity(&object.metadata.uid)?,
+        fetch: Fetch::of(object, source.as_ref(), defaults)?,
         source,
         image,
         need: corrected(object, resolve(object, file)?),

@@ -3,9 +3,9 @@
 use super::gguf::{self, GgufError, Head, Tensors};
 use super::guess::{self, Guess};
 use super::safetensors::{Header, Index};
-use super::shards::ShardName;
 use super::{FileWeights, Format, ModelFile, Note};
 use crate::decide::sizing::{Architecture, Bytes, Quantization};
+use flotilla_model_source::ShardName;
 
 impl ModelFile {
     /// What the head of the GGUF file `name` of `size` bytes says.

@@ -4,9 +4,9 @@ use super::detect::Start;
 use super::gguf::{self, GgufError, Progress};
 use super::read::{Reach, ReadAt, ReadError};
 use super::safetensors::{self, SafetensorsError};
-use super::shards::{MAX_SHARDS, ShardName};
 use super::{ModelFile, ModelFileError};
 use bytes::Bytes;
+use flotilla_model_source::{MAX_SHARDS, ShardName};
 
 /// The first request, which for most models is the only one.
 const FIRST: usize = 64 << 10;

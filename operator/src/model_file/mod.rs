@@ -16,7 +16,6 @@ mod load;
 mod note;
 pub mod read;
 pub mod safetensors;
-mod shards;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

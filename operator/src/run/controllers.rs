@@ -7,7 +7,7 @@ use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::model_deployment::file::Files;
 use crate::model_deployment::observe::{Observer, ObserverOptions};
-use crate::options::EngineImages;
+use crate::options::Defaults;
 use crate::push::Registry;
 use crate::webhook::router_container::RouterPod;
 use crate::{model_deployment, routing_policy};
@@ -29,7 +29,7 @@ pub(super) struct Shared {
     pub(super) registry: Arc<Registry>,
     pub(super) router: Arc<RouterPod>,
     pub(super) files: Files,
-    pub(super) images: EngineImages,
+    pub(super) defaults: Defaults,
     pub(super) observe: ObserverOptions,
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
@@ -66,7 +66,7 @@ pub(super) async fn model_deployments(
         stores: shared.stores.clone(),
         capacity: shared.capacity.clone(),
         files: shared.files.clone(),
-        images: shared.images.clone(),
+        defaults: shared.defaults.clone(),
         observer: Observer::new(shared.client.clone(), shared.observe.clone()),
         leadership: shared.leadership.clone(),
         status: shared.status(),

@@ -75,7 +75,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         registry: registry.clone(),
         router: router.clone(),
         files: model_files::reader(&options, &client).await?,
-        images: options.images(),
+        defaults: options.defaults().await?,
         observe: options.observe(),
         leadership: leadership.clone(),
         metrics: metrics.clone(),

@@ -30,7 +30,7 @@ const LLAMA_CPP: &str = "\
 /// Longer ago than anything waits for.
 const LONG_READY: &str = "2026-01-01T00:00:00Z";
 
-fn store<K>(objects: Vec<Value>) -> reflector::Store<K>
+pub fn store<K>(objects: Vec<Value>) -> reflector::Store<K>
 where
     K: kube::Resource<DynamicType = ()> + serde::de::DeserializeOwned + Clone + 'static,
 {

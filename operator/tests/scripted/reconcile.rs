@@ -10,7 +10,7 @@ use flotilla_operator::metrics::Metrics;
 use flotilla_operator::model_deployment::file::Files;
 use flotilla_operator::model_deployment::observe::{Observer, ObserverOptions};
 use flotilla_operator::model_deployment::{Context, Error, reconcile};
-use flotilla_operator::options::EngineImages;
+use flotilla_operator::options::Defaults;
 use flotilla_operator::run::Backoff;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector;
@@ -61,7 +61,7 @@ pub(crate) async fn with_stores(
         stores: Arc::new(stores),
         capacity: Capacity::fixed(inventory),
         files,
-        images: EngineImages { llama_cpp: "example/engine:1".to_owned() },
+        defaults: Defaults { llama_cpp_image: "example/engine:1".to_owned(), ..Defaults::default() },
         observer: Observer::new(server.client(), ObserverOptions { engine_metrics: true, dcgm_namespace }),
         leadership: leadership(leads).await,
         status: StatusWriter::new(server.client(), Events::new(server.client(), "operator-0")),

@@ -1,10 +1,9 @@
 //! The Deployment: pods on nodes whose cards are large enough.
 
 use super::gpus::{Gpus, gpus};
-use super::{child_labels, child_meta, engine::launch, selector, template};
+use super::{child_labels, child_meta, engine::launch, model, selector, template};
 use crate::decide::placement::Mode;
 use crate::model_deployment::failure::ENGINE_CONTAINER;
-use crate::model_deployment::source::MOUNT_PATH;
 use crate::model_deployment::validate::Valid;
 use flotilla_crds::labels;
 use flotilla_crds::model_deployment::SecretName;
@@ -12,7 +11,7 @@ use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy,
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, Lifecycle, LifecycleHandler,
     LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
-    SeccompProfile, SecurityContext, SleepAction, Toleration, VolumeMount,
+    SeccompProfile, SecurityContext, SleepAction, Toleration,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -23,7 +22,6 @@ use std::collections::BTreeMap;
 const STARTUP_PROBES: i32 = 1800;
 /// Given to the engine after its drain to end by itself.
 const STOP_SECONDS: i64 = 15;
-const MODEL_VOLUME: &str = "model";
 
 pub(super) fn deployment(valid: &Valid<'_>, mode: &Mode) -> Deployment {
     let mut metadata = child_meta(valid);
@@ -59,9 +57,10 @@ fn pod_template(valid: &Valid<'_>, mode: &Mode) -> PodTemplateSpec {
     PodTemplateSpec {
         metadata: Some(ObjectMeta { labels: Some(child_labels(valid.name)), ..ObjectMeta::default() }),
         spec: Some(PodSpec {
+            init_containers: model::fetcher(valid).map(|fetcher| vec![fetcher]),
             containers: vec![container(valid, drain_seconds, resources)],
             image_pull_secrets: pull_secrets(valid),
-            volumes: valid.source.as_ref().map(|source| vec![source.volume(MODEL_VOLUME)]),
+            volumes: model::volume(valid).map(|volume| vec![volume]),
             affinity: Some(affinity),
             resource_claims: pod_claims,
             node_selector: (!placement.node_selector.is_empty()).then_some(placement.node_selector),
@@ -140,14 +139,7 @@ fn container(valid: &Valid<'_>, drain_seconds: i64, resources: ResourceRequireme
         }),
         // The end of an engine's log becomes the reason in the conditions.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-        volume_mounts: valid.source.as_ref().map(|_| {
-            vec![VolumeMount {
-                name: MODEL_VOLUME.to_owned(),
-                mount_path: MOUNT_PATH.to_owned(),
-                read_only: Some(true),
-                ..VolumeMount::default()
-            }]
-        }),
+        volume_mounts: model::mount(valid).map(|mount| vec![mount]),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             capabilities: Some(Capabilities {

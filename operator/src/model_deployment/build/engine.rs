@@ -1,5 +1,6 @@
 //! What differs from engine to engine: command, arguments, port and health path. A new engine is a new arm here.
 
+use super::model;
 use crate::model_deployment::need::Limits;
 use crate::model_deployment::validate::Valid;
 use flotilla_crds::model_deployment::EngineType;
@@ -69,7 +70,7 @@ fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     let mut args: Vec<String> = Vec::with_capacity(32);
     let mut flag = |name: &str, value: &str| args.extend([name.to_owned(), value.to_owned()]);
     if let Some(source) = &valid.source {
-        flag("--model", &source.path());
+        flag("--model", &model::path(source));
     }
     flag("--alias", valid.object.served_name());
     if let Some(Limits { max_tokens: _, parallel_sequences, context_tokens, kv_cache_type, ubatch_tokens }) =

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model_deployment::file::FileState;
 use crate::model_deployment::validate::validate;
-use crate::options::EngineImages;
+use crate::options::Defaults;
 use flotilla_crds::ModelDeployment;
 
 fn object(yaml: &str) -> ModelDeployment {
@@ -16,8 +16,7 @@ fn children(yaml: &str) -> Children<Prepared> {
 }
 
 fn children_in(yaml: &str, mode: &Mode, shared_devices: bool) -> Children<Prepared> {
-    let images = EngineImages { llama_cpp: "example/llama-server:1".to_owned() };
-    build(&validate(&object(yaml), &images, &FileState::NotRead).unwrap(), mode, shared_devices)
+    build(&validate(&object(yaml), &defaults(), &FileState::NotRead).unwrap(), mode, shared_devices)
 }
 
 const LLAMA: &str = "
@@ -155,4 +154,90 @@ fn several_gpus_are_asked_for_and_share_the_layers() {
     assert_eq!(limits[flotilla_crds::labels::GPU_RESOURCE].0, "2");
     let args = container.args.as_ref().unwrap().join(" ");
     assert!(args.contains("--split-mode layer --tensor-split 1,1"), "{args}");
+}
+
+fn defaults() -> Defaults {
+    Defaults {
+        llama_cpp_image: "example/llama-server:1".to_owned(),
+        fetcher_image: Some("example/fetch:1".to_owned()),
+        cache_folder: Some("/var/lib/flotilla/models".to_owned()),
+        node_folders: vec!["/srv/models".to_owned()],
+        ca_pem: None,
+    }
+}
+
+fn pod_with_source(model: &str) -> k8s_openapi::api::core::v1::PodSpec {
+    let yaml = LLAMA.replace("source: 'oci://reg.example/models/llama-3.2-3b:q4#llama.gguf'", model);
+    assert_ne!(yaml, LLAMA);
+    children(&yaml).deployment.spec.unwrap().template.spec.unwrap()
+}
+
+#[test]
+fn a_model_of_a_hub_is_fetched_into_the_nodes_cache() {
+    let pod = pod_with_source("source: 'hf://owner/llama-gguf/q4/llama.gguf', credentialsRef: {name: hub}");
+    let args = pod.containers[0].args.as_ref().unwrap();
+    assert_eq!(args[..2], ["--model", "/models/q4/llama.gguf"]);
+    insta::assert_yaml_snapshot!(
+        "hub-fetcher",
+        (&pod.init_containers, &pod.volumes, &pod.containers[0].volume_mounts)
+    );
+}
+
+#[test]
+fn a_bucket_is_fetched_into_a_claim() {
+    let sha256 = "0".repeat(64);
+    let pod = pod_with_source(&format!(
+        "source: 's3://bucket/a/llama.gguf', endpoint: 'http://minio.example:9000', region: eu-west-1, sha256: '{sha256}', \
+         credentialsRef: {{name: keys}}, cache: {{persistentVolumeClaim: {{claimName: weights}}}}"
+    ));
+    insta::assert_yaml_snapshot!(
+        "bucket-fetcher",
+        (&pod.init_containers, &pod.volumes, &pod.containers[0].volume_mounts)
+    );
+}
+
+#[test]
+fn what_lies_in_the_cluster_is_mounted_and_nothing_is_fetched() {
+    for (source, volume) in [
+        (
+            "pvc://weights/a/llama.gguf",
+            r#"{"name":"model","persistentVolumeClaim":{"claimName":"weights","readOnly":true}}"#,
+        ),
+        (
+            "file:///srv/models/a/llama.gguf",
+            r#"{"hostPath":{"path":"/srv/models/a","type":"Directory"},"name":"model"}"#,
+        ),
+    ] {
+        let pod = pod_with_source(&format!("source: '{source}'"));
+        assert_eq!(pod.init_containers, None, "{source}");
+        let volume: serde_json::Value = serde_json::from_str(volume).unwrap();
+        assert_eq!(serde_json::to_value(&pod.volumes.unwrap()[0]).unwrap(), volume);
+        let mount = &pod.containers[0].volume_mounts.as_ref().unwrap()[0];
+        assert_eq!((mount.read_only, &mount.sub_path), (Some(true), &None));
+    }
+}
+
+#[test]
+fn files_of_nodes_are_mounted_only_from_folders_that_were_allowed() {
+    let object = |path: &str| {
+        object(
+            &LLAMA.replace("oci://reg.example/models/llama-3.2-3b:q4#llama.gguf", &format!("file://{path}")),
+        )
+    };
+    let validated = |path: &str| validate(&object(path), &defaults(), &FileState::NotRead).map(drop);
+    validated("/srv/models/llama.gguf").unwrap();
+    let error = validated("/etc/flotilla/llama.gguf").unwrap_err().to_string();
+    assert!(error.contains("/srv/models") && error.contains("modelFiles.nodeFolders"), "{error}");
+}
+
+#[test]
+fn without_a_folder_on_the_node_a_download_goes_with_its_pod() {
+    let defaults = Defaults { cache_folder: None, ..defaults() };
+    let object =
+        object(&LLAMA.replace("oci://reg.example/models/llama-3.2-3b:q4#llama.gguf", "hf://o/n/m.gguf"));
+    let valid = validate(&object, &defaults, &FileState::NotRead).unwrap();
+    let pod = build(&valid, &Mode::NodeLabels, false).deployment.spec.unwrap().template.spec.unwrap();
+    assert!(pod.volumes.unwrap()[0].empty_dir.is_some());
+    let rights = pod.init_containers.unwrap()[0].security_context.clone().unwrap();
+    assert_eq!((rights.run_as_user, rights.run_as_non_root), (None, None), "no root where none is needed");
 }

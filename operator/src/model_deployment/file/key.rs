@@ -1,10 +1,10 @@
 //! Which file, and with whose credentials.
 
 use super::Failure;
-use crate::model_deployment::source::Source;
 use crate::model_file::read::oci::{Reference, Version};
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::EngineType;
+use flotilla_model_source::{OciImage, Source};
 
 /// One file in one image, as somebody may read it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ impl Key {
             return Ok(None);
         }
         let source = spec.model.source.as_deref().and_then(|text| Source::parse(text).ok());
-        let Some(Source::Oci { reference, file }) = source else {
+        let Some(Source::Oci(OciImage { reference, file })) = source else {
             return Ok(None);
         };
         let names: Vec<_> = spec.model.pull_secrets.iter().map(|secret| secret.name.clone()).collect();

@@ -7,10 +7,12 @@ mod dcgm;
 mod due;
 mod engine_log;
 mod engine_metrics;
+mod fetch_log;
 mod scrape;
 
 pub(super) use due::is_rolled_out;
 pub use due::{Next, next, replica};
+pub(super) use fetch_log::download;
 
 use super::failure::PodFacts;
 use crate::decide::observe::Reading;
