@@ -8,6 +8,8 @@
 
 #[path = "it/faults.rs"]
 mod faults;
+#[path = "it/process.rs"]
+mod process;
 #[path = "it/rig.rs"]
 mod rig;
 #[path = "it/shared.rs"]

@@ -21,7 +21,7 @@ pub(super) fn behind(object: &ModelDeployment, reader: &Reader<'_>) -> Behind {
     let unread = |reason: String| Behind { file: None, unread: Some(reason) };
     let Key { reference, path, .. } = match Key::of(object) {
         Ok(Some(key)) => key,
-        Ok(None) => return Behind { file: None, unread: in_volume(object) },
+        Ok(None) => return Behind { file: None, unread: elsewhere(object) },
         Err(failure) => return unread(failure.message),
     };
     if !reader.online() {
@@ -35,12 +35,22 @@ pub(super) fn behind(object: &ModelDeployment, reader: &Reader<'_>) -> Behind {
 }
 
 /// Of a sized engine whose file lies where neither the operator nor this command reads it.
-fn in_volume(object: &ModelDeployment) -> Option<String> {
+fn elsewhere(object: &ModelDeployment) -> Option<String> {
     let spec = &object.spec;
     let declared = spec.placement.as_ref().is_some_and(|placement| placement.gpu_memory.is_some());
-    match Source::parse(spec.model.source.as_deref()?) {
-        Ok(Source::Pvc(VolumeFile { claim, file })) if !declared => {
+    if declared {
+        return None;
+    }
+    match Source::parse(spec.model.source.as_deref()?).ok()? {
+        Source::Pvc(VolumeFile { claim, file }) => {
             Some(format!("{file} lies in volume {claim} of the cluster, where it is not read"))
+        }
+        Source::File(file) => {
+            Some(format!("{} lies on nodes of the cluster, where it is not read", file.file()))
+        }
+        // As the operator has it: what is downloaded is sized by the spec.
+        source if source.is_fetched() && !source.file().is_empty() => {
+            Some(format!("{} is downloaded by the pods, and its head is not read before", source.file()))
         }
         _ => None,
     }

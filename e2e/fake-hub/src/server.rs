@@ -23,6 +23,9 @@ use tokio_util::task::AbortOnDropHandle;
 /// Bytes of a piece of a body.
 const PIECE: usize = 16 << 10;
 
+/// What tells requests of the S3 API from others here, whether they are signed or not.
+const S3_HEADER: &str = "x-amz-checksum-mode";
+
 /// Who may ask, and where large files lie.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -139,9 +142,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> io::Result<Res
     let query = parts.uri.query().unwrap_or_default();
     let file = match segments.as_slice() {
         ["cdn", digest] => contents.by_sha256(digest).cloned(),
-        [_bucket, key @ ..]
-            if query.contains("X-Amz-") || query.is_empty() && options.access_key.is_some() =>
-        {
+        [_bucket, key @ ..] if headers.contains_key(S3_HEADER) => {
             let signed =
                 options.access_key.is_none_or(|key| query.contains(&format!("X-Amz-Credential={key}%2F")));
             if !signed {

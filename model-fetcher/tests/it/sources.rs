@@ -8,7 +8,9 @@ use flotilla_model_source::report::Cause;
 async fn the_token_stays_with_the_hub() {
     let rig = Rig::new(HubOptions::default(), Contents::default().with("sub/m.gguf", model(1))).await;
     let storage = format!("http://localhost:{}", rig.hub.address.port());
-    rig.hub.set_options(HubOptions { token: Some("t0ken".to_owned()), storage, access_key: None });
+    // One server may be a hub and a bucket, with credentials for each.
+    let (token, access_key) = (Some("t0ken".to_owned()), Some("AKEXAMPLE".to_owned()));
+    rig.hub.set_options(HubOptions { token, access_key, storage });
     rig.fetch("hf://owner/name/sub/m.gguf", &["--token", "t0ken"]).await.unwrap();
     rig.assert_holds("sub/m.gguf", &model(1));
     let asked: Vec<_> = rig.hub.seen().into_iter().map(|asked| asked.authorization.is_some()).collect();
