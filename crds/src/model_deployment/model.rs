@@ -21,11 +21,11 @@ use serde::{Deserialize, Serialize};
         .message("spec.model.region is for s3:// sources"),
     validation = Rule::new("!has(self.credentialsRef) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
         .message("spec.model.credentialsRef is for hf://, s3:// and https:// sources; for oci:// name a Secret in spec.model.pullSecrets"),
-    validation = Rule::new("!has(self.credentialsRef) || !has(self.credentialsRef.key) || !self.source.startsWith('s3://')")
+    validation = Rule::new("!has(self.credentialsRef) || !has(self.credentialsRef.key) || !has(self.source) || !self.source.startsWith('s3://')")
         .message("spec.model.credentialsRef.key is for tokens; the Secret of an s3:// source has the keys AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary credentials, AWS_SESSION_TOKEN"),
     validation = Rule::new("!has(self.sha256) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
         .message("spec.model.sha256 is checked of what is downloaded: hf://, s3:// and https:// sources; an oci:// source is checked by its digest"),
-    validation = Rule::new("!has(self.sha256) || !self.source.matches('-of-[0-9]{5}[.]gguf([?@].*)?$') && !self.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$')")
+    validation = Rule::new("!has(self.sha256) || !has(self.source) || !self.source.matches('-of-[0-9]{5}[.]gguf([?@].*)?$') && !self.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$')")
         .message("spec.model.sha256 is the checksum of one file, and this source has several"),
     validation = Rule::new("!has(self.cache) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
         .message("spec.model.cache is for what is downloaded: hf://, s3:// and https:// sources")
