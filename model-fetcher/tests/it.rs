@@ -10,6 +10,8 @@
 mod faults;
 #[path = "it/process.rs"]
 mod process;
+#[path = "it/properties.rs"]
+mod properties;
 #[path = "it/rig.rs"]
 mod rig;
 #[path = "it/shared.rs"]

@@ -10,11 +10,15 @@ use std::time::Duration;
 /// More than any buffer on the way, so that a cut is one.
 pub const SIZE: usize = 4 << 20;
 
-/// A file whose bytes depend on their place.
+/// The model of most tests.
 pub fn model(seed: u64) -> Vec<u8> {
-    (0..SIZE as u64)
-        .map(|at| (at.wrapping_mul(seed.wrapping_add(0x9E37_79B9)) >> 7).to_le_bytes()[0])
-        .collect()
+    bytes(seed, SIZE)
+}
+
+/// A file whose bytes depend on their place.
+pub fn bytes(seed: u64, size: usize) -> Vec<u8> {
+    let byte = |at: u64| (at.wrapping_mul(seed.wrapping_add(0x9E37_79B9)) >> 7).to_le_bytes()[0];
+    (0..size as u64).map(byte).collect()
 }
 
 pub struct Rig {
