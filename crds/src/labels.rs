@@ -6,6 +6,8 @@ pub const INJECT: &str = "flotilla.dev/inject";
 pub const INJECT_ENABLED: &str = "enabled";
 /// On engine pods and their Services: the `ModelDeployment` they belong to.
 pub const MODEL_DEPLOYMENT: &str = "flotilla.dev/model-deployment";
+/// On Secrets: the `RoutingPolicy` that their `apiKey` is a client's key of.
+pub const CLIENT_OF: &str = "flotilla.dev/client-of";
 /// On gateway pods: the `RoutingPolicy` they serve.
 pub const GATEWAY: &str = "flotilla.dev/gateway";
 /// On a pod template: the hash of what was rendered, and the version of the hash.

@@ -1,6 +1,7 @@
 //! What the operator is told at its start.
 
 use crate::model_deployment::observe::ObserverOptions;
+use crate::routing_policy::Upstreams;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use std::net::SocketAddr;
@@ -113,6 +114,14 @@ pub struct Options {
     #[arg(long, env = "FLOTILLA_DCGM_NAMESPACE", default_value = "gpu-operator", value_name = "NAMESPACE")]
     pub dcgm_namespace: String,
 
+    /// Whether policies may name backends at loopback and link-local addresses and at the API server.
+    #[arg(long, env = "FLOTILLA_ALLOW_INTERNAL_UPSTREAMS")]
+    pub allow_internal_upstreams: bool,
+
+    /// The API server's address, which policies may not name.
+    #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
+    pub api_server: Option<String>,
+
     /// How many objects of a kind are reconciled at once.
     #[arg(long, env = "FLOTILLA_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
@@ -146,6 +155,11 @@ impl Options {
             node_folders: self.node_folders.clone(),
             ca_pem,
         })
+    }
+
+    /// Which addresses policies may name.
+    pub fn upstreams(&self) -> Upstreams {
+        Upstreams { allow_internal: self.allow_internal_upstreams, api_server: self.api_server.clone() }
     }
 
     /// What is asked about replicas.

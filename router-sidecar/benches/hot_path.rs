@@ -5,8 +5,9 @@
 
 use bytes::Bytes;
 use divan::{AllocProfiler, Bencher, black_box, counter::BytesCount};
-use flotilla_crds::router_config::RouterConfig;
+use flotilla_crds::router_config::{Detector, Pattern, RouterConfig};
 use flotilla_router::account::Metrics;
+use flotilla_router::classify::Classifier;
 use flotilla_router::request::peek;
 use flotilla_router::route::{Draws, Facts, Standing, plan};
 use flotilla_router::snapshot::{Policy, Store};
@@ -32,6 +33,43 @@ fn body(prompt_bytes: usize) -> String {
 fn peek_into_a_body(bencher: Bencher<'_, '_>, prompt_bytes: usize) {
     let body = body(prompt_bytes);
     bencher.counter(BytesCount::of_str(&body)).bench(|| peek(black_box(body.as_bytes())).map(drop).is_ok());
+}
+
+/// Prose with a number in every sentence, as letters of doctors and lawyers have.
+fn prose(bytes: usize) -> String {
+    let sentence =
+        "The patient was seen on 12 March at 14:30 and reports no pain since the last visit, 3 weeks ago. ";
+    format!(
+        r#"{{"model":"assistant","messages":[{{"role":"user","content":"{}"}}]}}"#,
+        sentence.repeat(bytes / sentence.len())
+    )
+}
+
+/// Nothing but numbers.
+fn table(bytes: usize) -> String {
+    let row = "1027,4931.50,2024-03-12,88210,7.25\\n";
+    format!(
+        r#"{{"model":"assistant","messages":[{{"role":"user","content":"{}"}}]}}"#,
+        row.repeat(bytes / row.len())
+    )
+}
+
+fn look(bencher: Bencher<'_, '_>, body: &str) {
+    let pattern = Pattern { name: "staff".to_owned(), pattern: r"EMP-\d{6}".to_owned(), data_class: None };
+    let classifier = Classifier::new(&Detector::ALL, &[pattern], "phi")
+        .expect("it is well formed")
+        .expect("it is not empty");
+    bencher.counter(BytesCount::of_str(body)).bench(|| classifier.classify(black_box(body.as_bytes())));
+}
+
+#[divan::bench(args = [1024, 16_384, 200_000, 4_000_000])]
+fn detect_in_prose(bencher: Bencher<'_, '_>, bytes: usize) {
+    look(bencher, &prose(bytes));
+}
+
+#[divan::bench(args = [4_000_000])]
+fn detect_in_a_table_of_numbers(bencher: Bencher<'_, '_>, bytes: usize) {
+    look(bencher, &table(bytes));
 }
 
 /// A policy with so many endpoints, three rules and two backends.

@@ -24,6 +24,10 @@ pub enum Code {
     RequestTooLarge,
     /// The body did not arrive in time.
     RequestTimeout,
+    /// The client has no key of the policy.
+    InvalidApiKey,
+    /// The client has used up its limit.
+    RateLimitExceeded,
     /// No policy claims the model.
     ModelNotFound,
     /// No such path.
@@ -58,13 +62,15 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::MissingParameter,
         Self::UnsupportedParameter,
         Self::RequestTooLarge,
         Self::RequestTimeout,
+        Self::InvalidApiKey,
+        Self::RateLimitExceeded,
         Self::ModelNotFound,
         Self::UnknownUrl,
         Self::MethodNotAllowed,
@@ -93,6 +99,10 @@ impl Code {
             Self::UnsupportedParameter => ("unsupported_parameter", StatusCode::BAD_REQUEST, CLIENT),
             Self::RequestTooLarge => ("request_too_large", StatusCode::PAYLOAD_TOO_LARGE, CLIENT),
             Self::RequestTimeout => ("request_timeout", StatusCode::REQUEST_TIMEOUT, CLIENT),
+            Self::InvalidApiKey => ("invalid_api_key", StatusCode::UNAUTHORIZED, CLIENT),
+            Self::RateLimitExceeded => {
+                ("rate_limit_exceeded", StatusCode::TOO_MANY_REQUESTS, "rate_limit_error")
+            }
             Self::ModelNotFound => ("model_not_found", StatusCode::NOT_FOUND, CLIENT),
             Self::UnknownUrl => ("unknown_url", StatusCode::NOT_FOUND, CLIENT),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, CLIENT),
@@ -195,6 +205,9 @@ impl Rejection {
         *response.status_mut() = self.code.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.code == Code::InvalidApiKey {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(after) = self.retry_after {
             // Whole seconds, rounded up: earlier would be too early.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);

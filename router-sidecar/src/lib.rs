@@ -1,10 +1,13 @@
 //! The router: answers OpenAI-compatible requests by fleet pods and external APIs, as policies say.
 //!
-//! The life of a request, by module: [`serve`] takes it, [`request`] peeks into it, [`route`] plans it over a
+//! The life of a request, by module: [`serve`] takes it, [`request`] peeks into it, [`access`] lets it in, [`classify`] looks
+//! for data classes, [`route`] plans it over a
 //! [`snapshot`], [`upstream`] sends it in the target's [`dialect`], [`sse`] reads its answer as it passes, [`account`] settles it.
 //! Configs come from a [`source`].
 
+pub mod access;
 pub mod account;
+pub mod classify;
 pub mod cli;
 mod decimal;
 pub mod dialect;

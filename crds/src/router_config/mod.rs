@@ -4,21 +4,23 @@
 //! It is versioned by [`ROUTER_CONFIG_VERSION`]; golden files in `crds/tests` hold its shape.
 
 mod backend;
+mod clients;
 mod money;
 mod provider;
 mod resilience;
 mod route;
 mod secret;
+mod sensitivity;
 mod stream;
 
 pub use backend::{Backend, BackendTarget, Credentials, Endpoint, ExternalTarget, FleetTarget};
+pub use clients::{ClientKey, ClientLimits, Clients};
 pub use money::{MoneyError, NanoUsd, Pricing};
 pub use provider::Provider;
 pub use resilience::{Concurrency, Ejection, Retries};
-pub use route::{
-    Boundary, DEFAULT_CLASS_HEADER, Match, PromptTokens, Route, Rule, Sensitivity, Timeouts, WeightedBackend,
-};
+pub use route::{Boundary, Match, PromptTokens, Route, Rule, Timeouts, WeightedBackend};
 pub use secret::Secret;
+pub use sensitivity::{DEFAULT_CLASS_HEADER, Detector, Pattern, Sensitivity};
 pub use stream::{BackendUsage, OperatorMessage, RouterMessage, STREAM_PATH, TOKEN_AUDIENCE};
 
 use schemars::JsonSchema;
@@ -59,6 +61,9 @@ pub struct Policy {
     /// How the data class of a request is found.
     #[serde(default)]
     pub sensitivity: Sensitivity,
+    /// Who may use it. Absent: whoever reaches the router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<Clients>,
     /// Deadlines of one request.
     #[serde(default)]
     pub timeouts: Timeouts,

@@ -3,9 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The header that carries a request's data classes unless a policy names another.
-pub const DEFAULT_CLASS_HEADER: &str = "x-data-class";
-
 /// One rule: a condition and the route it gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -89,22 +86,6 @@ pub struct WeightedBackend {
 
 const fn full_weight() -> u32 {
     100
-}
-
-/// How the data class of a request is found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Sensitivity {
-    /// Lower-case name of the request header that lists classes, separated by commas.
-    pub header: String,
-    /// Whether a class that no rule of the policy names is kept in the cluster.
-    pub fail_closed: bool,
-}
-
-impl Default for Sensitivity {
-    fn default() -> Self {
-        Self { header: DEFAULT_CLASS_HEADER.to_owned(), fail_closed: true }
-    }
 }
 
 /// Deadlines of one request, in milliseconds.

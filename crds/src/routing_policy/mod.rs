@@ -1,16 +1,19 @@
 //! `RoutingPolicy`: which requests the fleet answers and which an external API does.
 
 mod backend;
+mod clients;
 mod resilience;
 mod rule;
+mod sensitivity;
 mod status;
 
 pub use backend::{BackendSpec, ExternalSpec, LocalRef, PricingSpec, Provider, SecretKeyRef};
+pub use clients::{ClientKeysSpec, ClientLimitsSpec};
 pub use resilience::{ConcurrencySpec, EjectionSpec, RetriesSpec};
 pub use rule::{
-    BoundarySpec, MatchSpec, PromptTokensSpec, RouteSpec, RuleSpec, SensitivitySpec, TimeoutsSpec,
-    WeightedBackendSpec,
+    BoundarySpec, MatchSpec, PromptTokensSpec, RouteSpec, RuleSpec, TimeoutsSpec, WeightedBackendSpec,
 };
+pub use sensitivity::{Detector, PatternSpec, SensitivitySpec};
 pub use status::{BackendStatus, RouterCounts, RoutingPolicyStatus, SplitStatus};
 
 use kube::{CustomResource, KubeSchema};
@@ -79,6 +82,9 @@ pub struct RoutingPolicySpec {
     /// How the data class of a request is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<SensitivitySpec>,
+    /// Only clients with a key may use the policy. Default: whoever reaches a router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_keys: Option<ClientKeysSpec>,
     /// Deadlines of one request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<TimeoutsSpec>,

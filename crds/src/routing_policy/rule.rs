@@ -116,19 +116,6 @@ pub struct WeightedBackendSpec {
     pub weight: Option<u32>,
 }
 
-/// How the data class of a request is found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SensitivitySpec {
-    /// The request header that lists classes, separated by commas, in lower case. Default `x-data-class`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[a-z0-9][a-z0-9-]*$"))]
-    pub header: Option<String>,
-    /// Whether a class that no rule names is kept in the cluster. Default true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fail_closed: Option<bool>,
-}
-
 /// Deadlines of one request.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

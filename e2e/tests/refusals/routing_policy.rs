@@ -56,7 +56,7 @@ fn timeout(name: &str, value: &str) -> Value {
 }
 
 pub fn rows() -> Vec<Row> {
-    [whole(), backends(), rules(), timeouts(), resilience()].into_iter().flatten().collect()
+    [whole(), sensitivity(), backends(), rules(), timeouts(), resilience()].into_iter().flatten().collect()
 }
 
 fn whole() -> Vec<Row> {
@@ -104,6 +104,48 @@ fn whole() -> Vec<Row> {
             "a header in capitals",
             spec(json!({"sensitivity": {"header": "X-Data-Class"}})),
             "spec.sensitivity.header",
+        ),
+    ]
+}
+
+fn sensitivity() -> Vec<Row> {
+    let with = |sensitivity: Value| spec(json!({"sensitivity": sensitivity}));
+    let pattern = |class: Value| json!([{"name": "staff", "pattern": "EMP-\\d{6}", "dataClass": class}]);
+    vec![
+        taken(
+            POLICY,
+            "detectors with a class",
+            with(json!({"detectors": ["SSN", "ICD10"], "onDetect": "PHI"})),
+        ),
+        taken(POLICY, "a pattern with a class of its own", with(json!({"patterns": pattern(json!("HR"))}))),
+        taken(
+            POLICY,
+            "a pattern with the common class",
+            with(json!({"patterns": pattern(Value::Null), "onDetect": "HR"})),
+        ),
+        refused(
+            POLICY,
+            "detectors without a class",
+            with(json!({"detectors": ["SSN"]})),
+            "it has no class: set onDetect",
+        ),
+        refused(
+            POLICY,
+            "a pattern without a class",
+            with(json!({"patterns": pattern(Value::Null)})),
+            "set its dataClass",
+        ),
+        refused(
+            POLICY,
+            "a detector that there is not",
+            with(json!({"detectors": ["Ssn"], "onDetect": "PHI"})),
+            "Unsupported value",
+        ),
+        refused(
+            POLICY,
+            "one detector twice",
+            with(json!({"detectors": ["SSN", "SSN"], "onDetect": "PHI"})),
+            "Duplicate value",
         ),
     ]
 }

@@ -99,6 +99,8 @@ reasons!(
     SecretNotFound,
     /// A backend's Secret lacks the key, or its value is no HTTP header value.
     SecretKeyInvalid,
+    /// A backend's address leads into the cluster, which the operator does not allow.
+    UpstreamRefused,
     /// A backend's Secret is being read.
     SecretLoading,
     /// A fleet backend has no ready replica.

@@ -1,7 +1,8 @@
 //! Compiles all policies whenever something they are made of changes, and publishes the catalog.
 
-use super::{Catalog, Entry, FleetBackend, SecretState, Secrets, Stores, Trigger, Verdict};
+use super::{Catalog, ClientKeys, Entry, FleetBackend, Keys, SecretState, Secrets, Stores, Trigger, Verdict};
 use crate::routing_policy::ObjectKey;
+use crate::routing_policy::Upstreams;
 use crate::routing_policy::compile::{Lookup, compile};
 use crate::routing_policy::conflict::conflicts;
 use flotilla_crds::RoutingPolicy;
@@ -22,6 +23,8 @@ pub type CatalogReceiver = watch::Receiver<Option<Arc<Catalog>>>;
 pub struct Index {
     stores: Arc<Stores>,
     secrets: Secrets,
+    client_keys: ClientKeys,
+    upstreams: Upstreams,
     dirty: Arc<Notify>,
     catalog: watch::Sender<Option<Arc<Catalog>>>,
     triggers: Trigger<kube::core::DeserializeGuard<RoutingPolicy>>,
@@ -32,11 +35,13 @@ impl Index {
     pub fn new(
         stores: Arc<Stores>,
         secrets: Secrets,
+        client_keys: ClientKeys,
+        upstreams: Upstreams,
         dirty: Arc<Notify>,
         triggers: Trigger<kube::core::DeserializeGuard<RoutingPolicy>>,
     ) -> (Self, CatalogReceiver) {
         let (catalog, receiver) = watch::channel(None);
-        (Self { stores, secrets, dirty, catalog, triggers }, receiver)
+        (Self { stores, secrets, client_keys, upstreams, dirty, catalog, triggers }, receiver)
     }
 
     /// Runs until it is dropped. The caches must be complete.
@@ -56,11 +61,15 @@ impl Index {
         }
     }
 
-    /// Watches the Secrets that policies name; true while one of them was not read yet.
+    /// Watches the Secrets that policies name and those of their clients; true while one of them was not read yet.
     fn watch_secrets(&mut self) -> bool {
-        let wanted = named_secrets(&self.stores.policies());
+        let policies = self.stores.policies();
+        let wanted = named_secrets(&policies);
         self.secrets.watch_only(&wanted);
-        wanted.iter().any(|key| self.secrets.get(key) == SecretState::Loading)
+        let with_clients = policies.iter().filter(|policy| policy.spec.client_keys.is_some());
+        let with_clients = with_clients.map(|policy| ObjectKey::of(policy.as_ref())).collect();
+        let loading = self.client_keys.watch_only(&with_clients);
+        loading || wanted.iter().any(|key| self.secrets.get(key) == SecretState::Loading)
     }
 
     fn refresh(&mut self) -> Vec<ObjectKey> {
@@ -127,5 +136,13 @@ impl Lookup for View<'_> {
 
     fn secret(&self, name: &str) -> SecretState {
         self.index.secrets.get(&self.key(name))
+    }
+
+    fn client_keys(&self, policy: &str) -> Keys {
+        self.index.client_keys.get(&self.key(policy))
+    }
+
+    fn upstreams(&self) -> &Upstreams {
+        &self.index.upstreams
     }
 }

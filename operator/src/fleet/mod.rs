@@ -3,6 +3,7 @@
 
 mod capacity;
 mod catalog;
+mod client_keys;
 mod devices;
 mod gpu_pods;
 mod index;
@@ -13,6 +14,7 @@ mod triggers;
 
 pub use capacity::{Capacity, Publisher};
 pub use catalog::{Catalog, Entry, Verdict};
+pub use client_keys::{ClientKeys, Keys};
 pub use devices::{Devices, Known};
 pub use gpu_pods::{BOUND, GpuPod, GpuPods};
 pub use index::{CatalogReceiver, Index};

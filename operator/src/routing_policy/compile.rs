@@ -1,12 +1,15 @@
 //! A `RoutingPolicy` and what it names become one [`Policy`] for routers. Pure.
 
 use crate::conditions::Reason;
-use crate::fleet::{FleetBackend, SecretState};
+use crate::fleet::{FleetBackend, Keys, SecretState};
+use crate::routing_policy::Upstreams;
+use crate::routing_policy::clients::clients;
 use crate::routing_policy::resilience::{self, millis};
+use crate::routing_policy::sensitivity::sensitivity;
 use flotilla_crds::RoutingPolicy;
 use flotilla_crds::router_config::{
-    Backend, BackendTarget, Boundary, Credentials, DEFAULT_CLASS_HEADER, ExternalTarget, FleetTarget, Match,
-    NanoUsd, Policy, Pricing, PromptTokens, Route, Rule, Secret, Sensitivity, Timeouts, WeightedBackend,
+    Backend, BackendTarget, Boundary, Credentials, ExternalTarget, FleetTarget, Match, NanoUsd, Policy,
+    Pricing, PromptTokens, Route, Rule, Secret, Timeouts, WeightedBackend,
 };
 use flotilla_crds::routing_policy::{
     BackendSpec, BoundarySpec, ExternalSpec, RouteSpec, RuleSpec, SecretKeyRef, TimeoutsSpec,
@@ -18,6 +21,10 @@ pub trait Lookup {
     fn fleet(&self, name: &str) -> Option<FleetBackend>;
     /// A Secret in the policy's namespace.
     fn secret(&self, name: &str) -> SecretState;
+    /// The keys of a policy's clients, by their names; none while they are being read: then nobody gets in.
+    fn client_keys(&self, policy: &str) -> Keys;
+    /// Which addresses it may name.
+    fn upstreams(&self) -> &Upstreams;
 }
 
 /// A backend's state, for status.
@@ -51,17 +58,14 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let name = object.metadata.name.as_deref().unwrap_or_default();
     let (backends, verdicts) = spec.backends.iter().map(|b| backend(b, lookup)).unzip();
-    let sensitivity = spec.sensitivity.clone().unwrap_or_default();
     let policy = Policy {
         name: format!("{namespace}/{name}"),
         models: spec.models.clone(),
         backends,
         rules: spec.rules.iter().map(rule).collect(),
         default: route(&spec.default),
-        sensitivity: Sensitivity {
-            header: sensitivity.header.unwrap_or_else(|| DEFAULT_CLASS_HEADER.to_owned()),
-            fail_closed: sensitivity.fail_closed.unwrap_or(true),
-        },
+        sensitivity: sensitivity(spec.sensitivity.as_ref()),
+        clients: spec.client_keys.as_ref().map(|keys| clients(keys, &lookup.client_keys(name))),
         timeouts: timeouts(spec.timeouts.as_ref()),
         retries: resilience::retries(spec.retries.as_ref()),
         ejection: resilience::ejection(spec.ejection.as_ref()),
@@ -138,7 +142,14 @@ fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State)
     let host = base_url.and_then(|url| url.parse::<http::Uri>().ok()?.host().map(str::to_owned));
     let state = state.and_then(|()| {
         let message = || format!("baseURL {:?} is no address", base_url.unwrap_or_default());
-        host.map(drop).ok_or_else(|| (Reason::InvalidSpec, message()))
+        let host = host.ok_or_else(|| (Reason::InvalidSpec, message()))?;
+        match lookup.upstreams().refuses(&host) {
+            None => Ok(()),
+            Some(why) => Err((
+                Reason::UpstreamRefused,
+                format!("baseURL {:?} is refused: {why}", base_url.unwrap_or_default()),
+            )),
+        }
     });
     let target = ExternalTarget {
         provider: spec.provider,

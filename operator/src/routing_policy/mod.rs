@@ -1,13 +1,17 @@
 //! The `RoutingPolicy` controller, and how a policy becomes router config.
 
+mod clients;
 pub mod compile;
 pub mod conflict;
 pub mod gateway;
 mod reconcile;
 mod resilience;
+mod sensitivity;
 pub mod status;
+mod upstream;
 
 pub use reconcile::{Context, Error, error_policy, reconcile};
+pub use upstream::Upstreams;
 
 /// Names one object of any namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

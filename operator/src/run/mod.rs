@@ -13,7 +13,7 @@ mod watches;
 
 pub use backoff::Backoff;
 
-use crate::fleet::{Index, Secrets, trigger};
+use crate::fleet::{ClientKeys, Index, Secrets, trigger};
 use crate::lease::{Election, LeaseError};
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -64,7 +64,14 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let watched = watches::start(&client, &mut tasks, &dirty, &model_triggers, &policy_triggers, &metrics);
     let secrets = Secrets::new(client.clone(), dirty.clone());
-    let (index, catalog) = Index::new(watched.stores.clone(), secrets, dirty, policy_triggers.clone());
+    let (index, catalog) = Index::new(
+        watched.stores.clone(),
+        secrets,
+        ClientKeys::new(client.clone(), dirty.clone()),
+        options.upstreams(),
+        dirty,
+        policy_triggers.clone(),
+    );
     let registry = Arc::new(Registry::default());
 
     let shared = controllers::Shared {

@@ -97,6 +97,7 @@ pub(crate) mod tests {
             rules: vec![],
             default: Route { backends: vec![], fallback: vec![], hedge: false, continuation: false },
             sensitivity: Sensitivity::default(),
+            clients: None,
             timeouts: Timeouts::default(),
             retries: Retries::default(),
             ejection: Ejection::default(),

@@ -9,6 +9,7 @@ mod words;
 
 use super::attempt::{Attempt, Bill, Outcome};
 use super::{Event, Metrics, Tokens};
+use crate::access::{Admission, Standing};
 use crate::error::{Code, Rejection};
 use crate::route::{Onward, Plan, Reason};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
@@ -47,6 +48,8 @@ const EXPECTED_COMPLETION: u64 = 256;
 pub struct Record {
     metrics: Arc<Metrics>,
     policy: Arc<Policy>,
+    /// Whose it is, if the policy has clients.
+    admission: Option<Admission>,
     started: Instant,
     streamed: bool,
     prompt_estimate: u32,
@@ -79,6 +82,7 @@ impl Record {
         Self {
             metrics,
             policy,
+            admission: None,
             started,
             streamed,
             prompt_estimate,
@@ -107,17 +111,32 @@ impl Record {
         self.started
     }
 
+    /// It is this client's.
+    pub fn admitted(&mut self, admission: Admission) {
+        self.admission = Some(admission);
+    }
+
+    /// What its client has left.
+    pub fn standing(&self) -> Option<Standing> {
+        self.admission.as_ref().map(|admission| admission.standing)
+    }
+
+    /// What gives the request classes besides its header.
+    pub fn found(&mut self, reasons: Vec<Reason>) {
+        self.reasons = reasons;
+    }
+
     /// Takes over a plan and gives back its targets.
     pub fn planned(&mut self, plan: Plan) -> Vec<BackendIndex> {
         self.rule = plan.rule;
-        self.reasons = plan.reasons;
+        self.reasons.extend(plan.reasons);
         self.targets.clone_from(&plan.targets);
         plan.targets
     }
 
     /// There is no plan; these are the reasons.
     pub fn unplanned(&mut self, reasons: Vec<Reason>) {
-        self.reasons = reasons;
+        self.reasons.extend(reasons);
     }
 
     /// The router answers by itself, with this error.

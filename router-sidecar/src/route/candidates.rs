@@ -3,7 +3,7 @@
 //! It starts from the request's data classes and only ever shrinks while the plan is made.
 
 use super::{Facts, Reason};
-use crate::snapshot::{Backend, BackendIndex, Policy, Side};
+use crate::snapshot::{Backend, BackendIndex, Kept, Policy, Side};
 
 /// Narrowed once for a request; binds the drawn target and every fallback.
 pub(super) struct Candidates<'a> {
@@ -25,13 +25,13 @@ impl<'a> Candidates<'a> {
     pub(super) fn of(policy: &'a Policy, facts: &Facts<'_>, reasons: &mut Vec<Reason>) -> Self {
         let mut candidates = Self { policy, prompt_tokens: facts.prompt_tokens, in_cluster_only: false };
         for class in facts.classes {
-            if policy.bound_classes.contains(class) {
-                reasons.push(Reason::BoundClass(class.clone()));
-                candidates.in_cluster_only = true;
-            } else if policy.fail_closed && !policy.named_classes.contains(class) {
-                reasons.push(Reason::UnknownClass(class.clone()));
-                candidates.in_cluster_only = true;
-            }
+            let reason = match policy.keeps(class) {
+                Some(Kept::Bound) => Reason::BoundClass(class.clone()),
+                Some(Kept::Unknown) => Reason::UnknownClass(class.clone()),
+                None => continue,
+            };
+            reasons.push(reason);
+            candidates.in_cluster_only = true;
         }
         candidates
     }

@@ -1,11 +1,16 @@
 //! Why a plan is what it is, in words for people.
 
+use crate::classify::Finding;
 use crate::snapshot::{BackendIndex, Policy};
 use std::fmt;
 
 /// One step of a decision. Cheap to record; turned into words only when somebody asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
+    /// Something was found in the request that gives it a class.
+    Found(Finding),
+    /// Its session had this class before.
+    SessionClass(String),
     /// A rule keeps this class in the cluster.
     BoundClass(String),
     /// No rule names this class, and the policy fails closed.
@@ -71,6 +76,8 @@ impl fmt::Display for InWords<'_> {
         let rule = |index: usize| policy.rules.get(index).map_or("?", |r| r.name.as_str());
         let backend = |index: usize| policy.backends.get(index).map_or("?", |b| b.name.as_str());
         match reason {
+            R::Found(Finding { by, class }) => write!(f, "{by} found: data class {class}"),
+            R::SessionClass(class) => write!(f, "data class {class} came up in the session before"),
             R::BoundClass(class) => write!(f, "data class {class} stays in the cluster"),
             R::UnknownClass(class) => {
                 write!(f, "data class {class} is named by no rule and stays in the cluster")

@@ -59,6 +59,7 @@ fn respond(
     total: Instant,
 ) -> Response<AnswerBody> {
     let backend = record.backend().map(|b| b.header.clone());
+    let standing = record.standing();
     let decision = explain.then(|| decision_header(&record)).flatten();
     let headers = answer_headers(answer.headers, outgoing.peek.usage_edit.is_some());
     let resume = outgoing.can_be_continued().then(|| Resume::new(router.client.clone(), outgoing, targets));
@@ -66,6 +67,9 @@ fn respond(
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = headers;
+    if let Some(standing) = standing {
+        standing.write(response.headers_mut());
+    }
     set(&mut response, BACKEND, backend);
     set(&mut response, DECISION, decision);
     response
@@ -75,6 +79,9 @@ fn respond(
 pub(super) fn reject(mut record: Record, rejection: Rejection, explain: bool) -> Response<AnswerBody> {
     record.refuse(rejection.code);
     let mut response = rejection.into_response().map(AnswerBody::whole);
+    if let Some(standing) = record.standing() {
+        standing.write(response.headers_mut());
+    }
     let decision = explain.then(|| decision_header(&record)).flatten();
     set(&mut response, DECISION, decision);
     response

@@ -2,11 +2,12 @@
 
 use super::dispatch::dispatch;
 use super::{AnswerBody, Router};
+use crate::access;
 use crate::account::Record;
 use crate::error::{Code, RETRY_AFTER, Rejection};
 use crate::request::{self, Operation, PeekError, ReadError};
-use crate::route::{self, Facts, Refusal, RefusalKind, Standing};
-use crate::snapshot::BackendIndex;
+use crate::route::{self, Facts, Reason, Refusal, RefusalKind, Standing};
+use crate::snapshot::{BackendIndex, Policy};
 use crate::upstream::Outgoing;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -24,7 +25,10 @@ pub(super) async fn answer(
     started: Instant,
 ) -> Response<AnswerBody> {
     match prepare(router, operation, request, started).await {
-        Ok((record, outgoing)) => decide(router, record, outgoing).await,
+        Ok((mut record, outgoing)) => match let_in(&mut record, &outgoing) {
+            Ok(()) => decide(router, record, outgoing).await,
+            Err(rejection) => super::dispatch::reject(record, rejection, false),
+        },
         Err(rejection) => router.refuse(rejection),
     }
 }
@@ -53,10 +57,22 @@ async fn prepare(
     Ok((record, Outgoing::new(operation, headers, body, peek, session, held)))
 }
 
+/// Finds whose the request is, if its policy has clients, and whether it may go on.
+fn let_in(record: &mut Record, outgoing: &Outgoing) -> Result<(), Rejection> {
+    let policy = Arc::clone(record.policy());
+    let Some(clients) = &policy.clients else {
+        return Ok(());
+    };
+    let tokens = u64::from(outgoing.peek.prompt_tokens);
+    let (admission, rejection) = access::admit(clients, &outgoing.headers, tokens, Instant::now())?;
+    record.admitted(admission);
+    rejection.map_or(Ok(()), Err)
+}
+
 /// Plans and dispatches.
 async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
-    let classes = request::data_classes(&outgoing.headers, &policy.class_header);
+    let (classes, found) = classes(&policy, &outgoing);
     let facts =
         Facts { prompt_tokens: outgoing.peek.longest_input, classes: &classes, session: outgoing.session };
     let now = Instant::now();
@@ -64,6 +80,7 @@ async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Resp
         policy.backends.get(target).map_or(Standing::Good, |backend| backend.standing(now))
     };
     let explain = outgoing.headers.get(EXPLAIN).is_some_and(|value| value == "1");
+    record.found(found);
     match route::plan(&policy, &facts, policy.draws.next(), standing) {
         Ok(plan) => dispatch(router, record, plan, outgoing, explain).await,
         Err(refusal) => {
@@ -72,6 +89,25 @@ async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Resp
             super::dispatch::reject(record, rejection, explain)
         }
     }
+}
+
+/// The classes of a request: what its header says, what is found in it, and what its session had before; with the
+/// reasons of those that its header does not say.
+fn classes(policy: &Policy, outgoing: &Outgoing) -> (Vec<String>, Vec<Reason>) {
+    let mut classes = request::data_classes(&outgoing.headers, &policy.class_header);
+    let mut reasons = Vec::new();
+    let found = policy.classifier.as_ref().map(|classifier| classifier.classify(&outgoing.body));
+    for finding in found.into_iter().flatten() {
+        if !classes.contains(&finding.class) {
+            classes.push(finding.class.clone());
+        }
+        reasons.push(Reason::Found(finding));
+    }
+    if let Some(session) = outgoing.session {
+        let before = policy.sticky.join(session, &mut classes, |class| policy.keeps(class).is_some());
+        reasons.extend(before.into_iter().map(Reason::SessionClass));
+    }
+    (classes, reasons)
 }
 
 pub(super) fn not_configured() -> Rejection {

@@ -1,5 +1,7 @@
 //! What can be wrong with a config, each said so that its writer knows what to change.
 
+use crate::access::KeyError;
+use crate::classify::PatternError;
 use flotilla_crds::router_config::{MoneyError, ROUTER_CONFIG_VERSION};
 
 /// Why a config is refused.
@@ -85,6 +87,18 @@ pub enum PolicyError {
     /// A header name that HTTP has no room for.
     #[error("sensitivity.header {0:?} is no header name: use lower-case letters, digits and dashes")]
     Header(String),
+    /// What is found has no class.
+    #[error("sensitivity: what is found has no class: set onDetect, or dataClass in each pattern")]
+    NoClass,
+    /// A key that cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A limit that lets nothing through.
+    #[error("clients.limits.{0} is 0: give a number above 0, or leave it out")]
+    ZeroLimit(&'static str),
+    /// A pattern that cannot be used.
+    #[error("sensitivity.patterns: {0}")]
+    Pattern(#[from] PatternError),
     /// A deadline of zero would fail every request.
     #[error("timeouts.{0} is 0: give a number of milliseconds above 0")]
     ZeroTimeout(&'static str),

@@ -17,6 +17,8 @@ pub use health::Health;
 pub(crate) use models::Model;
 pub use store::{Applied, Store};
 
+use crate::access::Clients;
+use crate::classify::{Classifier, Sticky};
 use crate::route::{BudgetRules, Draws, EjectionRules, RetryBudget};
 use bytes::Bytes;
 use flotilla_crds::router_config::{Boundary, PromptTokens};
@@ -76,6 +78,12 @@ pub struct Policy {
     pub named_classes: HashSet<String>,
     /// Whether a class that no rule names is kept in the cluster.
     pub fail_closed: bool,
+    /// Finds classes by what is in requests, if the policy asks for it.
+    pub classifier: Option<Classifier>,
+    /// Classes that sessions have had; it goes on across configs.
+    pub sticky: Arc<Sticky>,
+    /// Who may use it; absent: whoever reaches the router.
+    pub clients: Option<Clients>,
     /// Deadlines of one request.
     pub timeouts: Timeouts,
     /// The policy's sequence of draws; it goes on across configs.
@@ -88,6 +96,28 @@ pub struct Policy {
     pub failover_on_auth: bool,
     /// When an endpoint is left alone.
     pub ejection: EjectionRules,
+}
+
+/// Why a class keeps a request in the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// A rule binds it.
+    Bound,
+    /// No rule names it, and the policy fails closed.
+    Unknown,
+}
+
+impl Policy {
+    /// Whether a class, in lower case, keeps a request in the cluster, and why.
+    pub fn keeps(&self, class: &str) -> Option<Kept> {
+        if self.bound_classes.contains(class) {
+            Some(Kept::Bound)
+        } else if self.fail_closed && !self.named_classes.contains(class) {
+            Some(Kept::Unknown)
+        } else {
+            None
+        }
+    }
 }
 
 /// One rule, ready to match.

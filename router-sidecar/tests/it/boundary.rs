@@ -103,3 +103,75 @@ async fn what_the_application_says_to_the_router_is_not_passed_on() {
     assert!(!received.contains_key("authorization") && !received.contains_key("cookie"));
     assert_eq!(received["traceparent"], "00-1-2-3");
 }
+
+/// The same without a header: what is in the text decides, however it is written, and every byte that leaves is seen.
+#[tokio::test]
+async fn what_is_found_in_a_request_stays_on_every_leg() {
+    let (pod, second, api) = (engine().await, engine().await, provider().await);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\n{}\nrules:\n- {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: fleet}}], fallback: [api, second], hedge: true, continuation: true}}, boundary: InCluster}}\ndefault: {{backends: [{{name: fleet, weight: 1}}, {{name: api, weight: 99}}], fallback: [api], hedge: true, continuation: true}}\nsensitivity: {{detectors: [SSN, MRN, CreditCard], patterns: [{{name: study, pattern: 'TRIAL-\\d+'}}], onDetect: PHI}}\nejection: {{consecutiveFailures: 0, failurePercent: 0}}",
+        fleet("fleet", &[pod.address]),
+        fleet("second", &[second.address]),
+        external("api", &api)
+    ))
+    .await;
+    let markers: Vec<_> = ["6789", "0099887", "1111", "TRIAL"].iter().map(ToString::to_string).collect();
+    let script = |fault| Script { faults: [fault].into(), markers: markers.clone(), ..Script::default() };
+    api.script(script(Fault::None));
+    let faults = [
+        Fault::None,
+        Fault::Status(503),
+        Fault::Reset,
+        Fault::ErrorEvent,
+        Fault::CutAfter(2),
+        Fault::Overflow,
+    ];
+    let contents = [
+        r#""patient 123-45-6789""#,
+        r#""\u0031\u0032\u0033-45-6789""#,
+        r#"[{"type":"text","text":"123-45"},{"type":"text","text":"-6789"}]"#,
+        r#""MRN: 0099887""#,
+        r#""4111 1111 1111 1111""#,
+        r#""enrolled in TRIAL-7""#,
+    ];
+    for content in contents {
+        for (fault, stream) in faults.iter().flat_map(|f| [(*f, true), (*f, false)]) {
+            pod.script(script(fault));
+            let body = format!(
+                r#"{{"model":"assistant","stream":{stream},"messages":[{{"role":"user","content":{content}}}]}}"#
+            );
+            drop(http_body_util::BodyExt::collect(rig.open(&[], body).await.into_body()).await);
+        }
+    }
+    assert_eq!(api.seen().requests, 0, "something left the cluster");
+    assert!(second.seen().requests > 0, "the fallback in the cluster was never used");
+    let asked = [("x-flotilla-explain", "1")];
+    pod.script(script(Fault::None));
+    let reply = rig.chat_with(&asked, ask("patient 123-45-6789", false)).await;
+    assert!(reply.header("x-flotilla-decision").contains("SSN found: data class phi"));
+    assert!(!reply.header("x-flotilla-decision").contains("6789"));
+    // A text without any of it may leave, so the rig does see what leaves.
+    assert_eq!(rig.chat(ask("patient 123-45-678", false)).await.backend(), "api");
+}
+
+#[tokio::test]
+async fn a_session_stays_once_something_was_found_in_it() {
+    let (pod, api) = (engine().await, provider().await);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\nrules:\n- {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: fleet}}]}}, boundary: InCluster}}\ndefault: {{backends: [{{name: api}}]}}\nsensitivity: {{detectors: [SSN], onDetect: PHI}}",
+        fleet("fleet", &[pod.address]),
+        external("api", &api)
+    ))
+    .await;
+    let to = async |session: &str, text: &str| {
+        let headers = [("x-session-id", session), ("x-flotilla-explain", "1")];
+        rig.chat_with(&headers, ask(text, false)).await
+    };
+    assert_eq!(to("a", "hi").await.backend(), "api");
+    assert_eq!(to("a", "123-45-6789").await.backend(), "fleet");
+    let again = to("a", "and what follows from that?").await;
+    assert_eq!(again.backend(), "fleet");
+    assert!(again.header("x-flotilla-decision").contains("phi came up in the session before"));
+    assert_eq!(to("b", "hi").await.backend(), "api");
+    assert_eq!(rig.chat(ask("hi", false)).await.backend(), "api");
+}

@@ -32,7 +32,15 @@ rules:
   match: {promptTokens: {moreThan: 6000, atMost: 100000}}
   route: {backends: [{name: api}], fallback: [fleet]}
 default: {backends: [{name: fleet, weight: 95}, {name: api, weight: 5}], fallback: [api], hedge: true, continuation: true}
-sensitivity: {header: x-data-class, failClosed: true}
+sensitivity:
+  header: x-data-class
+  failClosed: true
+  detectors: [SSN, CreditCard, IBAN, MRN, Email, Phone, ICD10]
+  patterns: [{name: employee, pattern: 'EMP-\d{6}', dataClass: HR}, {name: ward, pattern: 'ward \d'}]
+  onDetect: PHI
+clients:
+  keys: [{name: team-a, sha256: aa00bb11cc22dd33ee44ff5566778899aa00bb11cc22dd33ee44ff5566778899}]
+  limits: {requestsPerMinute: 600, tokensPerMinute: 100000}
 timeouts: {firstTokenMs: 60000, idleMs: 60000, totalMs: 600000}
 retries: {budgetPercent: 10, minPerSecond: 5, onAuth: true}
 ejection: {consecutiveFailures: 3, failurePercent: 40, minRequests: 10, baseMs: 5000, maxMs: 60000}
@@ -145,6 +153,15 @@ fn each_mistake_is_refused_with_what_to_change() {
         (Box::new(replace("x-data-class", "x data class")), "is no header name"),
         (Box::new(replace("idleMs: 60000", "idleMs: 0")), "timeouts.idleMs is 0"),
         (Box::new(replace("failClosed", "failclosed")), "failclosed"),
+        (Box::new(replace("sha256: aa00", "sha256: aa0")), "sha256 of \"team-a\" must be 64"),
+        (
+            Box::new(replace("tokensPerMinute: 100000", "tokensPerMinute: 0")),
+            "clients.limits.tokensPerMinute is 0",
+        ),
+        (Box::new(replace("onDetect: PHI", "onDetect: ''")), "what is found has no class"),
+        (Box::new(replace("SSN, ", "Ssn, ")), "Ssn"),
+        (Box::new(replace("'ward ", "'ward ( ")), "unclosed group"),
+        (Box::new(replace(r"'ward \d'", "'x*'")), "pattern \"ward\" matches the empty text"),
     ];
     let good = config(FULL);
     let store = Store::new(Arc::new(Metrics::new().unwrap()));

@@ -11,6 +11,7 @@ mod affinity;
 mod bodies;
 mod boundary;
 mod cancel;
+mod clients;
 mod continuation;
 mod contract;
 mod embeddings;

@@ -23,6 +23,8 @@ spec:
   timeouts: {{firstToken: 1m30s}}
   retries: {{budgetPercent: 10, onAuth: true}}
   ejection: {{consecutiveFailures: 3, baseDuration: 5s, maxDuration: 1m}}
+  sensitivity: {{detectors: [SSN, MRN], patterns: [{{name: staff, pattern: 'EMP-[0-9]+', dataClass: HR}}], onDetect: PHI}}
+  clientKeys: {{limits: {{requestsPerMinute: 600, tokensPerMinute: 100000}}}}
   attach: {{selector: {{matchLabels: {{app: chat}}}}}}
 "
     );
@@ -31,6 +33,8 @@ spec:
 
 #[derive(Default)]
 struct World {
+    clients: BTreeMap<String, Secret>,
+    upstreams: Upstreams,
     fleet: BTreeMap<&'static str, FleetBackend>,
     secrets: BTreeMap<&'static str, BTreeMap<String, Secret>>,
 }
@@ -44,6 +48,12 @@ impl Lookup for World {
             .get(name)
             .map_or(SecretState::Missing, |data| SecretState::Present(Arc::new(data.clone())))
     }
+    fn client_keys(&self, _: &str) -> Keys {
+        Arc::new(self.clients.clone())
+    }
+    fn upstreams(&self) -> &Upstreams {
+        &self.upstreams
+    }
 }
 
 fn whole_world() -> World {
@@ -54,6 +64,10 @@ fn whole_world() -> World {
             FleetBackend { model: "llama-3b".to_owned(), endpoints, context_window: Some(8192) },
         )]),
         secrets: BTreeMap::from([("keys", BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]))]),
+        clients: [("team-a", "key-a\n"), ("team-b", "key-b"), ("team-c", "key-a")]
+            .map(|(name, key)| (name.to_owned(), Secret::new(key)))
+            .into(),
+        upstreams: Upstreams::default(),
     }
 }
 
@@ -114,4 +128,29 @@ fn an_address_that_routers_cannot_parse_takes_its_own_backend_out_and_no_other()
     let reasons: Vec<_> = compiled.backends.iter().map(|b| (b.healthy, b.reason)).collect();
     assert_eq!(reasons, [(true, Reason::Resolved), (false, Reason::InvalidSpec)]);
     assert!(compiled.policy.backends[1].unavailable.is_some());
+}
+
+#[test]
+fn a_policy_for_clients_without_any_key_lets_nobody_in_and_hashes_are_all_that_routers_get() {
+    let mut world = whole_world();
+    world.clients.clear();
+    let clients = |world: &World| compile(&policy("split"), world).policy.clients.unwrap();
+    assert!(clients(&world).keys.is_empty());
+    let clients = clients(&whole_world());
+    let names: Vec<_> = clients.keys.iter().map(|key| key.name.as_str()).collect();
+    assert_eq!(names, ["team-a", "team-b"], "team-c has team-a's key");
+    assert!(!format!("{clients:?}").contains("key-"));
+}
+
+#[test]
+fn an_address_inside_takes_its_own_backend_out_unless_the_operator_allows_it() {
+    let mut object = policy("split");
+    object.spec.backends[1].external.as_mut().unwrap().base_url =
+        Some("http://169.254.169.254/latest".to_owned());
+    let mut world = whole_world();
+    let compiled = compile(&object, &world);
+    assert_eq!((compiled.backends[1].healthy, compiled.backends[1].reason), (false, Reason::UpstreamRefused));
+    assert!(compiled.policy.backends[1].unavailable.as_ref().unwrap().contains("link-local"));
+    world.upstreams.allow_internal = true;
+    assert!(compile(&object, &world).backends[1].healthy);
 }

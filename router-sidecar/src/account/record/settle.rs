@@ -29,6 +29,9 @@ impl Drop for Record {
         }
         let backend = attempt.as_ref().and_then(|a| self.policy.backends.get(a.backend));
         let Bill { tokens, cost } = self.bill;
+        if let Some(admission) = &self.admission {
+            admission.settle(tokens.prompt.saturating_add(tokens.completion));
+        }
         let status = self.status.or(self.refused.map(Code::status));
         if let Some(status) = status {
             self.metrics.response(status, self.refused.map_or("", Code::name));
@@ -38,6 +41,7 @@ impl Drop for Record {
         }
         tracing::info!(
             policy = self.policy.name,
+            client = self.admission.as_ref().map(|admission| admission.client.name.as_str()),
             rule = self.rule_name(),
             backend = backend.map(|b| b.name.as_str()),
             status = status.map(|s| s.as_u16()),

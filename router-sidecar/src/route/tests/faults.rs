@@ -23,9 +23,9 @@ fn standing() -> impl Strategy<Value = Standing> {
 }
 
 /// The backends of the policies above, at most.
-const BACKENDS: usize = 6;
+pub(super) const BACKENDS: usize = 6;
 
-fn standings() -> impl Strategy<Value = Vec<Standing>> {
+pub(super) fn standings() -> impl Strategy<Value = Vec<Standing>> {
     proptest::collection::vec(standing(), BACKENDS)
 }
 

@@ -1,6 +1,7 @@
 //! The decision as tables, and as properties over any policy.
 
 mod binomial;
+mod boundary;
 mod faults;
 mod properties;
 mod table;

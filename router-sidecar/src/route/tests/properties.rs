@@ -87,6 +87,7 @@ prop_compose! {
             rules: named.map(|(i, (matches, route, boundary))| Rule { name: format!("r{i}"), matches, route, boundary }).collect(),
             default,
             sensitivity: Sensitivity { fail_closed, ..Sensitivity::default() },
+            clients: None,
             timeouts: config::Timeouts::default(),
             retries: config::Retries::default(),
             ejection: config::Ejection::default(),
@@ -95,7 +96,7 @@ prop_compose! {
 }
 
 /// Whether a request must stay, told from the config by other means than the router's.
-fn must_stay(policy: &config::Policy, classes: &[String]) -> bool {
+pub(super) fn must_stay(policy: &config::Policy, classes: &[String]) -> bool {
     let names =
         |rule: &Rule, class: &str| rule.matches.data_classes.iter().any(|c| c.eq_ignore_ascii_case(class));
     classes.iter().any(|class| {

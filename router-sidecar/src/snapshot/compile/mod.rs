@@ -1,11 +1,14 @@
 //! `RouterConfig` to [`Snapshot`]: every check, and everything that can be built before a request comes.
 
 mod backend;
+mod clients;
 mod route;
 
 use super::error::{BackendError, PolicyError};
 use super::{ConfigError, Endpoint, Health, Load, Policy, Side, Snapshot, Timeouts, models};
+use crate::access::{Clients, Limiter};
 use crate::account::Metrics;
+use crate::classify::{Classifier, Sticky};
 use crate::route::{BudgetRules, Draws, EjectionRules, Memory, Pace, RetryBudget, hash};
 use crate::upstream::{Gate, GateRules, Pool};
 use flotilla_crds::router_config as config;
@@ -27,6 +30,8 @@ pub(super) struct Carried {
     memories: HashMap<(String, String), Arc<Memory>>,
     gates: HashMap<(String, String), Arc<Gate>>,
     paces: HashMap<(String, String), Arc<Pace>>,
+    stickies: HashMap<String, Arc<Sticky>>,
+    limiters: HashMap<(String, String), Arc<Limiter>>,
     /// Models by the address that serves them, of the config that is being compiled.
     models: HashMap<String, HashSet<String>>,
 }
@@ -47,6 +52,11 @@ impl Carried {
         for policy in &snapshot.policies {
             carried.draws.insert(policy.name.clone(), Arc::clone(&policy.draws));
             carried.budgets.insert(policy.name.clone(), Arc::clone(&policy.budget));
+            carried.stickies.insert(policy.name.clone(), Arc::clone(&policy.sticky));
+            for client in policy.clients.iter().flat_map(Clients::iter) {
+                let key = (policy.name.clone(), client.name.clone());
+                carried.limiters.insert(key, Arc::clone(&client.limiter));
+            }
             for backend in &policy.backends {
                 let key = (policy.name.clone(), backend.name.clone());
                 if let Some((gate, _)) = &backend.gate {
@@ -74,6 +84,11 @@ impl Carried {
             || Arc::new(Draws::starting_at(rand::random())),
             Arc::clone,
         )
+    }
+
+    /// What a client did in the last minute.
+    fn limiter(&self, policy: &str, client: &str) -> Arc<Limiter> {
+        self.limiters.get(&(policy.to_owned(), client.to_owned())).map(Arc::clone).unwrap_or_default()
     }
 
     fn budget(&self, policy: &str) -> Arc<RetryBudget> {
@@ -228,6 +243,14 @@ fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> 
         bound_classes: bound.flat_map(|rule| rule.classes.iter().cloned()).collect(),
         named_classes: rules.iter().flat_map(|rule| rule.classes.iter().cloned()).collect(),
         fail_closed: source.sensitivity.fail_closed,
+        classifier: classifier(&source.sensitivity).map_err(wrap)?,
+        sticky: carried.stickies.get(&source.name).map(Arc::clone).unwrap_or_default(),
+        clients: source
+            .clients
+            .as_ref()
+            .map(|from| clients::clients(&source.name, from, carried))
+            .transpose()
+            .map_err(wrap)?,
         timeouts: timeouts(source.timeouts).map_err(wrap)?,
         draws: carried.draws(&source.name),
         budget: carried.budget(&source.name),
@@ -240,6 +263,16 @@ fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> 
         backends,
         rules,
     })
+}
+
+fn classifier(source: &config::Sensitivity) -> Result<Option<Classifier>, PolicyError> {
+    let on_detect = source.on_detect.as_deref().unwrap_or_default().trim();
+    let without_class =
+        source.patterns.iter().any(|p| p.data_class.as_ref().is_none_or(|c| c.trim().is_empty()));
+    if on_detect.is_empty() && (!source.detectors.is_empty() || without_class) {
+        return Err(PolicyError::NoClass);
+    }
+    Ok(Classifier::new(&source.detectors, &source.patterns, on_detect)?)
 }
 
 fn ejection(source: config::Ejection) -> EjectionRules {
