@@ -1,8 +1,8 @@
 //! How far a download is, from the fetcher's log to the status; and what a log that cannot be read leaves out.
 
 use crate::api_server::ApiServer;
-use crate::observe::store;
-use crate::reconcile::{OBJECT, once, with_stores};
+use crate::observe::{owned, store};
+use crate::reconcile::{DEPLOYMENT, OBJECT, once, with_stores};
 use flotilla_operator::decide::placement::{Inventory, Usage};
 use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::file::Files;
@@ -17,9 +17,25 @@ https://hub.example/owner/name/resolve/main/m.gguf answers 503 Service Unavailab
 {\"bytes\":786432000,\"total\":1048576000,\"bytesPerSecond\":95300000}
 ";
 
+fn pod(name: &str, ready: bool, fetcher: &Value) -> Value {
+    let fetcher = json!({"name": "fetch", "image": "example/fetch:1", "imageID": "", "ready": false, "restartCount": 0, "state": fetcher});
+    let ready = if ready { "True" } else { "False" };
+    json!({
+        "metadata": {"name": name, "namespace": "apps", "labels": {"flotilla.dev/model-deployment": "tiny"}},
+        "spec": {"containers": [], "nodeName": "gpu-1"},
+        "status": {"conditions": [{"type": "Ready", "status": ready}], "initContainerStatuses": [fetcher]},
+    })
+}
+
 /// The object's status after a reconcile, while the fetcher of its only pod is in that state.
 async fn status(state: &Value, log: Option<&str>) -> Value {
+    status_with(vec![pod("tiny-1", false, state)], log).await
+}
+
+/// The same with these pods.
+async fn status_with(pods: Vec<Value>, log: Option<&str>) -> Value {
     let server = ApiServer::default();
+    let ready = pods.iter().filter(|pod| pod["status"]["conditions"][0]["status"] == "True").count();
     server.put(
         OBJECT,
         json!({
@@ -28,19 +44,16 @@ async fn status(state: &Value, log: Option<&str>) -> Value {
             "spec": {"model": {"source": "oci://reg.example/m:1", "preset": "smollm2-135m", "quantization": "Q4_1"}, "replicas": 1},
         }),
     );
+    let counts = json!({"observedGeneration": 1, "replicas": pods.len(), "readyReplicas": ready});
+    server
+        .put(DEPLOYMENT, owned(json!({"metadata": {"name": "tiny", "namespace": "apps"}, "status": counts})));
     if let Some(log) = log {
         server.0.lock().unwrap().texts.insert(LOG.to_owned(), log.to_owned());
     }
-    let fetcher = json!({"name": "fetch", "image": "example/fetch:1", "imageID": "", "ready": false, "restartCount": 0, "state": state});
-    let pod = json!({
-        "metadata": {"name": "tiny-1", "namespace": "apps", "labels": {"flotilla.dev/model-deployment": "tiny"}},
-        "spec": {"containers": [], "nodeName": "gpu-1"},
-        "status": {"conditions": [{"type": "Ready", "status": "False"}], "initContainerStatuses": [fetcher]},
-    });
     let stores = Stores {
         model_deployments: reflector::store().0,
         routing_policies: reflector::store().0,
-        pods: store::<Pod>(vec![pod]),
+        pods: store::<Pod>(pods),
         nodes: reflector::store().0,
         claim_templates: reflector::store().0,
         endpoint_slices: reflector::store().0,
@@ -91,4 +104,19 @@ async fn what_a_fetcher_ended_with_stands_in_the_condition() {
     let (is, reason, message) = loaded(&status);
     assert_eq!((is.as_str(), reason.as_str()), ("False", "DiskFull"));
     assert!(message.contains("tiny-1") && message.contains("1900 MiB"), "{message}");
+}
+
+#[tokio::test]
+async fn a_replica_that_serves_counts_while_another_downloads() {
+    let done = json!({"terminated": {"exitCode": 0}});
+    let pods = vec![pod("tiny-0", true, &done), pod("tiny-1", false, &json!({"running": {}}))];
+    let status = status_with(pods, Some(LINES)).await;
+    let (is, reason, message) = loaded(&status);
+    assert_eq!((is.as_str(), reason.as_str()), ("True", "Loaded"), "{message}");
+    assert_eq!(status["download"]["percent"], 75);
+
+    let full = json!({"terminated": {"exitCode": 14, "message": r#"{"cause":"DiskFull","message":"full","bytes":0}"#}});
+    let pods = vec![pod("tiny-0", true, &done), pod("tiny-1", false, &full)];
+    let (is, reason, _) = loaded(&status_with(pods, None).await);
+    assert_eq!((is.as_str(), reason.as_str()), ("False", "DiskFull"), "what no time mends is told");
 }

@@ -137,7 +137,7 @@ fn custom(port: u16) -> Value {
 }
 
 /// The object's own, as garbage collection has it.
-fn owned(mut child: Value) -> Value {
+pub fn owned(mut child: Value) -> Value {
     child["metadata"]["ownerReferences"] = json!([{
         "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "name": "tiny", "uid": "uid-1",
         "controller": true,
