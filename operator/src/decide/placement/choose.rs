@@ -19,7 +19,8 @@ pub struct Choice {
 ///
 /// The way is kept as long as anything fits on it, free or not: another way means new pods. Otherwise, of the ways on
 /// which a replica fits: one with a free GPU, then devices of a DRA driver, which the scheduler knows one by one; then
-/// the smallest partition or card; of partitions of one size that with the fewest compute slices.
+/// the smallest partition or card; of partitions of one size that with the fewest compute slices. Where nothing fits,
+/// the way with the largest card, which is what a person has to know.
 pub fn choose(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode, before: Option<&Mode>) -> Choice {
     let mut ways: Vec<_> = ways(inventory, ask, wanted)
         .into_iter()
@@ -33,9 +34,9 @@ pub fn choose(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode, befor
             !fits.any(),
             fits.closed == 0,
             fits.room == 0,
+            Reverse(largest),
             *mode != Mode::Dra,
             smallest,
-            Reverse(largest),
             slices,
         )
     });
@@ -213,6 +214,19 @@ mod tests {
             Inventory::new(&[node("n", "NVIDIA-A10", 23_028, 1)], &Usage::default(), BTreeMap::new(), false);
         assert_eq!(auto_mode(&without_class, 20_000), Mode::NodeLabels);
         assert_eq!(chosen(&both(true), json!({"mode": "DRA"}), 20_000, None).mode, Mode::Dra);
+    }
+
+    #[test]
+    fn where_nothing_fits_the_largest_card_is_told_of_whoever_has_it() {
+        let slices = [slice("n", "NVIDIA A10", 23_028, 1, false)];
+        for (devices, largest) in
+            [(devices(&slices, &Allocations::of(&[])), 23_028), (BTreeMap::new(), 12_288)]
+        {
+            let nodes = [node("s", "NVIDIA-GeForce-RTX-3060", 12_288, 1)];
+            let cluster = Inventory::new(&nodes, &Usage::default(), devices, true);
+            let choice = chosen(&cluster, json!({}), 40_960, None);
+            assert_eq!(choice.fits.largest.map(|card| card.memory_mib), Some(largest), "{}", choice.why);
+        }
     }
 
     #[test]
