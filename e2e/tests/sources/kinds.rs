@@ -12,7 +12,7 @@ async fn a_hub_a_bucket_and_a_folder_of_the_node_serve() {
         let mut bucket = hub_model(&namespace, "bucket", "model.gguf");
         bucket["spec"]["model"]["source"] = json!("s3://models/model.gguf");
         bucket["spec"]["model"]["credentialsRef"] = json!({"name": "bucket-keys"});
-        for object in [hub_model(&namespace, "hub", "model.gguf"), bucket] {
+        for object in [hub_model(&namespace, "repository", "model.gguf"), bucket] {
             let name = object["metadata"]["name"].as_str().unwrap().to_owned();
             apply(&namespace, &object).await?;
             serving(&namespace, &name).await?;
@@ -22,7 +22,7 @@ async fn a_hub_a_bucket_and_a_folder_of_the_node_serve() {
         assert_eq!(paths.len(), 2, "{paths:?}");
 
         // What was downloaded lies in a folder of the node, from which another object may take it as it is.
-        let pod = pods_are(&namespace, "hub", 1).await?.remove(0);
+        let pod = pods_are(&namespace, "repository", 1).await?.remove(0);
         let spec = pod.spec.unwrap();
         let folder = spec.volumes.unwrap()[0].host_path.as_ref().unwrap().path.clone();
         assert_eq!(folder, format!("{}/{}", Paths::from_env()?.models().display(), namespace.name));
