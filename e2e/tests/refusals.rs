@@ -16,6 +16,8 @@ mod model_source;
 mod placement;
 #[path = "refusals/routing_policy.rs"]
 mod routing_policy;
+#[path = "refusals/scaling.rs"]
+mod scaling;
 
 use flotilla_e2e::command::{output, output_with_input};
 use flotilla_e2e::harness::{Cluster, Result, case, documents, install_definitions};
@@ -78,8 +80,10 @@ async fn check(test: &str, rows: Vec<Row>) {
 
 #[tokio::test]
 async fn model_deployments() {
-    let rows =
-        [model_deployment::rows(), model_source::rows(), placement::rows()].into_iter().flatten().collect();
+    let rows = [model_deployment::rows(), model_source::rows(), placement::rows(), scaling::rows()]
+        .into_iter()
+        .flatten()
+        .collect();
     check("refused_model_deployments", rows).await;
 }
 

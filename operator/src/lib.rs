@@ -15,5 +15,6 @@ pub mod options;
 pub mod push;
 pub mod routing_policy;
 pub mod run;
+pub mod scaling;
 pub mod tls;
 pub mod webhook;

@@ -1,6 +1,7 @@
 //! The operator's own metrics.
 
 use crate::decide::placement::Stock;
+use crate::scaling::Gauges;
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -18,6 +19,7 @@ pub struct Metrics {
     leader: IntGauge,
     gpus: IntGaugeVec,
     unplaced: IntGaugeVec,
+    scaling: Gauges,
 }
 
 impl Metrics {
@@ -56,7 +58,13 @@ impl Metrics {
         registry.register(Box::new(duration.clone()))?;
         registry.register(Box::new(routers.clone()))?;
         registry.register(Box::new(leader.clone()))?;
-        Ok(Self { registry, reconciles, duration, routers, leader, gpus, unplaced })
+        let scaling = Gauges::new(&registry)?;
+        Ok(Self { registry, reconciles, duration, routers, leader, gpus, unplaced, scaling })
+    }
+
+    /// The figures of scaling.
+    pub const fn scaling(&self) -> &Gauges {
+        &self.scaling
     }
 
     /// Starts to time one reconcile.

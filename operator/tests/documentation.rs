@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use flotilla_operator::conditions::documented;
+use flotilla_operator::decide::scale::Reason as Scaling;
 use flotilla_operator::decide::sizing::{Architecture, Attention, Preset};
 use std::collections::BTreeSet;
 
@@ -14,6 +15,17 @@ fn every_reason_is_documented_and_no_other() {
     let listed: BTreeSet<_> = cells.map(|(reason, _)| reason).collect();
     let known: BTreeSet<_> = documented().iter().map(|reason| reason.as_str()).collect();
     assert_eq!(listed, known);
+}
+
+/// Two are not the decision's: the mode External, and a policy that cannot be carried out.
+#[test]
+fn every_reason_of_scaling_is_documented_and_no_other() {
+    let page = include_str!("../../docs/autoscaling.md");
+    let rows = page.split("| reason | means |").nth(1).unwrap().lines();
+    let rows = rows.skip(2).take_while(|line| line.starts_with("| `"));
+    let documented: BTreeSet<_> = rows.filter_map(|line| line.split('`').nth(1)).collect();
+    let known = Scaling::ALL.iter().map(|reason| reason.as_str()).chain(["External", "InvalidSpec"]);
+    assert_eq!(documented, known.collect());
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod calibration;
 mod engine;
 mod model;
 mod placement;
+mod scaling;
+mod scaling_status;
 mod status;
 
 pub use calibration::{CalibrationMode, CalibrationStatus, Correction, MemorySource, ObservedMemory};
@@ -13,6 +15,8 @@ pub use model::{
     ModelSpec, Quantization, Recurrent, RecurrentKind, SecretName, SlidingWindow, SourceCredentials,
 };
 pub use placement::{GpuSharing, PlacementMode, PlacementSpec, RolloutSpec, Toleration};
+pub use scaling::{HoldSpec, ReplicaCapacity, ScalingMode, ScalingSpec, ScheduleSpec, Weekday};
+pub use scaling_status::{ScalingChange, ScalingStatus};
 pub use status::{
     ChosenMode, DownloadStatus, GpuFit, MemoryBasis, MemoryStatus, ModelDeploymentStatus, PlacementStatus,
 };
@@ -41,7 +45,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Quant", type_ = "string", json_path = ".status.quantization"),
     printcolumn(name = "VRAM", type_ = "string", json_path = ".status.memory.total", description = "GPU memory of one replica"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.readyReplicas", description = "Replicas that serve"),
-    printcolumn(name = "Desired", type_ = "string", json_path = ".spec.replicas"),
+    printcolumn(name = "Desired", type_ = "string", json_path = ".status.desiredReplicas", description = "Replicas that there should be"),
     printcolumn(name = "Placement", type_ = "string", json_path = ".status.placement.summary"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -79,10 +83,14 @@ pub struct ModelDeploymentSpec {
     /// Where replicas may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<PlacementSpec>,
-    /// How many replicas to run; 0 keeps the object and frees the GPUs. Also set by `kubectl scale mdep`.
+    /// How many replicas to run; 0 keeps the object and frees the GPUs. Also set by `kubectl scale mdep`. Not used with
+    /// spec.scaling in mode Active.
     #[serde(default = "one_replica")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: i32,
+    /// How the number of replicas follows the load. Default: it does not, spec.replicas counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingSpec>,
     /// How replicas are replaced and stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutSpec>,

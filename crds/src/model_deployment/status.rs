@@ -1,6 +1,7 @@
 //! What the operator reports of a `ModelDeployment`.
 
 use super::calibration::{CalibrationStatus, ObservedMemory};
+use super::scaling_status::ScalingStatus;
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Condition};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -23,6 +24,9 @@ pub struct ModelDeploymentStatus {
     /// Replicas that serve.
     #[serde(default)]
     pub ready_replicas: i32,
+    /// Replicas that there should be: spec.replicas, or what spec.scaling led to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired_replicas: Option<i32>,
     /// The label selector of the pods, as `/scale` reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
@@ -47,6 +51,9 @@ pub struct ModelDeploymentStatus {
     /// How far the newest replica is that downloads its model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download: Option<DownloadStatus>,
+    /// What scaling decided last, where spec.scaling is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingStatus>,
 }
 
 /// A download that is under way.

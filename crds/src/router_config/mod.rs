@@ -5,6 +5,7 @@
 
 mod backend;
 mod clients;
+mod hold;
 mod money;
 mod provider;
 mod resilience;
@@ -15,13 +16,14 @@ mod stream;
 
 pub use backend::{Backend, BackendTarget, Credentials, Endpoint, ExternalTarget, FleetTarget};
 pub use clients::{ClientKey, ClientLimits, Clients};
+pub use hold::Hold;
 pub use money::{MoneyError, NanoUsd, Pricing};
 pub use provider::Provider;
 pub use resilience::{Concurrency, Ejection, Retries};
 pub use route::{Boundary, Match, PromptTokens, Route, Rule, Timeouts, WeightedBackend};
 pub use secret::Secret;
 pub use sensitivity::{DEFAULT_CLASS_HEADER, Detector, Pattern, Sensitivity};
-pub use stream::{BackendUsage, OperatorMessage, RouterMessage, STREAM_PATH, TOKEN_AUDIENCE};
+pub use stream::{BackendDemand, BackendUsage, OperatorMessage, RouterMessage, STREAM_PATH, TOKEN_AUDIENCE};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

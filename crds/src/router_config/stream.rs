@@ -44,6 +44,45 @@ pub enum RouterMessage {
         /// One entry a policy and backend; counts only grow.
         backends: Vec<BackendUsage>,
     },
+    /// What is asked of the fleet's models, once a second whether it changed or not: a router that is silent is not
+    /// one without demand.
+    #[serde(rename_all = "camelCase")]
+    Demand {
+        /// One entry a policy and fleet backend.
+        backends: Vec<BackendDemand>,
+    },
+    /// What a newer router says that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What clients of one router ask of one fleet backend of one policy. A request counts for the backend that it would
+/// have if every replica were ready, so that a model at zero has demand, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackendDemand {
+    /// The policy's name, as in the config.
+    pub policy: String,
+    /// The backend's name in it.
+    pub backend: String,
+    /// Prompt tokens of all requests that came since the router started, by estimate; only grows.
+    pub offered_prompt_tokens: u64,
+    /// Completion tokens that these are predicted to need; only grows.
+    pub offered_completion_tokens: u64,
+    /// Prompt tokens of requests that wait in the router, in a queue or for a replica.
+    pub waiting_prompt_tokens: u64,
+    /// Completion tokens that these are predicted to need.
+    pub waiting_completion_tokens: u64,
+    /// Requests that wait or are being answered.
+    pub in_flight: u32,
+    /// Prompt tokens of these.
+    pub in_flight_prompt_tokens: u64,
+    /// Completion tokens that these are predicted to need.
+    pub in_flight_completion_tokens: u64,
+    /// Prompt tokens of answers, as its usage reports say; only grows.
+    pub served_prompt_tokens: u64,
+    /// Completion tokens of answers, likewise.
+    pub served_completion_tokens: u64,
 }
 
 /// What one backend of one policy served through one router, since that router started.

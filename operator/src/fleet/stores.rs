@@ -4,8 +4,9 @@ use super::Known;
 use crate::decide::placement::{Inventory, Usage};
 use crate::model_deployment::need::DEFAULT_MAX_TOKENS;
 use crate::routing_policy::ObjectKey;
+use crate::scaling::hold;
 use flotilla_crds::model_deployment::EngineType;
-use flotilla_crds::router_config::Endpoint;
+use flotilla_crds::router_config::{Endpoint, Hold};
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -41,6 +42,8 @@ pub struct FleetBackend {
     pub endpoints: Vec<Endpoint>,
     /// Tokens that one request may hold.
     pub context_window: Option<u32>,
+    /// How requests wait while there is no ready replica.
+    pub hold: Option<Hold>,
 }
 
 impl Stores {
@@ -90,6 +93,7 @@ impl Stores {
             model: object.served_name().to_owned(),
             endpoints: endpoints.get(key).cloned().unwrap_or_default(),
             context_window: sized.then_some(max_tokens),
+            hold: hold(object),
         })
     }
 }

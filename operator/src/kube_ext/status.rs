@@ -30,6 +30,14 @@ impl StatusWriter {
         Self { client, events }
     }
 
+    /// Publishes an event that no condition stands for.
+    pub async fn tell<K>(&self, object: &K, reason: &str, note: &str)
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        self.events.publish(&object.object_ref(&()), false, reason, note).await;
+    }
+
     /// Writes `after` unless it equals `before`, and publishes an event when the reason of Ready changed.
     ///
     /// The uid in the patch keeps a status from landing on an object that was deleted and made anew.

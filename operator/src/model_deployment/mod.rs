@@ -19,5 +19,6 @@ mod sized;
 pub mod status;
 pub mod validate;
 
+pub(crate) use placed::choice;
 pub use placed::{News, news};
 pub use reconcile::{Context, Error, error_policy, reconcile};

@@ -14,7 +14,7 @@ const ALTERNATIVES: usize = 3;
 const SPREADS: [u32; 3] = [2, 4, 8];
 
 /// How the replicas of an object get their GPUs, and where they fit.
-pub(super) fn choice(object: &ModelDeployment, inventory: &Inventory, required_mib: u64) -> Choice {
+pub(crate) fn choice(object: &ModelDeployment, inventory: &Inventory, required_mib: u64) -> Choice {
     let placement = object.spec.placement.as_ref();
     let wanted = placement.and_then(|placement| placement.mode).unwrap_or_default();
     choose(inventory, &Ask::of(placement, required_mib), wanted, before(object, required_mib).as_ref())
@@ -36,10 +36,7 @@ fn before(object: &ModelDeployment, required_mib: u64) -> Option<Mode> {
 /// Replicas that have no node yet.
 pub(super) fn waiting(object: &ModelDeployment, pods: &[PodFacts]) -> u32 {
     let placed = pods.iter().filter(|pod| pod.node.is_some() && !pod.terminating).count();
-    without_node(object, u32::try_from(placed).unwrap_or(u32::MAX))
-}
-
-fn without_node(object: &ModelDeployment, placed: u32) -> u32 {
+    let placed = u32::try_from(placed).unwrap_or(u32::MAX);
     u32::try_from(object.spec.replicas).unwrap_or(0).saturating_sub(placed)
 }
 
@@ -172,7 +169,9 @@ pub fn news(object: &ModelDeployment, placed: u32, inventory: &Inventory) -> New
         return News::None;
     };
     let choice = choice(object, inventory, required);
-    let reason = match judge(&choice.fits, without_node(object, placed)) {
+    let desired = status.desired_replicas.unwrap_or(object.spec.replicas);
+    let waiting = u32::try_from(desired).unwrap_or(0).saturating_sub(placed);
+    let reason = match judge(&choice.fits, waiting) {
         Placeable::Fits => Reason::Fits,
         Placeable::NoFreeGpu => Reason::NoFreeGPU,
         Placeable::NoFit => Reason::NoFit,

@@ -16,7 +16,9 @@ use crate::metrics::Metrics;
 use crate::options::Defaults;
 use crate::routing_policy::ObjectKey;
 use crate::run::Backoff;
+use crate::scaling::{Board, effective, untold};
 use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::ModelDeploymentStatus;
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
@@ -45,6 +47,8 @@ pub struct Context {
     pub status: StatusWriter,
     /// Asks what replicas took.
     pub observer: Observer,
+    /// What scaling decided.
+    pub scaling: Arc<Board>,
     /// Counts reconciles.
     pub metrics: Metrics,
     /// Per-object delays.
@@ -94,9 +98,15 @@ pub async fn reconcile(
 }
 
 async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error> {
+    // From here on spec.replicas is what there should be.
+    let object = effective(object, &ctx.scaling);
+    let object = object.as_ref();
     let observed = dereference(&ctx.client, &ctx.stores, &ctx.capacity, &ctx.files, object).await;
     let done = || observed.again().map_or_else(Action::await_change, Action::requeue);
-    let report = |outcome: &Outcome<'_>| status(object, &observed, outcome, Timestamp::now());
+    let report = |outcome: &Outcome<'_>| ModelDeploymentStatus {
+        scaling: ctx.scaling.status(object),
+        ..status(object, &observed, outcome, Timestamp::now())
+    };
     let valid = match validate(object, &ctx.defaults, &observed.file.state) {
         Ok(valid) => valid,
         Err(invalid) => {
@@ -112,6 +122,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     match Box::pin(apply_children(&ctx.client, prepared)).await {
         Ok(children) => {
             sweep(&ctx.client, &ctx.stores, object, &children).await?;
+            tell_changes(object, ctx).await;
             let plain = report(&Outcome::Applied(&valid.need, &children));
             let Some(replica) = replica(object, valid.namespace, &observed, &children) else {
                 ctx.status.write(object, object.status.as_ref(), &plain).await?;
@@ -140,6 +151,16 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
                 .await?;
             Err(error.into())
         }
+    }
+}
+
+/// An event for each change of the number of replicas that the status does not have yet.
+async fn tell_changes(object: &ModelDeployment, ctx: &Context) {
+    let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
+    let after = ctx.scaling.status(object);
+    for change in untold(known, after.as_ref()) {
+        let note = format!("{} -> {}: {}", change.from, change.to, change.message);
+        ctx.status.tell(object, &change.reason, &note).await;
     }
 }
 

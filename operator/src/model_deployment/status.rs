@@ -75,6 +75,7 @@ pub fn status(
         conditions,
         replicas,
         ready_replicas,
+        desired_replicas: Some(object.spec.replicas),
         selector: Some(selector(name).iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")),
         served_name: Some(object.served_name().to_owned()),
         endpoint: Some(format!("http://{name}.{namespace}.svc/v1")),
@@ -83,6 +84,7 @@ pub fn status(
         calibration: remembered(object),
         placement: choice.as_ref().map(placement),
         download: observed.download.as_ref().map(Download::status),
+        scaling: before.scaling,
     }
 }
 

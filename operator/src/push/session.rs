@@ -3,6 +3,7 @@
 use super::{AuthError, Authenticator, Registry, RouterIdentity};
 use crate::fleet::{Catalog, CatalogReceiver, Entry, Trigger, Verdict};
 use crate::routing_policy::ObjectKey;
+use crate::scaling::Reports;
 use axum::body::{Body, BodyDataStream};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
@@ -10,6 +11,7 @@ use flotilla_crds::RoutingPolicy;
 use flotilla_crds::router_config::{OperatorMessage, RouterConfig, RouterMessage};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub struct State {
     pub authenticator: Authenticator,
     /// All policies.
     pub catalog: CatalogReceiver,
+    /// What routers say is asked of models.
+    pub reports: Arc<Reports>,
     /// All connected routers.
     pub registry: Arc<Registry>,
     /// Has policies reconciled whose routers said something.
@@ -200,6 +204,19 @@ impl Session {
             // Status follows at the pace of the usage ticker, not of every report.
             RouterMessage::Usage { backends } => {
                 self.state.registry.count(self.id, backends);
+                return;
+            }
+            RouterMessage::Unknown => return,
+            RouterMessage::Demand { mut backends } => {
+                // A router speaks of the policies that it was given, and of no others.
+                backends.retain(|demand| {
+                    self.sent.iter().any(|entry| {
+                        let ObjectKey { namespace, name } = &entry.key;
+                        demand.policy.split_once('/') == Some((namespace, name))
+                    })
+                });
+                let pod = format!("{}/{}", self.identity.namespace, self.identity.pod);
+                self.state.reports.take(&pod, backends, Timestamp::now());
                 return;
             }
         };

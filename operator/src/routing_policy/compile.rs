@@ -32,6 +32,8 @@ pub trait Lookup {
 pub struct BackendVerdict {
     /// The backend's name.
     pub name: String,
+    /// The `ModelDeployment` that it is.
+    pub model_deployment: Option<String>,
     /// Whether requests can go there.
     pub healthy: bool,
     /// Whether what it names exists: a fleet without replicas is resolved and not healthy.
@@ -82,6 +84,7 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
                 model: String::new(),
                 endpoints: Vec::new(),
                 context_window: None,
+                hold: None,
             }),
             Err((Reason::InvalidSpec, "the backend names no target".to_owned())),
         ),
@@ -92,6 +95,7 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
     };
     let verdict = BackendVerdict {
         name: spec.name.clone(),
+        model_deployment: spec.model_deployment_ref.as_ref().map(|reference| reference.name.clone()),
         healthy: state.is_ok(),
         resolved: state.is_ok() || reason == Reason::NoReadyReplicas,
         reason,
@@ -106,13 +110,13 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
 type State = Result<(), (Reason, String)>;
 
 fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
-    let target = |model: String, endpoints, context_window| {
-        BackendTarget::Fleet(FleetTarget { model, endpoints, context_window })
+    let target = |model: String, endpoints, context_window, hold| {
+        BackendTarget::Fleet(FleetTarget { model, endpoints, context_window, hold })
     };
     match lookup.fleet(name) {
         None => {
             let message = format!("there is no ModelDeployment {name} in this namespace");
-            (target(name.to_owned(), Vec::new(), None), Err((Reason::ModelDeploymentNotFound, message)))
+            (target(name.to_owned(), Vec::new(), None, None), Err((Reason::ModelDeploymentNotFound, message)))
         }
         Some(found) => {
             let state = if found.endpoints.is_empty() {
@@ -120,7 +124,7 @@ fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
             } else {
                 Ok(())
             };
-            (target(found.model, found.endpoints, found.context_window), state)
+            (target(found.model, found.endpoints, found.context_window, found.hold), state)
         }
     }
 }

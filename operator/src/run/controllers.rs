@@ -9,6 +9,7 @@ use crate::model_deployment::file::Files;
 use crate::model_deployment::observe::{Observer, ObserverOptions};
 use crate::options::Defaults;
 use crate::push::Registry;
+use crate::scaling::Board;
 use crate::webhook::router_container::RouterPod;
 use crate::{model_deployment, routing_policy};
 use flotilla_crds::{ModelDeployment, RoutingPolicy};
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) files: Files,
     pub(super) defaults: Defaults,
     pub(super) observe: ObserverOptions,
+    pub(super) scaling: Arc<Board>,
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) pod_name: String,
@@ -70,6 +72,7 @@ pub(super) async fn model_deployments(
         observer: Observer::new(shared.client.clone(), shared.observe.clone()),
         leadership: shared.leadership.clone(),
         status: shared.status(),
+        scaling: shared.scaling.clone(),
         metrics: shared.metrics.clone(),
         backoff: Backoff::default(),
     });

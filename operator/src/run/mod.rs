@@ -8,6 +8,7 @@ mod controllers;
 mod devices;
 mod leader_label;
 mod model_files;
+mod scaling;
 mod usage;
 mod watches;
 
@@ -18,6 +19,7 @@ use crate::lease::{Election, LeaseError};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::push::{self, Authenticator, HttpsError, Registry};
+use crate::scaling::{Board, Reports};
 use crate::tls::{CertResolver, load_or_create};
 use crate::webhook::{self, INJECT_PATH, router_container::RouterPod};
 use anyhow::Context as _;
@@ -73,6 +75,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         policy_triggers.clone(),
     );
     let registry = Arc::new(Registry::default());
+    let (reports, board) = (Arc::new(Reports::default()), Arc::new(Board::default()));
 
     let shared = controllers::Shared {
         client: client.clone(),
@@ -84,11 +87,28 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         files: model_files::reader(&options, &client).await?,
         defaults: options.defaults().await?,
         observe: options.observe(),
+        scaling: board.clone(),
         leadership: leadership.clone(),
         metrics: metrics.clone(),
         pod_name: options.pod_name.clone(),
         concurrency: options.concurrency,
     };
+    let ticker = scaling::Ticker {
+        stores: watched.stores.clone(),
+        capacity: watched.capacity.clone(),
+        catalog: catalog.clone(),
+        reports: reports.clone(),
+        board,
+        gauges: metrics.scaling().clone(),
+        leadership: leadership.clone(),
+        models: model_triggers,
+    };
+    let (first_lists, ending) = (watched.first_lists.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        first_lists.complete().await;
+        ticker.run(ending).await;
+        Ok(())
+    });
     let first_lists = watched.first_lists.clone();
     tasks.spawn(async move {
         first_lists.complete().await;
@@ -104,6 +124,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         authenticator: Authenticator::new(client.clone()),
         catalog: catalog.clone(),
         registry: registry.clone(),
+        reports,
         triggers: policy_triggers,
         shutdown: shutdown.clone(),
     };

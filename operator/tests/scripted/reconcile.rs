@@ -65,6 +65,7 @@ pub(crate) async fn with_stores(
         observer: Observer::new(server.client(), ObserverOptions { engine_metrics: true, dcgm_namespace }),
         leadership: leadership(leads).await,
         status: StatusWriter::new(server.client(), Events::new(server.client(), "operator-0")),
+        scaling: Arc::default(),
         metrics: Metrics::new().unwrap(),
         backoff: Backoff::default(),
     })

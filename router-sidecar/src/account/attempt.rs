@@ -88,6 +88,9 @@ impl Attempt {
         counters.prompt_tokens.inc_by(tokens.prompt);
         counters.completion_tokens.inc_by(tokens.completion);
         counters.cost.inc_by(cost);
+        if self.outcome == Outcome::Complete && tokens.completion > 0 {
+            backend.demand.answered(tokens.completion);
+        }
         counters.duration.observe(started.elapsed().as_secs_f64());
         if let Some(first_byte) = self.first_byte {
             counters.first_byte.observe(first_byte.as_secs_f64());

@@ -1,12 +1,15 @@
 //! What was served: counted in one place, read by `/metrics` and by the reports to the operator.
 
 mod attempt;
+mod demand;
 mod faults;
+mod lengths;
 mod metrics;
 mod record;
 mod usage;
 
 pub use attempt::Outcome;
+pub use demand::{Asked, Demand, demands};
 pub use faults::{Event, Faults};
 pub use metrics::{BackendCounters, Metrics};
 pub use record::{Leg, Record};

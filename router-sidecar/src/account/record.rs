@@ -8,7 +8,7 @@ mod settle;
 mod words;
 
 use super::attempt::{Attempt, Bill, Outcome};
-use super::{Event, Metrics, Tokens};
+use super::{Asked, Event, Metrics, Tokens};
 use crate::access::{Admission, Standing};
 use crate::error::{Code, Rejection};
 use crate::route::{Onward, Plan, Reason};
@@ -68,6 +68,8 @@ pub struct Record {
     /// How the last attempt ended that is over.
     outcome: Option<Outcome>,
     refused: Option<Code>,
+    /// The fleet backend that the request is demand for, as long as it waits for it or is answered by it.
+    asked: Option<(BackendIndex, Asked)>,
 }
 
 impl Record {
@@ -98,12 +100,39 @@ impl Record {
             status: None,
             outcome: None,
             refused: None,
+            asked: None,
+        }
+    }
+
+    /// The request is demand for this fleet backend. A later plan of the same request changes nothing.
+    pub fn asks(&mut self, backend: BackendIndex, limit: Option<u32>) {
+        if self.asked.is_none()
+            && let Some(to) = self.policy.backends.get(backend)
+        {
+            self.asked = Some((backend, to.demand.ask(self.prompt_estimate.into(), limit)));
+        }
+    }
+
+    /// Whether the request waits in the router now.
+    pub fn waits(&mut self, waits: bool) {
+        if let Some((_, asked)) = &mut self.asked {
+            asked.waits(waits);
         }
     }
 
     /// The policy that decides.
     pub fn policy(&self) -> &Arc<Policy> {
         &self.policy
+    }
+
+    /// Another config is in force: from now on its policy decides. Only before the first attempt.
+    pub fn follows(&mut self, policy: Arc<Policy>) {
+        let name = |index: usize| self.policy.backends.get(index).map(|backend| backend.name.as_str());
+        self.asked = self.asked.take().and_then(|(before, asked)| {
+            let place = policy.backends.iter().position(|b| Some(b.name.as_str()) == name(before));
+            Some((place?, asked))
+        });
+        self.policy = policy;
     }
 
     /// When the request arrived.
@@ -155,6 +184,10 @@ impl Record {
             }
         }
         self.attempts += 1;
+        // Whoever is answered by another is no load on the one it was meant for.
+        if leg == Leg::Main && self.asked.as_ref().is_some_and(|(asked, _)| *asked != target) {
+            self.asked = None;
+        }
         let now = Instant::now();
         endpoint.health.begin(now);
         *self.leg(leg) = Some(Attempt {

@@ -30,6 +30,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, PeekError> {
         usage_edit: None,
         prompt_tokens: view.input.total,
         longest_input: view.input.longest,
+        max_tokens: Some(0),
     })
 }
 

@@ -24,6 +24,8 @@ pub struct Peek {
     pub prompt_tokens: u32,
     /// The estimated length of the longest input: what has to fit into a context window. A chat is one input.
     pub longest_input: u32,
+    /// The most tokens that the answer may have, if the client says so.
+    pub max_tokens: Option<u32>,
 }
 
 impl Peek {
@@ -33,9 +35,10 @@ impl Peek {
         stream: bool,
         usage_edit: Option<UsageEdit>,
         length: TextLength,
+        max_tokens: Option<u32>,
     ) -> Self {
         let tokens = length.tokens();
-        Self { model, model_at, stream, usage_edit, prompt_tokens: tokens, longest_input: tokens }
+        Self { model, model_at, stream, usage_edit, prompt_tokens: tokens, longest_input: tokens, max_tokens }
     }
 }
 
@@ -64,6 +67,10 @@ struct View<'a> {
     messages: Messages,
     #[serde(borrow)]
     tools: Option<&'a RawValue>,
+    #[serde(borrow)]
+    max_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    max_completion_tokens: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +103,7 @@ pub fn peek(body: &[u8]) -> Result<Peek, PeekError> {
 /// One pass over a body that has nothing unusual; `None` leaves it to [`parse`], which has the last word.
 fn glance(body: &[u8]) -> Option<Peek> {
     let (mut model, mut stream, mut options, mut messages, mut tools) = (None, None, None, None, None);
+    let (mut limit, mut older_limit) = (None, None);
     let mut scanner = Scanner::new(body);
     let scanned = scanner.object(|inside, key| match key {
         b"model" => once(&mut model, inside.plain_string()),
@@ -103,6 +111,8 @@ fn glance(body: &[u8]) -> Option<Peek> {
         b"stream_options" => once(&mut options, inside.value()),
         b"messages" => once(&mut messages, inside.messages()),
         b"tools" => once(&mut tools, inside.value()),
+        b"max_completion_tokens" => once(&mut limit, inside.value()),
+        b"max_tokens" => once(&mut older_limit, inside.value()),
         _ => inside.value().map(drop),
     });
     scanned.and_then(|()| scanner.end()).ok()?;
@@ -131,7 +141,9 @@ fn glance(body: &[u8]) -> Option<Peek> {
             length.add(TextLength::of(tools));
         }
     }
-    Some(Peek::of_chat(name.to_owned(), model_at, stream, usage_edit, length))
+    let number = |at: Option<Range<usize>>| count(text(body.get(at?)?)?);
+    let limit = number(limit).or_else(|| number(older_limit));
+    Some(Peek::of_chat(name.to_owned(), model_at, stream, usage_edit, length, limit))
 }
 
 /// Notes what was found. A field that comes twice is unusual.
@@ -158,7 +170,14 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     if let Some(tools) = view.tools {
         length.add(TextLength::of(tools.get()));
     }
-    Ok(Peek::of_chat(model, model_at, stream, usage_edit, length))
+    let number = |raw: Option<&RawValue>| count(raw?.get());
+    let limit = number(view.max_completion_tokens).or_else(|| number(view.max_tokens));
+    Ok(Peek::of_chat(model, model_at, stream, usage_edit, length, limit))
+}
+
+/// A number of tokens; what is none is for the target to refuse.
+fn count(json: &str) -> Option<u32> {
+    json.parse().ok()
 }
 
 /// The model's name, and where it is in the text.
@@ -226,6 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_answer_is_the_newer_fields_or_else_the_older_ones() {
+        for (fields, limit) in [
+            ("", None),
+            (r#","max_tokens":7"#, Some(7)),
+            (r#","max_tokens":7,"max_completion_tokens":9"#, Some(9)),
+            (r#","max_tokens":7,"max_completion_tokens":null"#, Some(7)),
+            (r#","max_tokens":-1"#, None),
+            (r#","max_tokens":"7""#, None),
+            (r#","max_tokens":1e3"#, None),
+        ] {
+            let body = format!(r#"{{"model":"m"{fields}}}"#);
+            assert_eq!(peek(body.as_bytes()).unwrap().max_tokens, limit, "{fields}");
+        }
+    }
+
+    #[test]
     fn usual_bodies_are_seen_alike_at_a_glance_and_by_the_parser() {
         for (body, usual) in [
             (
@@ -240,6 +275,8 @@ mod tests {
             (r#"{"model":"m","stream":true,"stream_options":null,"stop":["a"],"seed":-1.5e3}"#, true),
             (r#"{"model":"m","stream":false,"stream_options":7}"#, true),
             (r#" { "model" : "m" } "#, true),
+            (r#"{"model":"m","max_tokens":7,"max_completion_tokens":9}"#, true),
+            (r#"{"model":"m","max_tokens":"7"}"#, true),
             (r#"{"model":"a\u0062c"}"#, false),
             (r#"{"model":"m","stream":null}"#, false),
             (r#"{"model":"m","messages":[{"content":5}]}"#, false),

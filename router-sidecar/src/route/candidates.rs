@@ -64,6 +64,19 @@ impl<'a> Candidates<'a> {
         }
     }
 
+    /// Whether an allowed backend could serve it, were its replicas ready.
+    pub(super) fn would_serve(&self, backend: BackendIndex) -> bool {
+        self.allows(backend)
+            && self.get(backend).is_some_and(|b| {
+                b.unavailable.is_none() && b.context_window.is_none_or(|window| window >= self.prompt_tokens)
+            })
+    }
+
+    /// Whether a backend is in the cluster.
+    pub(super) fn is_in_cluster(&self, backend: BackendIndex) -> bool {
+        self.get(backend).is_some_and(|b| b.side == Side::InCluster)
+    }
+
     fn get(&self, backend: BackendIndex) -> Option<&'a Backend> {
         self.policy.backends.get(backend).map(AsRef::as_ref)
     }

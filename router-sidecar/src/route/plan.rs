@@ -19,6 +19,8 @@ pub struct Plan {
     pub hedge: bool,
     /// Whether a stream that breaks off is continued.
     pub continuation: bool,
+    /// The fleet backend that the draw means, whether its replicas are ready or not.
+    pub wanted: Option<BackendIndex>,
     /// How it came about.
     pub reasons: Vec<Reason>,
 }
@@ -28,6 +30,8 @@ pub struct Plan {
 pub struct Refusal {
     /// What to answer.
     pub kind: RefusalKind,
+    /// As in [`Plan::wanted`].
+    pub wanted: Option<BackendIndex>,
     /// How it came about.
     pub reasons: Vec<Reason>,
 }
@@ -87,7 +91,7 @@ pub fn plan(
     if has_allowed(&policy.default, &candidates) {
         return order(None, &policy.default, &candidates, facts, draw, &standing, reasons);
     }
-    Err(Refusal { kind: RefusalKind::DataBoundary, reasons })
+    Err(Refusal { kind: RefusalKind::DataBoundary, wanted: None, reasons })
 }
 
 fn has_allowed(route: &Route, candidates: &Candidates<'_>) -> bool {
@@ -172,12 +176,27 @@ fn order(
         let rest = fallback.iter().map(|(b, _)| *b).filter(|b| targets.first() != Some(b));
         targets.extend(rest.collect::<Vec<_>>());
     }
+    let wanted = wanted(route, candidates, facts, draw);
     if targets.is_empty() {
         let in_cluster_only = candidates.in_cluster_only();
         let kind = blocked.kind(in_cluster_only, facts.prompt_tokens);
-        return Err(Refusal { kind, reasons });
+        return Err(Refusal { kind, wanted, reasons });
     }
-    Ok(Plan { rule, targets, hedge: route.hedge, continuation: route.continuation, reasons })
+    Ok(Plan { rule, targets, hedge: route.hedge, continuation: route.continuation, wanted, reasons })
+}
+
+/// The target of the draw if every replica were ready and well, or else the first fallback; none if it is external.
+fn wanted(route: &Route, candidates: &Candidates<'_>, facts: &Facts<'_>, draw: f64) -> Option<BackendIndex> {
+    let serves = |backend: &BackendIndex| candidates.would_serve(*backend);
+    let drawn = if route.weighted.iter().all(|(backend, _)| serves(backend)) {
+        pick(&route.weighted, facts.session, draw)
+    } else {
+        let some: Vec<_> = route.weighted.iter().filter(|(backend, _)| serves(backend)).copied().collect();
+        pick(&some, facts.session, draw)
+    };
+    let fallback = || route.fallback.iter().copied().find(serves);
+    let backend = drawn.map(|(backend, ..)| backend).or_else(fallback)?;
+    candidates.is_in_cluster(backend).then_some(backend)
 }
 
 /// Why a route's allowed targets cannot be used.

@@ -1,5 +1,6 @@
 //! The body of an answer: known whole, or relayed as it comes.
 
+use super::hold::Waiting;
 use super::resume::{Going, Resume};
 use crate::account::{Leg, Outcome, Record};
 use crate::error::{Code, Rejection};
@@ -19,6 +20,8 @@ pub enum AnswerBody {
     Whole(Option<Bytes>),
     /// Still coming.
     Relayed(Box<Relayed>),
+    /// Begun before there is an answer.
+    Waiting(Box<Waiting>),
 }
 
 /// An answer that broke off where the client cannot be told in band; the connection is closed on it.
@@ -255,6 +258,9 @@ impl Body for AnswerBody {
             Self::Relayed(relayed) => {
                 relayed.poll_piece(cx).map(|piece| piece.map(|result| result.map(Frame::data)))
             }
+            Self::Waiting(waiting) => {
+                waiting.poll_piece(cx).map(|piece| piece.map(|result| result.map(Frame::data)))
+            }
         }
     }
 
@@ -267,6 +273,7 @@ impl Body for AnswerBody {
                     && relayed.going.is_none()
                     && !relayed.broken
             }
+            Self::Waiting(_) => false,
         }
     }
 
@@ -274,6 +281,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64)),
             Self::Relayed(relayed) => relayed.size_hint(),
+            Self::Waiting(_) => SizeHint::default(),
         }
     }
 }

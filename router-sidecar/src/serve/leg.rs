@@ -51,7 +51,10 @@ pub(super) async fn try_target(
     };
     let mut slot = None;
     if let Some((gate, rules)) = &backend.gate {
-        let Ok(entered) = gate.enter(*rules, request.total).await else {
+        record.waits(true);
+        let entered = gate.enter(*rules, request.total).await;
+        record.waits(false);
+        let Ok(entered) = entered else {
             record.passed_over(target, Failure::Full);
             return None;
         };

@@ -5,6 +5,7 @@ mod body;
 mod clients;
 mod dispatch;
 mod hedge;
+mod hold;
 mod leg;
 mod listener;
 mod operation;

@@ -1,6 +1,7 @@
 //! A request for an operation, up to the point where targets are tried.
 
 use super::dispatch::dispatch;
+use super::hold::{hold, in_time};
 use super::{AnswerBody, Router};
 use crate::access;
 use crate::account::Record;
@@ -19,7 +20,7 @@ const EXPLAIN: &str = "x-flotilla-explain";
 
 /// Answers one request.
 pub(super) async fn answer(
-    router: &Router,
+    router: &Arc<Router>,
     operation: Operation,
     request: Request<Incoming>,
     started: Instant,
@@ -70,7 +71,11 @@ fn let_in(record: &mut Record, outgoing: &Outgoing) -> Result<(), Rejection> {
 }
 
 /// Plans and dispatches.
-async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Response<AnswerBody> {
+pub(super) async fn decide(
+    router: &Arc<Router>,
+    mut record: Record,
+    outgoing: Outgoing,
+) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
     let (classes, found) = classes(&policy, &outgoing);
     let facts =
@@ -81,8 +86,23 @@ async fn decide(router: &Router, mut record: Record, outgoing: Outgoing) -> Resp
     };
     let explain = outgoing.headers.get(EXPLAIN).is_some_and(|value| value == "1");
     record.found(found);
-    match route::plan(&policy, &facts, policy.draws.next(), standing) {
+    let planned = route::plan(&policy, &facts, policy.draws.next(), standing);
+    let wanted = planned.as_ref().map_or_else(|refusal| refusal.wanted, |plan| plan.wanted);
+    if let Some(backend) = wanted {
+        record.asks(backend, outgoing.peek.max_tokens);
+    }
+    match planned {
         Ok(plan) => dispatch(router, record, plan, outgoing, explain).await,
+        Err(Refusal { kind: RefusalKind::NotReady { .. }, wanted: Some(wanted), reasons })
+            if may_wait(&policy, wanted) =>
+        {
+            record.unplanned(reasons);
+            let stream = outgoing.peek.stream;
+            match hold(router, record, outgoing, wanted) {
+                Ok(answer) => in_time(answer, stream).await,
+                Err(refused) => super::dispatch::reject(refused.0, refused.1, explain),
+            }
+        }
         Err(refusal) => {
             let rejection = refused(&refusal, outgoing.operation);
             record.unplanned(refusal.reasons);
@@ -108,6 +128,11 @@ fn classes(policy: &Policy, outgoing: &Outgoing) -> (Vec<String>, Vec<Reason>) {
         reasons.extend(before.into_iter().map(Reason::SessionClass));
     }
     (classes, reasons)
+}
+
+/// Whether requests wait for a backend's first replica.
+fn may_wait(policy: &Policy, backend: BackendIndex) -> bool {
+    policy.backends.get(backend).is_some_and(|backend| backend.hold.is_some() && backend.endpoints.is_empty())
 }
 
 pub(super) fn not_configured() -> Rejection {

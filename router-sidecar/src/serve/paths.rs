@@ -7,10 +7,11 @@ use crate::snapshot::Model;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Answers one request of an application.
-pub async fn data_service(router: &Router, request: Request<Incoming>) -> Response<AnswerBody> {
+pub async fn data_service(router: &Arc<Router>, request: Request<Incoming>) -> Response<AnswerBody> {
     const MODELS: &str = "/v1/models";
     let method = request.method();
     if let Some(operation) = Operation::at(request.uri().path()) {

@@ -1,7 +1,7 @@
 //! A target with everything prebuilt that sending to it needs.
 
-use super::Health;
-use crate::account::BackendCounters;
+use super::{Health, Held, HoldRules};
+use crate::account::{BackendCounters, Demand};
 use crate::dialect::Dialect;
 use crate::request::Operation;
 use crate::route::{Memory, Pace, Standing};
@@ -45,6 +45,12 @@ pub struct Backend {
     pub context_window: Option<u32>,
     /// What tokens cost there.
     pub prices: Prices,
+    /// How requests wait for its first replica, if they do.
+    pub hold: Option<HoldRules>,
+    /// Those that wait.
+    pub held: Arc<Held>,
+    /// What is asked of it.
+    pub demand: Arc<Demand>,
     /// What it served.
     pub counters: BackendCounters,
 }

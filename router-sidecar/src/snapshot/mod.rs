@@ -8,12 +8,14 @@ mod compile;
 mod credentials;
 mod error;
 mod health;
+mod hold;
 mod models;
 mod store;
 
 pub use backend::{Backend, Endpoint, InFlight, Load, Prices, Side};
 pub use error::ConfigError;
 pub use health::Health;
+pub use hold::{Held, HoldRules, Place};
 pub(crate) use models::Model;
 pub use store::{Applied, Store};
 

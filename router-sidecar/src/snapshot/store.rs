@@ -6,6 +6,7 @@ use arc_swap::ArcSwapOption;
 use flotilla_crds::router_config::RouterConfig;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The snapshot in force, swapped atomically.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub struct Store {
     metrics: Arc<Metrics>,
     /// Held while a config is compiled, so that two sources cannot overtake each other.
     applying: Mutex<()>,
+    changes: watch::Sender<()>,
 }
 
 /// What [`Store::apply`] did.
@@ -30,12 +32,22 @@ pub struct Applied {
 impl Store {
     /// A store without a config; requests are refused until the first [`Store::apply`].
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { current: ArcSwapOption::empty(), metrics, applying: Mutex::new(()) }
+        Self {
+            current: ArcSwapOption::empty(),
+            metrics,
+            applying: Mutex::new(()),
+            changes: watch::Sender::new(()),
+        }
     }
 
     /// The snapshot in force.
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
+    }
+
+    /// Hears of every snapshot that is put in force from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Compiles a config and puts it in force; the next request follows it.
@@ -55,6 +67,7 @@ impl Store {
                 models: snapshot.by_model.len(),
             };
             self.current.store(Some(Arc::new(snapshot)));
+            self.changes.send_replace(());
             applied
         });
         if result.is_ok() {

@@ -17,6 +17,7 @@ mod contract;
 mod embeddings;
 mod failover;
 mod hedging;
+mod hold;
 mod operator_stream;
 mod overload;
 mod process;

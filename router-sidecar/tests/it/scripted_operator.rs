@@ -88,11 +88,11 @@ impl Stream {
         self.up.recv().await.unwrap()
     }
 
-    /// The next message that is not usage.
+    /// The next message that is no report.
     pub(crate) async fn next_answer(&mut self) -> RouterMessage {
         loop {
             match self.next().await {
-                RouterMessage::Usage { .. } => {}
+                RouterMessage::Usage { .. } | RouterMessage::Demand { .. } => {}
                 other => return other,
             }
         }

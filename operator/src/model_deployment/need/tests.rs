@@ -18,6 +18,7 @@ fn llama(preset: &str) -> ModelDeploymentSpec {
         context: None,
         placement: None,
         replicas: 1,
+        scaling: None,
         rollout: None,
     }
 }

@@ -61,7 +61,7 @@ fn whole_world() -> World {
     World {
         fleet: BTreeMap::from([(
             "llama",
-            FleetBackend { model: "llama-3b".to_owned(), endpoints, context_window: Some(8192) },
+            FleetBackend { model: "llama-3b".to_owned(), endpoints, context_window: Some(8192), hold: None },
         )]),
         secrets: BTreeMap::from([("keys", BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]))]),
         clients: [("team-a", "key-a\n"), ("team-b", "key-b"), ("team-c", "key-a")]

@@ -23,7 +23,7 @@ fn backend(index: usize) -> impl Strategy<Value = Backend> {
         target: if fleet {
             let address = format!("10.0.0.{}:80", index + 1);
             let endpoints = if ready { vec![Endpoint { address }] } else { vec![] };
-            BackendTarget::Fleet(FleetTarget { model: "m".into(), endpoints, context_window })
+            BackendTarget::Fleet(FleetTarget { model: "m".into(), endpoints, context_window, hold: None })
         } else {
             BackendTarget::External(ExternalTarget {
                 provider: Provider::default(),

@@ -5,12 +5,13 @@ use crate::account::BackendCounters;
 use crate::dialect::{self, Dialect};
 use crate::request::Operation;
 use crate::snapshot::error::BackendError;
-use crate::snapshot::{Backend, Endpoint, Prices, Side, credentials};
+use crate::snapshot::{Backend, Endpoint, HoldRules, Prices, Side, credentials};
 use bytes::Bytes;
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{BackendTarget, ExternalTarget, FleetTarget, NanoUsd, Pricing, Provider};
 use http::{HeaderName, HeaderValue, Uri};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub(super) fn backend(
     policy: &str,
@@ -29,6 +30,9 @@ pub(super) fn backend(
         unavailable,
         memory: carried.memory(policy, &source.name, &target.endpoints),
         pace: carried.pace(policy, &source.name),
+        hold: target.hold,
+        held: carried.held(policy, &source.name),
+        demand: carried.demand(policy, &source.name),
         gate: carried.gate(policy, &source.name, source.concurrency, target.endpoints.len())?,
         side: target.side,
         endpoints: target.endpoints,
@@ -52,6 +56,7 @@ struct Target<'a> {
     model: &'a str,
     context_window: Option<u32>,
     prices: Prices,
+    hold: Option<HoldRules>,
 }
 
 fn target<'a>(
@@ -75,6 +80,7 @@ fn target<'a>(
             model: &fleet.model,
             context_window: fleet.context_window,
             prices: Prices::default(),
+            hold: fleet.hold.map(hold),
         },
         BackendTarget::External(external) => {
             let dialect = dialect::of(external.provider);
@@ -93,9 +99,18 @@ fn target<'a>(
                 model: &external.model,
                 context_window: external.context_window,
                 prices: external.pricing.as_ref().map(prices).transpose()?.unwrap_or_default(),
+                hold: None,
             }
         }
     })
+}
+
+fn hold(source: config::Hold) -> HoldRules {
+    HoldRules {
+        most: usize::try_from(source.max_requests).unwrap_or(usize::MAX),
+        patience: Duration::from_millis(source.timeout_ms),
+        start: Duration::from_millis(source.start_ms),
+    }
 }
 
 fn json_string(text: &str) -> Bytes {

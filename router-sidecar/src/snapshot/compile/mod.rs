@@ -5,9 +5,9 @@ mod clients;
 mod route;
 
 use super::error::{BackendError, PolicyError};
-use super::{ConfigError, Endpoint, Health, Load, Policy, Side, Snapshot, Timeouts, models};
+use super::{ConfigError, Endpoint, Health, Held, Load, Policy, Side, Snapshot, Timeouts, models};
 use crate::access::{Clients, Limiter};
-use crate::account::Metrics;
+use crate::account::{Demand, Metrics};
 use crate::classify::{Classifier, Sticky};
 use crate::route::{BudgetRules, Draws, EjectionRules, Memory, Pace, RetryBudget, hash};
 use crate::upstream::{Gate, GateRules, Pool};
@@ -32,6 +32,8 @@ pub(super) struct Carried {
     paces: HashMap<(String, String), Arc<Pace>>,
     stickies: HashMap<String, Arc<Sticky>>,
     limiters: HashMap<(String, String), Arc<Limiter>>,
+    demands: HashMap<(String, String), Arc<Demand>>,
+    held: HashMap<(String, String), Arc<Held>>,
     /// Models by the address that serves them, of the config that is being compiled.
     models: HashMap<String, HashSet<String>>,
 }
@@ -63,6 +65,8 @@ impl Carried {
                     carried.gates.insert(key.clone(), Arc::clone(gate));
                 }
                 carried.paces.insert(key.clone(), Arc::clone(&backend.pace));
+                carried.demands.insert(key.clone(), Arc::clone(&backend.demand));
+                carried.held.insert(key.clone(), Arc::clone(&backend.held));
                 carried.memories.insert(key, Arc::clone(&backend.memory));
                 for endpoint in &backend.endpoints {
                     let (uri, owner) =
@@ -120,6 +124,16 @@ impl Carried {
     /// How long a backend takes, as far as it is known.
     fn pace(&self, policy: &str, backend: &str) -> Arc<Pace> {
         self.paces.get(&(policy.to_owned(), backend.to_owned())).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// What is asked of a backend.
+    fn demand(&self, policy: &str, backend: &str) -> Arc<Demand> {
+        self.demands.get(&(policy.to_owned(), backend.to_owned())).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// Who waits for a backend's first replica.
+    fn held(&self, policy: &str, backend: &str) -> Arc<Held> {
+        self.held.get(&(policy.to_owned(), backend.to_owned())).map(Arc::clone).unwrap_or_default()
     }
 
     /// A backend's gate; who is inside stays counted.

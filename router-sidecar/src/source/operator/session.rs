@@ -3,7 +3,7 @@
 use super::connect::{Endpoint, Stream};
 use super::lines::Lines;
 use super::{Backoff, StreamError};
-use crate::account::{Metrics, report};
+use crate::account::{Metrics, demands, report};
 use crate::snapshot::Store;
 use bytes::Bytes;
 use flotilla_crds::router_config::{BackendUsage, OperatorMessage, RouterMessage};
@@ -124,11 +124,15 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Sends the usage if it changed.
+    /// Sends what is asked, and the usage if it changed.
     async fn report(&mut self) -> Result<(), StreamError> {
         let Some(snapshot) = self.store.current() else {
             return Ok(());
         };
+        let asked = demands(&snapshot);
+        if !asked.is_empty() {
+            self.send(&RouterMessage::Demand { backends: asked }).await?;
+        }
         let backends = report(&snapshot);
         if backends == self.reported {
             return Ok(());

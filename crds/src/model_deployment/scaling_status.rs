@@ -1,0 +1,52 @@
+//! What the operator reports of scaling.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The last decision, and what it rests on. Figures are of all `ModelDeployment`s of the served name together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScalingStatus {
+    /// Prompt and completion tokens per second that clients ask for, over the last minute.
+    #[serde(default)]
+    pub offered_tokens_per_second: i64,
+    /// Tokens of requests that wait.
+    #[serde(default)]
+    pub backlog_tokens: i64,
+    /// Tokens per second, in the present mix, of all replicas that serve or will.
+    #[serde(default)]
+    pub capacity_tokens_per_second: i64,
+    /// Replicas of this object that there should be.
+    #[serde(default)]
+    pub desired: i32,
+    /// Why, in one word. See docs/autoscaling.md.
+    #[serde(default)]
+    pub reason: String,
+    /// Why, in a sentence with figures.
+    #[serde(default)]
+    pub message: String,
+    /// How long a replica takes to start, in seconds, as seen last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_seconds: Option<i32>,
+    /// The last changes, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
+    pub history: Vec<ScalingChange>,
+}
+
+/// One change of the number of replicas.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScalingChange {
+    /// When it was decided.
+    pub time: Time,
+    /// Replicas before.
+    pub from: i32,
+    /// Replicas after.
+    pub to: i32,
+    /// Why, in one word.
+    pub reason: String,
+    /// Why, in a sentence with figures.
+    pub message: String,
+}

@@ -1,0 +1,104 @@
+//! A scaled model of one tiny engine, a policy for it, an application.
+
+use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::{ModelDeploymentStatus, ScalingStatus};
+use flotilla_e2e::harness::{
+    App, HarnessError, Reply, Result, TestNamespace, case, image, install, wait_for,
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// For pods to start or go while other tests use the cluster.
+pub const START: Duration = Duration::from_mins(2);
+/// The name that clients ask for.
+pub const MODEL: &str = "assistant";
+
+pub struct Stage {
+    pub namespace: TestNamespace,
+}
+
+/// A test with Flotilla installed and a model that is scaled so.
+pub async fn with_stage<F>(test: &str, scaling: &Value, body: F)
+where
+    F: AsyncFnOnce(Stage) -> Result<()>,
+{
+    case(test, async |cluster, namespace| {
+        install(&cluster).await?;
+        let model = json!({
+            "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": "fleet"},
+            "spec": {
+                "model": {"source": format!("oci://{}", image("models/tiny:f16")), "preset": "smollm2-135m", "quantization": "F16"},
+                "context": {"maxTokens": 2048, "parallelSequences": 4},
+                "engine": {"args": ["--threads", "1"]},
+                "rollout": {"drainTimeout": "5s"},
+                "scaling": scaling,
+            },
+        });
+        let policy = json!({
+            "apiVersion": "flotilla.dev/v1alpha1", "kind": "RoutingPolicy", "metadata": {"name": "scaled"},
+            "spec": {
+                "models": [MODEL],
+                "backends": [{"name": "fleet", "modelDeploymentRef": {"name": "fleet"}}],
+                "default": {"backends": [{"name": "fleet"}]},
+                "attach": {"selector": {"matchLabels": {"app": "chat"}}},
+            },
+        });
+        for object in [model, policy] {
+            namespace.apply(&object.to_string()).await?;
+        }
+        body(Stage { namespace }).await
+    })
+    .await;
+}
+
+impl Stage {
+    /// Starts the application beside an injected router.
+    pub async fn application(&self) -> Result<App> {
+        App::start(&self.namespace, "chat", &[("app", "chat")]).await
+    }
+
+    /// Waits until the model's status is as wished, and returns it.
+    pub async fn has(
+        &self,
+        what: &str,
+        wished: impl Fn(&ModelDeploymentStatus) -> bool,
+    ) -> Result<ModelDeploymentStatus> {
+        wait_for(
+            &self.namespace.api(),
+            "fleet",
+            &format!("have {what}"),
+            START,
+            |object: &ModelDeployment| {
+                let status = object.status.clone().unwrap_or_default();
+                if wished(&status) { Ok(status) } else { Err(format!("{:?}", status.scaling)) }
+            },
+        )
+        .await
+    }
+
+    /// The model's status now.
+    pub async fn status(&self) -> Result<ModelDeploymentStatus> {
+        Ok(self.object().await?.status.unwrap_or_default())
+    }
+
+    /// The replicas in its spec.
+    pub async fn spec_replicas(&self) -> Result<i32> {
+        Ok(self.object().await?.spec.replicas)
+    }
+
+    async fn object(&self) -> Result<ModelDeployment> {
+        self.namespace.api().get("fleet").await.map_err(HarnessError::api("read ModelDeployment fleet"))
+    }
+}
+
+pub fn scaled(status: &ModelDeploymentStatus) -> Option<&ScalingStatus> {
+    status.scaling.as_ref()
+}
+
+/// No reply is bad.
+pub fn all_good(replies: &[Reply]) {
+    assert!(!replies.is_empty());
+    for reply in replies {
+        assert!(reply.status == 200 && !reply.text.is_empty(), "{reply:?}");
+    }
+}

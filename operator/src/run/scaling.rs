@@ -1,0 +1,55 @@
+//! Has every model scaled once a second, on the leader.
+
+use crate::fleet::{Capacity, CatalogReceiver, Stores, Trigger};
+use crate::lease::Leadership;
+use crate::scaling::{Autoscaler, Board, Gauges, Reports, Targets, World};
+use flotilla_crds::ModelDeployment;
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+/// Between two passes; routers report as often.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What the task works with.
+pub(super) struct Ticker {
+    pub(super) stores: Arc<Stores>,
+    pub(super) capacity: Capacity,
+    pub(super) catalog: CatalogReceiver,
+    pub(super) reports: Arc<Reports>,
+    pub(super) board: Arc<Board>,
+    pub(super) gauges: Gauges,
+    pub(super) leadership: Leadership,
+    pub(super) models: Trigger<DeserializeGuard<ModelDeployment>>,
+}
+
+impl Ticker {
+    /// Runs until the shutdown. The caches must be complete.
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut autoscaler = Autoscaler::new(self.reports.clone(), self.board.clone(), self.gauges.clone());
+        let mut targets = Arc::new(Targets::default());
+        self.catalog.mark_changed();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if self.catalog.has_changed().unwrap_or(false) {
+                let present = self.catalog.borrow_and_update().clone();
+                targets = Arc::new(present.map(|catalog| Targets::of(&catalog)).unwrap_or_default());
+            }
+            let (true, Some(inventory)) = (self.leadership.is_leader(), self.capacity.latest()) else {
+                continue;
+            };
+            let world = World::of(&self.stores, inventory, targets.clone());
+            for key in autoscaler.pass(&world, Timestamp::now()) {
+                self.models.send(&key.namespace, &key.name).await;
+            }
+        }
+    }
+}

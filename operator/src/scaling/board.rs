@@ -1,0 +1,156 @@
+//! Where decisions lie until the reconciler carries them out.
+
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::{ScalingMode, ScalingStatus};
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// A new reason alone is published no more often than this: it may change from second to second.
+const REASONS_EVERY: SignedDuration = SignedDuration::from_secs(10);
+/// New figures alone, likewise.
+const FIGURES_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// Figures that differ by less are no news.
+const NEWS: f64 = 0.1;
+
+/// The last decision for each `ModelDeployment`.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<HashMap<ObjectKey, Posted>>);
+
+#[derive(Debug, Clone)]
+struct Posted {
+    status: ScalingStatus,
+    at: Timestamp,
+}
+
+impl Board {
+    /// Posts a decision; true if it is to be carried out or shown now.
+    pub fn post(&self, key: &ObjectKey, status: ScalingStatus, now: Timestamp) -> bool {
+        let mut posted = self.0.lock();
+        if posted.get(key).is_some_and(|before| !before.is_news(&status, now)) {
+            return false;
+        }
+        posted.insert(key.clone(), Posted { status, at: now });
+        true
+    }
+
+    /// Forgets whatever is not wanted any more.
+    pub fn retain(&self, wanted: impl Fn(&ObjectKey) -> bool) {
+        self.0.lock().retain(|key, _| wanted(key));
+    }
+
+    /// Replicas of an object that there should be, if that was decided.
+    pub fn desired(&self, key: &ObjectKey) -> Option<i32> {
+        self.0.lock().get(key).map(|posted| posted.status.desired)
+    }
+
+    /// For the status of an object: the last decision, or before there is one, what the status has.
+    pub fn status(&self, object: &ModelDeployment) -> Option<ScalingStatus> {
+        object.spec.scaling.as_ref()?;
+        let posted = self.0.lock().get(&ObjectKey::of(object)).map(|posted| posted.status.clone());
+        posted.or_else(|| object.status.as_ref()?.scaling.clone())
+    }
+}
+
+impl Posted {
+    fn is_news(&self, status: &ScalingStatus, now: Timestamp) -> bool {
+        let age = now.duration_since(self.at);
+        let before = &self.status;
+        let figures = |of: &ScalingStatus| {
+            [of.offered_tokens_per_second, of.backlog_tokens, of.capacity_tokens_per_second]
+        };
+        let differ = |(before, after): (i64, i64)| {
+            let (before, after) = (before as f64, after as f64);
+            (before - after).abs() > NEWS * before.abs().max(after.abs())
+        };
+        before.desired != status.desired
+            || (before.reason != status.reason && age >= REASONS_EVERY)
+            || (age >= FIGURES_EVERY && figures(before).into_iter().zip(figures(status)).any(differ))
+    }
+}
+
+/// The object with as many replicas in its spec as there should be. Only a copy: what a user wrote stays as it is.
+pub fn effective<'a>(object: &'a ModelDeployment, board: &Board) -> Cow<'a, ModelDeployment> {
+    if mode(object) != Some(ScalingMode::Active) {
+        return Cow::Borrowed(object);
+    }
+    let mut scaled = object.clone();
+    scaled.spec.replicas = board.desired(&ObjectKey::of(object)).unwrap_or_else(|| present(object));
+    Cow::Owned(scaled)
+}
+
+pub(super) fn mode(object: &ModelDeployment) -> Option<ScalingMode> {
+    object.spec.scaling.as_ref().map(|scaling| scaling.mode.unwrap_or_default())
+}
+
+/// Replicas that an object has before anything was decided: as many as it had, else as few as there may be, but one to
+/// begin with, which shows whether the model loads.
+pub(super) fn present(object: &ModelDeployment) -> i32 {
+    let least = object.spec.scaling.as_ref().map_or(1, |scaling| scaling.min_replicas.unwrap_or(1).max(1));
+    let had = object.status.as_ref().and_then(|status| status.desired_replicas);
+    had.unwrap_or_else(|| i32::try_from(least).unwrap_or(i32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn status(desired: i32, reason: &str, offered: i64) -> ScalingStatus {
+        ScalingStatus {
+            desired,
+            reason: reason.to_owned(),
+            offered_tokens_per_second: offered,
+            ..ScalingStatus::default()
+        }
+    }
+
+    #[test]
+    fn another_number_is_news_at_once_and_the_rest_is_after_a_while() {
+        for (second, next, news) in [
+            (1, status(3, "A", 100), true),
+            (1, status(2, "A", 100), false),
+            (9, status(2, "B", 100), false),
+            (10, status(2, "B", 100), true),
+            (59, status(2, "A", 900), false),
+            (60, status(2, "A", 105), false),
+            (60, status(2, "A", 120), true),
+        ] {
+            let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
+            assert!(board.post(&key, status(2, "A", 100), at(0)));
+            assert_eq!(board.post(&key, next.clone(), at(second)), news, "{second} s: {next:?}");
+        }
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "rows are built in place")]
+    fn object(scaling: serde_json::Value, desired: Option<i32>) -> ModelDeployment {
+        serde_json::from_value(json!({
+            "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
+            "metadata": {"name": "b", "namespace": "a"},
+            "spec": {"model": {}, "engine": {}, "replicas": 7, "scaling": scaling},
+            "status": {"desiredReplicas": desired},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn replicas_are_those_decided_else_those_there_were_else_one() {
+        let board = Board::default();
+        let replicas = |scaling, desired| effective(&object(scaling, desired), &board).spec.replicas;
+        let active = || json!({"maxReplicas": 9, "minReplicas": 0});
+        assert_eq!(replicas(serde_json::Value::Null, Some(4)), 7);
+        assert_eq!(replicas(json!({"maxReplicas": 9, "mode": "Advisory"}), Some(4)), 7);
+        assert_eq!(replicas(active(), None), 1);
+        assert_eq!(replicas(json!({"maxReplicas": 9, "minReplicas": 3}), None), 3);
+        assert_eq!(replicas(active(), Some(0)), 0);
+        assert_eq!(replicas(active(), Some(4)), 4);
+        board.post(&ObjectKey { namespace: "a".into(), name: "b".into() }, status(5, "A", 0), at(0));
+        assert_eq!(replicas(active(), Some(4)), 5);
+    }
+}

@@ -1,0 +1,62 @@
+//! The figures of scaling as metrics, for dashboards and for other autoscalers.
+
+use prometheus::{GaugeVec, Opts, Registry};
+
+/// The labels: `model` is the served name, so that there are as many series as models.
+const LABELS: &[&str] = &["namespace", "model"];
+
+/// One gauge for each figure.
+#[derive(Clone)]
+pub struct Gauges([GaugeVec; 4]);
+
+/// The figures of one model.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Row {
+    pub(super) offered: f64,
+    pub(super) backlog: f64,
+    pub(super) capacity: f64,
+    pub(super) desired: f64,
+}
+
+const GAUGES: [(&str, &str); 4] = [
+    (
+        "flotilla_operator_scaling_offered_tokens_per_second",
+        "Prompt and completion tokens that clients ask for, on average over the last minute.",
+    ),
+    ("flotilla_operator_scaling_backlog_tokens", "Tokens of requests that wait."),
+    (
+        "flotilla_operator_scaling_capacity_tokens_per_second",
+        "Tokens of the present mix that the replicas do which serve or will.",
+    ),
+    ("flotilla_operator_scaling_desired_replicas", "Replicas that there should be by the decision."),
+];
+
+impl Gauges {
+    /// Registers all of them.
+    ///
+    /// # Errors
+    /// Another metric has one of the names.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |(name, help): (&str, &str)| {
+            let gauge = GaugeVec::new(Opts::new(name, help), LABELS)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let [offered, backlog, capacity, desired] = GAUGES;
+        Ok(Self([gauge(offered)?, gauge(backlog)?, gauge(capacity)?, gauge(desired)?]))
+    }
+
+    pub(super) fn set(&self, namespace: &str, model: &str, row: Row) {
+        let values = [row.offered, row.backlog, row.capacity, row.desired];
+        for (gauge, value) in self.0.iter().zip(values) {
+            gauge.with_label_values(&[namespace, model]).set(value);
+        }
+    }
+
+    pub(super) fn remove(&self, namespace: &str, model: &str) {
+        for gauge in &self.0 {
+            // Removing what is not there is an error that does not matter.
+            let _ = gauge.remove_label_values(&[namespace, model]);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The `ModelDeployment`s of one served name, and one decision for them.
+
+use super::board::{mode, present};
+use super::gauges::Row;
+use super::member::Member;
+use super::{InvalidScaling, Pods, Reported, policy, status};
+use crate::decide::placement::Inventory;
+use crate::decide::scale::{Book, Decision, Policy, Scaler, Situation, Supply, Tokens, Variant};
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::{ScalingMode, ScalingSpec, ScalingStatus};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// An object, its name, the replicas that were decided last, its pods and what is asked of it.
+type Given<'a> = (&'a ModelDeployment, ObjectKey, Option<i32>, &'a Pods, Option<Reported>);
+
+/// What a model's decisions remember.
+#[derive(Default)]
+pub(super) struct Group {
+    rules: Option<Rules>,
+    members: Vec<Member>,
+}
+
+/// The policy of the first member, and what follows it.
+struct Rules {
+    spec: ScalingSpec,
+    made: Result<(Policy, Scaler), InvalidScaling>,
+}
+
+/// What came out.
+#[derive(Default)]
+pub(super) struct Decided {
+    pub(super) statuses: Vec<(ObjectKey, ScalingStatus)>,
+    /// For metrics; none before anything is known.
+    pub(super) row: Option<Row>,
+}
+
+impl Group {
+    /// What capacities are learned for.
+    pub(super) fn models(&self) -> impl Iterator<Item = String> + '_ {
+        self.members.iter().map(Member::model)
+    }
+
+    /// Decides for all members together. The first one's policy counts. Those whose memory is not known yet take no
+    /// part: they cannot be placed either.
+    pub(super) fn decide(
+        &mut self,
+        given: Vec<Given<'_>>,
+        inventory: &Arc<Inventory>,
+        book: &mut Book,
+        now: Timestamp,
+    ) -> Decided {
+        let Some(spec) = given.first().and_then(|(object, ..)| object.spec.scaling.as_ref()) else {
+            return Decided::default();
+        };
+        self.members.retain(|member| given.iter().any(|(_, key, ..)| *key == member.key));
+        let rules = Rules::of(&mut self.rules, spec);
+        let (policy, scaler) = match &mut rules.made {
+            Ok(made) => (&mut made.0, &mut made.1),
+            Err(invalid) => return refused(&given, invalid),
+        };
+        let mut taking_part = Vec::with_capacity(given.len());
+        for (object, key, decided, pods, reported) in given {
+            let place = self.members.iter().position(|member| member.key == key).unwrap_or_else(|| {
+                self.members.push(Member::new(key));
+                self.members.len() - 1
+            });
+            let Some(member) = self.members.get_mut(place) else { continue };
+            if !member.refresh(object, inventory, pods) {
+                continue;
+            }
+            let replicas = match mode(object) {
+                Some(ScalingMode::Active) => decided.unwrap_or_else(|| present(object)),
+                _ => object.spec.replicas,
+            };
+            taking_part.push((object, place, u32::try_from(replicas).unwrap_or(0), pods, reported));
+        }
+        let starts = self.members.iter().filter_map(|member| member.start).max();
+        policy.start_time = starts.unwrap_or(Policy::default().start_time);
+
+        let mut sum: Option<Reported> = None;
+        let mut variants = Vec::with_capacity(taking_part.len());
+        for (object, place, replicas, pods, reported) in &taking_part {
+            let Some(member) = self.members.get_mut(*place) else { continue };
+            let supply = pods.supply(*replicas, policy.start_time, now);
+            let asked = reported.map(|reported| member.with_backlog(reported, supply.ready));
+            if let Some(asked) = &asked {
+                member.learn(asked, supply.ready, book, now);
+                sum = Some(sum.map_or(*asked, |sum| sum.plus(asked)));
+            }
+            // Who takes part has facts.
+            variants.extend(variant(object, member, supply, book));
+        }
+        if variants.is_empty() {
+            return Decided::default();
+        }
+        even_costs(&mut variants);
+        let situation = Situation { policy, variants: &variants, demand: sum.map(|sum| sum.demand) };
+        let decision = scaler.decide(&situation, now);
+        let (offered, backlog, capacity) = figures(&decision, &variants);
+        let row = Row { offered, backlog, capacity, desired: decision.total().into() };
+        let start_seconds = starts.and_then(|start| i32::try_from(start.as_secs()).ok());
+        let statuses = taking_part.iter().zip(&decision.replicas).map(|((object, place, ..), desired)| {
+            let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
+            let key = self.members.get(*place).map(|member| member.key.clone());
+            let external = mode(object) == Some(ScalingMode::External);
+            let status = ScalingStatus {
+                offered_tokens_per_second: status::whole(offered),
+                backlog_tokens: status::whole(backlog),
+                capacity_tokens_per_second: status::whole(capacity),
+                desired: if external { object.spec.replicas } else { count(*desired) },
+                reason: if external { EXTERNAL.to_owned() } else { decision.reason.to_string() },
+                message: if external { EXTERNAL_MESSAGE.to_owned() } else { decision.to_string() },
+                start_seconds: start_seconds.or_else(|| known.and_then(|known| known.start_seconds)),
+                history: if external { Vec::new() } else { status::history(scaler.history(), known) },
+            };
+            key.map(|key| (key, status))
+        });
+        Decided { statuses: statuses.flatten().collect(), row: Some(row) }
+    }
+}
+
+/// The reason in mode External.
+const EXTERNAL: &str = "External";
+const EXTERNAL_MESSAGE: &str = "something else sets spec.replicas; the operator's metrics have the figures";
+/// The reason where the policy cannot be carried out.
+const INVALID: &str = "InvalidSpec";
+
+impl Rules {
+    /// Those of the spec; the same ones as long as it is the same.
+    fn of<'a>(held: &'a mut Option<Self>, spec: &ScalingSpec) -> &'a mut Self {
+        if held.as_ref().is_some_and(|rules| rules.spec != *spec) {
+            *held = None;
+        }
+        held.get_or_insert_with(|| {
+            let made = policy(spec).map(|policy| {
+                let scaler = Scaler::new(&policy);
+                (policy, scaler)
+            });
+            Self { spec: spec.clone(), made }
+        })
+    }
+}
+
+fn refused(given: &[Given<'_>], invalid: &InvalidScaling) -> Decided {
+    let statuses = given.iter().map(|(object, key, decided, ..)| {
+        let known = object.status.as_ref().and_then(|status| status.scaling.clone()).unwrap_or_default();
+        let status = ScalingStatus {
+            desired: decided.unwrap_or_else(|| present(object)),
+            reason: INVALID.to_owned(),
+            message: invalid.to_string(),
+            ..known
+        };
+        (key.clone(), status)
+    });
+    Decided { statuses: statuses.collect(), row: None }
+}
+
+fn variant(object: &ModelDeployment, member: &Member, supply: Supply, book: &Book) -> Option<Variant> {
+    let scaling = object.spec.scaling.as_ref();
+    let max_replicas = scaling.map_or(0, |scaling| scaling.max_replicas);
+    let min_replicas = scaling.and_then(|scaling| scaling.min_replicas).unwrap_or(1).min(max_replicas);
+    Some(Variant {
+        capacity: member.capacity(book)?,
+        hourly_cost: member.hourly_cost().unwrap_or(f64::NAN),
+        min_replicas,
+        max_replicas,
+        supply,
+        room: Some(member.room().saturating_sub(supply.pending)),
+    })
+}
+
+/// Where one price is not known, none counts.
+fn even_costs(variants: &mut [Variant]) {
+    if variants.iter().any(|variant| variant.hourly_cost.is_nan()) {
+        for variant in variants {
+            variant.hourly_cost = 1.0;
+        }
+    }
+}
+
+/// Tokens per second that are offered, tokens that wait, and tokens per second of the same mix that there is capacity
+/// for.
+fn figures(decision: &Decision, variants: &[Variant]) -> (f64, f64, f64) {
+    let all = |tokens: Tokens| tokens.prompt + tokens.completion;
+    let figures = decision.figures.unwrap_or_default();
+    let mix = figures.offered + figures.waiting;
+    let mix = if mix.is_zero() { Tokens::new(1.0, 1.0) } else { mix };
+    let capacity = variants.iter().map(|variant| {
+        let work = variant.capacity.work(mix);
+        f64::from(variant.supply.replicas()) * all(mix) / work
+    });
+    (all(figures.offered), all(figures.waiting), capacity.sum())
+}
+
+fn count(replicas: u32) -> i32 {
+    i32::try_from(replicas).unwrap_or(i32::MAX)
+}

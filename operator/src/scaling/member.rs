@@ -1,0 +1,146 @@
+//! One `ModelDeployment` of a group.
+
+use super::{Facts, Pods, Reported};
+use crate::decide::placement::Inventory;
+use crate::decide::scale::{Book, Capacity, Key, Meter, OutputLength};
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::ModelDeployment;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use std::sync::Arc;
+
+/// How long an answer is until one was asked for, in tokens.
+const USUAL_OUTPUT: f64 = 256.0;
+
+/// What is remembered of it from pass to pass.
+pub(super) struct Member {
+    pub(super) key: ObjectKey,
+    /// How long its replicas take to start, as seen last.
+    pub(super) start: Option<SignedDuration>,
+    facts: Option<(Basis, Facts)>,
+    model: String,
+    engine: String,
+    meter: Meter,
+    metered: Option<Timestamp>,
+    mean_output: f64,
+}
+
+/// What facts were read from.
+#[derive(PartialEq)]
+struct Basis {
+    generation: Option<i64>,
+    required: Option<Quantity>,
+    inventory: Arc<Inventory>,
+    node: Option<String>,
+}
+
+impl Basis {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inventory, &other.inventory)
+            && (self.generation, &self.required, &self.node)
+                == (other.generation, &other.required, &other.node)
+    }
+}
+
+impl Member {
+    pub(super) fn new(key: ObjectKey) -> Self {
+        Self {
+            key,
+            start: None,
+            facts: None,
+            model: String::new(),
+            engine: String::new(),
+            meter: Meter::default(),
+            metered: None,
+            mean_output: USUAL_OUTPUT,
+        }
+    }
+
+    /// Reads the object again if anything changed. False while too little is known of it.
+    pub(super) fn refresh(
+        &mut self,
+        object: &ModelDeployment,
+        inventory: &Arc<Inventory>,
+        pods: &Pods,
+    ) -> bool {
+        let status = object.status.as_ref();
+        let known = status.and_then(|status| status.scaling.as_ref()?.start_seconds);
+        let remembered = || known.map(|seconds| SignedDuration::from_secs(seconds.into()));
+        self.start = pods.start.or(self.start).or_else(remembered);
+        let basis = Basis {
+            generation: object.metadata.generation,
+            required: status.and_then(|status| Some(status.memory.as_ref()?.required.clone())),
+            inventory: Arc::clone(inventory),
+            node: pods.node.clone(),
+        };
+        if self.facts.as_ref().is_none_or(|(read, _)| !read.is(&basis)) {
+            self.facts = Facts::of(object, inventory, basis.node.as_deref()).map(|facts| (basis, facts));
+            let quantization = status.and_then(|status| status.quantization.as_deref()).unwrap_or_default();
+            self.model = format!("{}/{}/{quantization}", self.key.namespace, object.served_name());
+            self.engine = format!("{:?}", object.spec.engine.engine_type);
+        }
+        self.facts.is_some()
+    }
+
+    /// What capacities are learned for: the served name with its namespace and quantization.
+    pub(super) fn model(&self) -> String {
+        self.model.clone()
+    }
+
+    /// What is asked, with what waits in engines: requests beyond those that replicas answer at a time.
+    pub(super) fn with_backlog(&mut self, mut reported: Reported, ready: u32) -> Reported {
+        let in_flight = reported.demand.in_flight;
+        if in_flight > 0 {
+            self.mean_output = reported.in_flight.completion / f64::from(in_flight);
+        }
+        if let Some(slots) = self.facts().and_then(|facts| facts.slots) {
+            let beyond = in_flight.saturating_sub(slots.saturating_mul(ready));
+            let part = f64::from(beyond) / f64::from(in_flight.max(1));
+            let in_engines = reported.in_flight * part;
+            let waiting = &mut reported.demand.waiting;
+            waiting.prompt = waiting.prompt.max(in_engines.prompt);
+            waiting.completion = waiting.completion.max(in_engines.completion);
+        }
+        reported
+    }
+
+    /// Takes in what was served since the last pass.
+    pub(super) fn learn(&mut self, reported: &Reported, ready: u32, book: &mut Book, now: Timestamp) {
+        let passed = self.metered.replace(now).map(|then| now.duration_since(then).as_secs_f64());
+        let served = reported.served * passed.unwrap_or(0.0).max(0.0);
+        let waits = !reported.demand.waiting.is_zero();
+        if let Some(seen) = self.meter.add(now, ready, served, waits)
+            && let Some(facts) = self.facts()
+        {
+            book.observe(&self.book_key(facts), facts.prior, seen);
+        }
+    }
+
+    /// What one replica can do.
+    pub(super) fn capacity(&self, book: &Book) -> Option<Capacity> {
+        self.facts().map(|facts| book.capacity(&self.book_key(facts), facts.prior))
+    }
+
+    /// Replicas that could be placed beside those that have a node.
+    pub(super) fn room(&self) -> u32 {
+        self.facts().map_or(0, |facts| facts.room)
+    }
+
+    /// What one replica costs in an hour, in US dollars.
+    pub(super) fn hourly_cost(&self) -> Option<f64> {
+        self.facts()?.hourly_cost
+    }
+
+    fn facts(&self) -> Option<&Facts> {
+        self.facts.as_ref().map(|(_, facts)| facts)
+    }
+
+    fn book_key(&self, facts: &Facts) -> Key {
+        Key {
+            model: self.model.clone(),
+            engine: self.engine.clone(),
+            gpu: facts.product.clone(),
+            output: OutputLength::of(self.mean_output),
+        }
+    }
+}

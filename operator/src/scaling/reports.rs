@@ -1,0 +1,219 @@
+//! What routers reported, and the rates that follow from it.
+
+use crate::decide::scale::{Demand, Tokens};
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::router_config::BackendDemand;
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+
+/// A router that was silent for so long is not counted: it reports every second.
+const AGED_OUT: SignedDuration = SignedDuration::from_secs(10);
+/// Two reports closer than this say nothing of a rate.
+const SHORTEST: SignedDuration = SignedDuration::from_millis(500);
+
+/// The last reports of every router. A router is known by its pod, so that a stream that is opened again goes on with
+/// the same counts.
+#[derive(Debug, Default)]
+pub struct Reports(Mutex<HashMap<String, Router>>);
+
+#[derive(Debug)]
+struct Router {
+    at: Timestamp,
+    series: Vec<Series>,
+}
+
+/// One backend of one policy in one router.
+#[derive(Debug)]
+struct Series {
+    last: BackendDemand,
+    /// Where the rates were taken from last.
+    base: BackendDemand,
+    since: Timestamp,
+    /// Tokens per second.
+    offered: Tokens,
+    served: Tokens,
+}
+
+/// What is asked of one model, summed over routers and policies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reported {
+    /// For the decision; without what waits in engines.
+    pub demand: Demand,
+    /// Tokens per second that were served.
+    pub served: Tokens,
+    /// Tokens of the requests in flight.
+    pub in_flight: Tokens,
+}
+
+impl Reports {
+    /// Takes the report of the router in a pod (`namespace/name`).
+    pub fn take(&self, pod: &str, backends: Vec<BackendDemand>, now: Timestamp) {
+        let mut routers = self.0.lock();
+        let before = routers.remove(pod).map(|router| router.series).unwrap_or_default();
+        let series = backends.into_iter().map(|demand| {
+            let of = |s: &&Series| s.last.policy == demand.policy && s.last.backend == demand.backend;
+            Series::after(before.iter().find(of), demand, now)
+        });
+        let router = Router { at: now, series: series.collect() };
+        routers.insert(pod.to_owned(), router);
+    }
+
+    /// The sum for each model; `target` says which one a policy's backend is. A model that is not in it has no router
+    /// that speaks of it.
+    pub fn sums<'a>(
+        &self,
+        now: Timestamp,
+        target: impl Fn(&str, &str) -> Option<&'a ObjectKey>,
+    ) -> HashMap<&'a ObjectKey, Reported> {
+        let mut routers = self.0.lock();
+        routers.retain(|_, router| now.duration_since(router.at) < AGED_OUT);
+        let mut sums: HashMap<&ObjectKey, Reported> = HashMap::new();
+        for router in routers.values() {
+            for series in &router.series {
+                if let Some(key) = target(&series.last.policy, &series.last.backend) {
+                    let one = series.reported(router.at);
+                    sums.entry(key).and_modify(|sum| *sum = sum.plus(&one)).or_insert(one);
+                }
+            }
+        }
+        sums
+    }
+}
+
+impl Series {
+    fn after(before: Option<&Self>, last: BackendDemand, now: Timestamp) -> Self {
+        let Some(before) = before else {
+            // What came before the first report has no time that it came in.
+            let zero = Tokens::default();
+            return Self { base: last.clone(), last, since: now, offered: zero, served: zero };
+        };
+        let passed = now.duration_since(before.since);
+        if passed < SHORTEST {
+            let Self { base, since, offered, served, .. } = before;
+            return Self { last, base: base.clone(), since: *since, offered: *offered, served: *served };
+        }
+        let per_second = 1.0 / passed.as_secs_f64();
+        let base = &before.base;
+        let offered = Tokens::new(
+            grown(base.offered_prompt_tokens, last.offered_prompt_tokens),
+            grown(base.offered_completion_tokens, last.offered_completion_tokens),
+        );
+        let served = Tokens::new(
+            grown(base.served_prompt_tokens, last.served_prompt_tokens),
+            grown(base.served_completion_tokens, last.served_completion_tokens),
+        );
+        Self {
+            base: last.clone(),
+            last,
+            since: now,
+            offered: offered * per_second,
+            served: served * per_second,
+        }
+    }
+
+    fn reported(&self, at: Timestamp) -> Reported {
+        let last = &self.last;
+        Reported {
+            demand: Demand {
+                at,
+                offered: self.offered,
+                waiting: tokens(last.waiting_prompt_tokens, last.waiting_completion_tokens),
+                in_flight: last.in_flight,
+            },
+            served: self.served,
+            in_flight: tokens(last.in_flight_prompt_tokens, last.in_flight_completion_tokens),
+        }
+    }
+}
+
+impl Reported {
+    /// Both together; as old as the older one.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            demand: Demand {
+                at: self.demand.at.min(other.demand.at),
+                offered: self.demand.offered + other.demand.offered,
+                waiting: self.demand.waiting + other.demand.waiting,
+                in_flight: self.demand.in_flight.saturating_add(other.demand.in_flight),
+            },
+            served: self.served + other.served,
+            in_flight: self.in_flight + other.in_flight,
+        }
+    }
+}
+
+/// A count that is lower than before began anew.
+fn grown(before: u64, after: u64) -> f64 {
+    after.checked_sub(before).unwrap_or(after) as f64
+}
+
+fn tokens(prompt: u64, completion: u64) -> Tokens {
+    Tokens::new(prompt as f64, completion as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_767_571_200_000 + millis).unwrap()
+    }
+
+    fn report(offered: u64, in_flight: u32) -> Vec<BackendDemand> {
+        vec![BackendDemand {
+            policy: "apps/split".to_owned(),
+            backend: "fleet".to_owned(),
+            offered_prompt_tokens: offered,
+            in_flight,
+            ..BackendDemand::default()
+        }]
+    }
+
+    fn sum(reports: &Reports, now: Timestamp) -> Option<Demand> {
+        let key = ObjectKey { namespace: "apps".to_owned(), name: "llama".to_owned() };
+        let known = |policy: &str, backend: &str| (policy, backend) == ("apps/split", "fleet");
+        let sums = reports.sums(now, |policy, backend| known(policy, backend).then_some(&key));
+        sums.get(&key).map(|reported| reported.demand)
+    }
+
+    #[test]
+    fn rates_are_of_the_time_between_two_reports_and_routers_add_up() {
+        let reports = Reports::default();
+        reports.take("apps/a", report(1_000_000, 1), at(0));
+        assert!(sum(&reports, at(0)).unwrap().offered.is_zero(), "it may have taken a week");
+        reports.take("apps/a", report(1_000_300, 1), at(1500));
+        reports.take("apps/b", report(0, 2), at(0));
+        reports.take("apps/b", report(50, 2), at(500));
+        let both = sum(&reports, at(1500)).unwrap();
+        assert!((both.offered.prompt - 300.0).abs() < 1e-9, "{both:?}");
+        assert_eq!((both.in_flight, both.at), (3, at(500)));
+    }
+
+    #[test]
+    fn reports_that_come_at_once_leave_the_rate_as_it_is() {
+        let reports = Reports::default();
+        for (count, millis) in [(0, 0), (100, 1000), (110, 1001), (200, 2000)] {
+            reports.take("apps/a", report(count, 0), at(millis));
+            let rate = sum(&reports, at(millis)).unwrap().offered.prompt;
+            assert!((rate - if millis == 0 { 0.0 } else { 100.0 }).abs() < 1e-9, "{millis}: {rate}");
+        }
+    }
+
+    #[test]
+    fn a_router_that_began_anew_counts_from_nothing() {
+        let reports = Reports::default();
+        reports.take("apps/a", report(5000, 0), at(0));
+        reports.take("apps/a", report(70, 0), at(1000));
+        assert!((sum(&reports, at(1000)).unwrap().offered.prompt - 70.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_silent_router_ages_out_and_then_nothing_is_known() {
+        let reports = Reports::default();
+        reports.take("apps/a", report(0, 7), at(0));
+        assert_eq!(sum(&reports, at(9_999)).unwrap().in_flight, 7);
+        assert_eq!(sum(&reports, at(10_000)), None);
+    }
+}

@@ -1,0 +1,284 @@
+//! Whole passes: objects, pods and reports in, the board out.
+
+use super::*;
+use crate::decide::placement::testing::{inventory, node};
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::ModelDeployment;
+use flotilla_crds::labels;
+use flotilla_crds::router_config::BackendDemand;
+use jiff::{SignedDuration, Timestamp};
+use kube::core::DeserializeGuard;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+struct Bench {
+    reports: Arc<Reports>,
+    board: Arc<Board>,
+    autoscaler: Autoscaler,
+    world: World,
+    now: Timestamp,
+    /// Objects that were to be reconciled, in order.
+    news: Vec<String>,
+    offered: u64,
+}
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey { namespace: "apps".to_owned(), name: name.to_owned() }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "rows are built in place")]
+fn object(name: &str, scaling: Value, replicas: i32, desired: Option<i32>) -> ModelDeployment {
+    serde_json::from_value(json!({
+        "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
+        "metadata": {"name": name, "namespace": "apps", "generation": 1},
+        "spec": {"model": {"servedName": "llama", "source": "oci://reg.example/m:1"}, "replicas": replicas,
+            "context": {"parallelSequences": 4}, "scaling": scaling},
+        "status": {"desiredReplicas": desired, "quantization": "Q4_K_M",
+            "memory": {"weights": "1919Mi", "kvCache": "896Mi", "total": "3285Mi", "required": "3450Mi"}},
+    }))
+    .unwrap()
+}
+
+/// A pod that serves, or one without a node.
+fn pod(model: &str, index: usize, ready: bool) -> Value {
+    json!({
+        "metadata": {"name": format!("{model}-{index}"), "namespace": "apps",
+            "labels": {labels::MODEL_DEPLOYMENT: model}, "creationTimestamp": "2026-01-05T00:00:00Z"},
+        "spec": {"containers": [], "nodeName": ready.then_some("a")},
+        "status": {"conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" },
+            "lastTransitionTime": "2026-01-05T00:00:30Z"}]},
+    })
+}
+
+/// So many prompt tokens of work for a second of one replica.
+const SECOND: u64 = 100;
+
+/// One replica reads [`SECOND`] tokens per second.
+fn capacity() -> Value {
+    json!({"promptTokensPerSecond": SECOND, "completionTokensPerSecond": SECOND})
+}
+
+impl Bench {
+    fn new(objects: Vec<ModelDeployment>) -> Self {
+        let (reports, board) = (Arc::new(Reports::default()), Arc::new(Board::default()));
+        let gauges = Gauges::new(&prometheus::Registry::new()).unwrap();
+        let mut targets = Targets::default();
+        for object in &objects {
+            let key = ObjectKey::of(object);
+            targets.add("apps/split", &key.name, key.clone());
+        }
+        let world = World {
+            objects: objects.into_iter().map(|object| Arc::new(DeserializeGuard(Ok(object)))).collect(),
+            pods: Vec::new(),
+            inventory: Arc::new(inventory(&[node("a", "NVIDIA-L4", 23034, 20)], &[])),
+            targets: Arc::new(targets),
+        };
+        Self {
+            autoscaler: Autoscaler::new(reports.clone(), board.clone(), gauges),
+            reports,
+            board,
+            world,
+            now: "2026-01-05T01:00:00Z".parse().unwrap(),
+            news: Vec::new(),
+            offered: 0,
+        }
+    }
+
+    fn with_pods(mut self, model: &str, ready: usize) -> Self {
+        let pods = (0..ready).map(|index| Arc::new(serde_json::from_value(pod(model, index, true)).unwrap()));
+        self.world.pods.extend(pods);
+        self
+    }
+
+    /// A second in which so many prompt tokens are offered to `backend`.
+    fn second(&mut self, backend: &str, offered: u64, in_flight: u32) {
+        self.offered += offered;
+        let demand = BackendDemand {
+            policy: "apps/split".to_owned(),
+            backend: backend.to_owned(),
+            offered_prompt_tokens: self.offered,
+            in_flight,
+            in_flight_prompt_tokens: u64::from(in_flight),
+            ..BackendDemand::default()
+        };
+        self.reports.take("apps/router", vec![demand], self.now);
+        self.pass();
+    }
+
+    fn pass(&mut self) {
+        let news = self.autoscaler.pass(&self.world, self.now);
+        self.news.extend(news.into_iter().map(|key| key.name));
+        self.now += SignedDuration::from_secs(1);
+    }
+
+    fn desired(&self, name: &str) -> i32 {
+        self.board.desired(&key(name)).unwrap()
+    }
+
+    fn reason(&self, name: &str) -> String {
+        let objects = self.world.objects.iter().filter_map(|guard| guard.0.as_ref().ok());
+        let object =
+            objects.into_iter().find(|object| object.metadata.name.as_deref() == Some(name)).unwrap();
+        self.board.status(object).unwrap().reason
+    }
+}
+
+#[test]
+fn replicas_follow_what_is_offered_and_the_decision_is_told_once() {
+    let scaling = json!({"maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 7, Some(1))]).with_pods("llama", 1);
+    for _ in 0..20 {
+        bench.second("llama", SECOND / 2, 1);
+    }
+    assert_eq!(bench.desired("llama"), 1, "half of a replica, whatever spec.replicas says");
+    let before = bench.news.len();
+    for _ in 0..10 {
+        bench.second("llama", 4 * SECOND, 1);
+    }
+    let desired = bench.desired("llama");
+    assert!(
+        (5..=9).contains(&desired),
+        "{desired}: four busy replicas at 85 %, and what piles up until they are there"
+    );
+    assert_eq!(bench.news.len(), before + 1, "{:?}", bench.news);
+}
+
+#[test]
+fn who_only_advises_shows_it_and_leaves_the_replicas() {
+    let scaling = json!({"mode": "Advisory", "maxReplicas": 9, "replicaCapacity": capacity()});
+    let advisory = object("llama", scaling, 2, Some(2));
+    let mut bench = Bench::new(vec![advisory.clone()]).with_pods("llama", 2);
+    for _ in 0..30 {
+        bench.second("llama", 5 * SECOND, 1);
+    }
+    assert!(bench.desired("llama") > 5);
+    assert_eq!(effective(&advisory, &bench.board).spec.replicas, 2);
+    let history = bench.board.status(&advisory).unwrap().history;
+    assert_eq!(history.first().map(|change| change.from), Some(2), "{history:?}");
+}
+
+#[test]
+fn external_has_figures_and_no_decision() {
+    let scaling = json!({"mode": "External", "maxReplicas": 9, "replicaCapacity": capacity()});
+    let external = object("llama", scaling, 2, Some(2));
+    let mut bench = Bench::new(vec![external.clone()]).with_pods("llama", 2);
+    for _ in 0..70 {
+        bench.second("llama", 5 * SECOND, 1);
+    }
+    let status = bench.board.status(&external).unwrap();
+    assert_eq!((status.desired, status.reason.as_str(), status.history.len()), (2, "External", 0));
+    assert!(status.offered_tokens_per_second > 400, "{status:?}");
+    assert_eq!(status.capacity_tokens_per_second, 200);
+}
+
+#[test]
+fn after_a_restart_nothing_goes_before_a_window_was_seen() {
+    let scaling = json!({"maxReplicas": 9, "stabilizationWindow": "60s", "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(5))]).with_pods("llama", 5);
+    bench.pass();
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (5, "MetricsUnavailable"));
+    for _ in 0..60 {
+        bench.second("llama", 10, 1);
+    }
+    assert_eq!(bench.desired("llama"), 5);
+    for _ in 0..5 {
+        bench.second("llama", 10, 1);
+    }
+    assert_eq!(bench.desired("llama"), 4, "one at a time");
+}
+
+#[test]
+fn five_hundred_requests_at_zero_are_one_decision() {
+    let scaling = json!({"maxReplicas": 9, "minReplicas": 0, "scaleToZeroAfter": "20s"});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, None)]).with_pods("llama", 1);
+    for _ in 0..25 {
+        bench.second("llama", 0, 0);
+    }
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (0, "Idle"));
+    bench.world.pods.clear();
+    let before = bench.news.len();
+    for _ in 0..5 {
+        bench.second("llama", 0, 500);
+    }
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (1, "Waking"));
+    assert_eq!(bench.news.len(), before + 1, "{:?}", bench.news);
+}
+
+#[test]
+fn objects_of_one_served_name_are_scaled_together() {
+    let scaling = |rate: u64| {
+        let capacity = json!({"promptTokensPerSecond": rate, "completionTokensPerSecond": rate});
+        json!({"maxReplicas": 4, "replicaCapacity": capacity})
+    };
+    let objects =
+        vec![object("big", scaling(4 * SECOND), 1, Some(1)), object("small", scaling(SECOND), 1, Some(1))];
+    let mut bench = Bench::new(objects).with_pods("big", 1).with_pods("small", 1);
+    for _ in 0..30 {
+        bench.second("small", 8 * SECOND, 1);
+    }
+    let desired = (bench.desired("big"), bench.desired("small"));
+    assert!(desired.0 > 1 && desired.1 == 1, "they cost the same, and the big one does more: {desired:?}");
+}
+
+#[test]
+fn without_a_free_gpu_the_wish_is_capped_and_says_so() {
+    let scaling = json!({"maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]).with_pods("llama", 1);
+    bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-L4", 23034, 2)], &[]));
+    for _ in 0..30 {
+        bench.second("llama", 8 * SECOND, 1);
+    }
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (3, "NoFreeGPU"));
+}
+
+#[test]
+fn what_is_gone_or_not_scaled_any_more_is_forgotten() {
+    let scaling = json!({"maxReplicas": 9});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]);
+    bench.pass();
+    assert_eq!(bench.board.desired(&key("llama")), Some(1));
+    bench.world.objects = vec![Arc::new(DeserializeGuard(Ok(object("llama", Value::Null, 1, Some(1)))))];
+    bench.pass();
+    assert_eq!(bench.board.desired(&key("llama")), None);
+}
+
+#[test]
+fn a_schedule_that_cannot_be_read_is_said_and_changes_nothing() {
+    let scaling = json!({"maxReplicas": 9, "schedules": [{"name": "s", "timeZone": "Mars/Base", "start": "08:00",
+        "end": "09:00", "minReplicas": 2}]});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(3))]);
+    bench.pass();
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (3, "InvalidSpec"));
+}
+
+#[test]
+fn a_model_that_is_not_sized_yet_waits() {
+    let mut unsized_yet = object("llama", json!({"maxReplicas": 9}), 1, Some(1));
+    unsized_yet.status = None;
+    let mut bench = Bench::new(vec![unsized_yet]);
+    bench.pass();
+    assert_eq!(bench.board.desired(&key("llama")), None);
+}
+
+/// Prints what a pass over 2,000 models costs, if it is asked for with `--ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn a_pass_over_two_thousand_models() {
+    let objects = (0..2000).map(|n| {
+        let mut object = object(&format!("m{n}"), json!({"maxReplicas": 9}), 1, Some(1));
+        object.spec.model.served_name = Some(format!("m{n}"));
+        object
+    });
+    let mut bench = Bench::new(objects.collect());
+    for n in 0..2000 {
+        bench = bench.with_pods(&format!("m{n}"), 1);
+    }
+    for _ in 0..70 {
+        bench.second("m1", 10, 1);
+    }
+    let begun = std::time::Instant::now();
+    for _ in 0..10 {
+        bench.pass();
+    }
+    println!("{:?} a pass", begun.elapsed() / 10);
+}
