@@ -31,19 +31,19 @@ async fn devices_are_taken_by_size_where_a_driver_offers_them() {
             bed::start_dra(&paths, node, Devices::Exclusive)?;
         }
         // The first lets Flotilla choose, the others say.
-        let (auto, dra) = ([("mode", "Auto")], [("mode", "DRA")]);
-        let models: [(&str, &str, &[(&str, &str)], u64); 4] = [
-            ("a", "8Gi", &auto, 12_288),
-            ("b", "8Gi", &dra, 16_380),
-            ("c", "20Gi", &dra, 24_564),
-            ("d", "20Gi", &dra, 24_564),
+        let models = [
+            ("a", "8Gi", "Auto", 12_288),
+            ("b", "8Gi", "DRA", 16_380),
+            ("c", "20Gi", "DRA", 24_564),
+            ("d", "20Gi", "DRA", 24_564),
         ];
-        for (name, need, placement, card) in models {
-            apply(&namespace, &placed(name, need, placement)).await?;
+        for (name, need, mode, card) in models {
+            apply(&namespace, &placed(name, need, &[("mode", mode)])).await?;
             assert_eq!(lands_on(&namespace, name).await?, card, "{name} needs {need}");
             let chosen = serving(&namespace, name).await?.status.unwrap().placement.unwrap();
             assert_eq!(chosen.mode, Some(ChosenMode::Dra), "{name}: {}", chosen.message);
         }
+        let dra = [("mode", "DRA")];
         assert_eq!(claims(&namespace).await?.len(), models.len(), "a claim for each replica");
 
         apply(&namespace, &placed("e", "20Gi", &dra)).await?;
