@@ -24,6 +24,9 @@ const STANDARD_ERRORS: f64 = 2.0;
 /// Seconds that there must be before a span to tell what is usual, and the fewest that a mean is taken of.
 const USUAL: usize = 10;
 
+/// Changes from a second to the next that are left out where their usual size is asked for: a step is one, a burst two.
+const OUTLIERS: usize = 3;
+
 /// What was offered in each of the last seconds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Load {
@@ -70,6 +73,20 @@ impl Load {
     pub(super) fn offered_at_once(&self) -> Tokens {
         let count = self.seconds.len();
         self.mean_of(count.saturating_sub(MINUTE)..count)
+    }
+
+    /// The variance of the work that comes in a second, from one second to the next, so that a rise of the mean is
+    /// none; without the largest changes, so that neither a step nor a single burst is. The last seconds do not count.
+    pub(super) fn spread(&self, capacity: Capacity) -> f64 {
+        let settled = self.seconds.len().saturating_sub(SHORTEST);
+        let work = || self.seconds.iter().take(settled).map(|second| capacity.work(*second));
+        let mut squares = [0.0; MINUTE];
+        for (square, (one, next)) in squares.iter_mut().zip(work().zip(work().skip(1))) {
+            *square = (next - one) * (next - one);
+        }
+        squares.sort_unstable_by(f64::total_cmp);
+        let usual = squares.iter().take(MINUTE - OUTLIERS).sum::<f64>();
+        usual / 2.0 / settled.saturating_sub(OUTLIERS + 1).max(USUAL) as f64
     }
 
     fn mean_of(&self, seconds: Range<usize>) -> Tokens {
@@ -190,6 +207,18 @@ mod tests {
             load.add(Timestamp::from_second(at).unwrap(), Tokens::new(1.0, 1.0));
         }
         assert_eq!(load.seconds.len(), MEMORY);
+    }
+
+    #[test]
+    fn spread_is_of_seconds_and_not_of_a_rise() {
+        let spread = |seconds: &[f64]| load(seconds).spread(unit());
+        let alternating: Vec<f64> = (0..63).map(|s| if s % 2 == 0 { 4.0 } else { 6.0 }).collect();
+        assert!((spread(&alternating) - 2.0).abs() < 0.05);
+        let rising: Vec<f64> = (0..63).map(f64::from).collect();
+        assert!((spread(&rising) - 0.5).abs() < 0.02);
+        let burst = [vec![5.0; 30], vec![500.0], vec![50.0; 32]].concat();
+        assert!(spread(&burst).abs() < 1e-9);
+        assert!(spread(&[5.0; 63]).abs() < 1e-9);
     }
 
     proptest! {

@@ -17,6 +17,7 @@ mod scaler;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod trend;
 mod variant;
 
 pub use capacity::{

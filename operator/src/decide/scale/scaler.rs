@@ -1,8 +1,9 @@
 //! The decision.
 
-use super::band::{Band, Queue};
+use super::band::{Band, Offered, Queue};
 use super::load::Load;
 use super::peak::Peak;
+use super::trend::Trend;
 use super::variant::{Fleet, whole};
 use super::{Change, Decision, Demand, Figures, History, Policy, Reason, Tokens, Variant};
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +11,9 @@ use std::cmp::Ordering;
 
 /// Less than any replica and more than none: whoever is not to be at zero needs this much.
 const ANY: f64 = 1e-6;
+
+/// By how long the mean of the last minute is late.
+const LAG: SignedDuration = SignedDuration::from_secs(30);
 
 /// What there is to decide about.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +30,7 @@ pub struct Situation<'a> {
 #[derive(Debug, Clone)]
 pub struct Scaler {
     load: Load,
+    trend: Trend,
     peak: Peak,
     /// Since when reports come without a gap.
     since: Option<Timestamp>,
@@ -40,6 +45,7 @@ impl Scaler {
     pub fn new(policy: &Policy) -> Self {
         Self {
             load: Load::default(),
+            trend: Trend::default(),
             peak: Peak::new(policy.window),
             since: None,
             idle_since: None,
@@ -69,6 +75,7 @@ impl Scaler {
     /// Without reports nothing goes, and nothing comes but what the spec itself asks for.
     fn hold(&mut self, situation: &Situation<'_>, now: Timestamp) -> Decision {
         self.load.clear();
+        self.trend.clear();
         self.peak.clear();
         self.since = None;
         self.idle_since = None;
@@ -87,23 +94,39 @@ impl Scaler {
         let fleet = Fleet::new(variants, |capacity| capacity.work(mix));
         let mut replicas = fleet.current();
         let supply = fleet.units(&replicas);
-        let (offered, busy, waiting) = variants.first().map_or_else(Default::default, |first| {
-            let waking = supply <= 0.0;
-            let offered =
-                if waking { self.load.offered_at_once() } else { self.load.offered(first.capacity) };
-            (offered, first.capacity.work(offered), first.capacity.work(demand.waiting))
+        let reference = variants.first().map(|first| first.capacity);
+        let work = |tokens| reference.map_or(0.0, |capacity| capacity.work(tokens));
+        let tokens = match reference {
+            Some(capacity) if supply > 0.0 => self.load.offered(capacity),
+            _ => self.load.offered_at_once(),
+        };
+        let ahead = policy.start_time + LAG;
+        let offered = reference.map_or_else(Offered::default, |capacity| Offered {
+            busy: capacity.work(tokens),
+            rise: self.trend.rise(capacity, ahead),
+            spread: self.load.spread(capacity),
         });
         let ready: Vec<u32> = variants.iter().map(|variant| variant.supply.ready).collect();
-        let queue = Queue { waiting, ready: fleet.units(&ready), more_in: more_in(policy, variants) };
-        let asked = Band::of(busy, queue, policy);
+        let queue = Queue {
+            waiting: work(demand.waiting),
+            ready: fleet.units(&ready),
+            more_in: more_in(policy, variants),
+        };
+        let asked = Band::of(offered, queue, policy);
         let floor = if self.may_be_zero(policy, now) { 0.0 } else { ANY };
         let floor = floor.max(scheduled(policy, now));
         let band = asked.raised_to(floor);
         let peak = self.peak.add(now, band.at_most);
 
         let at_most = if floor > 0.0 { peak } else { 0.0 };
-        let figures =
-            Figures { offered, busy, waiting: demand.waiting, at_least: asked.at_least, at_most, supply };
+        let figures = Figures {
+            offered: tokens,
+            busy: offered.busy,
+            waiting: demand.waiting,
+            at_least: asked.at_least,
+            at_most,
+            supply,
+        };
         let mut wish = replicas.clone();
         fleet.grow(&mut wish, band.at_least, |_| u32::MAX);
         let wished = wish.iter().fold(0, |sum: u32, count| sum.saturating_add(*count));
@@ -119,6 +142,7 @@ impl Scaler {
 
     fn observe(&mut self, demand: &Demand, now: Timestamp) {
         self.load.add(now, demand.offered);
+        self.trend.add(now, demand.offered);
         self.since.get_or_insert(now);
         if demand.is_idle() {
             self.idle_since.get_or_insert(now);

@@ -1,6 +1,6 @@
 //! What must hold for any demand.
 
-use super::world::{World, variant};
+use super::world::{World, policy, variant};
 use crate::decide::scale::{Demand, Policy, Reason, Supply};
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -42,7 +42,7 @@ proptest! {
         zero in any::<bool>(),
     ) {
         let after = zero.then(|| SignedDuration::from_mins(10));
-        let policy = Policy { scale_to_zero_after: after, ..Policy::default() };
+        let policy = Policy { scale_to_zero_after: after, ..policy() };
         let mut model = variant(ready);
         (model.min_replicas, model.max_replicas) = (min, min + more);
         let mut world = World::new(policy, vec![model]);

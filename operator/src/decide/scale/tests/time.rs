@@ -1,6 +1,6 @@
 //! How decisions follow each other.
 
-use super::world::World;
+use super::world::{World, policy};
 use crate::decide::scale::{Policy, Reason, Schedule, Supply};
 use jiff::SignedDuration;
 
@@ -31,7 +31,7 @@ fn while_one_drains_no_other_goes() {
 #[test]
 fn to_zero_after_idling_and_back_at_the_first_request() {
     let minutes = SignedDuration::from_mins;
-    let policy = Policy { scale_to_zero_after: Some(minutes(10)), ..Policy::default() };
+    let policy = Policy { scale_to_zero_after: Some(minutes(10)), ..policy() };
     let mut world = World::new(policy, vec![super::world::variant(3)]);
     world.run(400, 2.0);
     world.run(599, 0.0);
@@ -68,7 +68,7 @@ fn without_leave_to_go_to_zero_one_stays() {
 #[test]
 fn a_schedule_is_met_before_it_begins_and_left_by_the_usual_way() {
     let office = Schedule::new("office", "UTC", &["Mon"], ("00:10", "01:00"), 5).unwrap();
-    let policy = Policy { schedules: vec![office], ..Policy::default() };
+    let policy = Policy { schedules: vec![office], ..policy() };
     let mut world = World::new(policy, vec![super::world::variant(1)]);
     world.run(479, 0.5);
     assert_eq!(world.replicas(), 1);
@@ -83,7 +83,7 @@ fn a_schedule_is_met_before_it_begins_and_left_by_the_usual_way() {
 #[test]
 fn a_schedule_does_not_wait_for_reports() {
     let always = Schedule::new("always", "UTC", &[], ("00:00", "00:00"), 4).unwrap();
-    let policy = Policy { schedules: vec![always], ..Policy::default() };
+    let policy = Policy { schedules: vec![always], ..policy() };
     let mut world = World::new(policy, vec![super::world::variant(1)]);
     assert_eq!(world.pass(None).total(), 4);
 }

@@ -27,6 +27,11 @@ pub(super) fn variant(ready: u32) -> Variant {
     }
 }
 
+/// Figures of the tests are for these thresholds.
+pub(super) fn policy() -> Policy {
+    Policy { target_utilization: 0.85, shrink_utilization: 0.70, ..Policy::default() }
+}
+
 impl World {
     pub(super) fn new(policy: Policy, variants: Vec<Variant>) -> Self {
         let scaler = Scaler::new(&policy);
@@ -34,7 +39,7 @@ impl World {
     }
 
     pub(super) fn one(ready: u32) -> Self {
-        Self::new(Policy::default(), vec![variant(ready)])
+        Self::new(policy(), vec![variant(ready)])
     }
 
     pub(super) fn second(&self) -> i64 {

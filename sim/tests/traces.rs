@@ -1,0 +1,66 @@
+//! Short pieces of real traces and made-up demand, through every rule.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use flotilla_operator::decide::scale::Policy;
+use flotilla_sim::compare::{Asked, CompareError, Comparison, Row, compare};
+use flotilla_sim::engine::Machine;
+use flotilla_sim::report;
+use flotilla_sim::trace::{Synthetic, Trace, read};
+
+const AZURE: &str = include_str!("fixtures/azure_code_400.csv");
+const SERVEGEN: &str = include_str!("fixtures/servegen_m_small_2h.csv");
+
+fn run(trace: &Trace, machine: Machine, rules: &[&str]) -> Comparison {
+    let rules: Vec<String> = rules.iter().map(|rule| (*rule).to_owned()).collect();
+    compare(trace, &Asked { machine, policy: Policy::default(), prior: 1.0, rules: &rules }).unwrap()
+}
+
+fn row<'a>(comparison: &'a Comparison, rule: &str) -> &'a Row {
+    comparison.rows.iter().find(|row| row.rule == rule).unwrap()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_result_to_the_last_digit() {
+    let once = || {
+        let trace = read(SERVEGEN, 0.005, 3).unwrap();
+        report::json(&run(&trace, Machine::default(), &["flotilla", "kpa"])).to_string()
+    };
+    assert_eq!(once(), once());
+}
+
+#[test]
+fn every_rule_answers_every_request_of_a_real_trace() {
+    let trace = read(AZURE, 1.0, 1).unwrap();
+    let comparison = run(&trace, Machine::default(), &[]);
+    assert_eq!(comparison.rows.len(), 7);
+    for row in &comparison.rows {
+        assert_eq!(row.outcome.requests(), 400, "{}", row.rule);
+        assert!(row.outcome.gpu_hours() > 0.0, "{}", row.rule);
+    }
+    let table = report::table(&comparison);
+    assert!(comparison.rows.iter().all(|row| table.contains(&format!("| {} |", row.rule))), "{table}");
+    assert!(report::plot(&comparison).ends_with("</svg>"));
+}
+
+#[test]
+fn who_knows_the_future_is_on_time_at_no_more_gpu_hours() {
+    let trace = Trace::Rates(Synthetic::Ramp.rates(1).unwrap());
+    let machine = Machine { prompt_tokens_per_second: 20_000.0, ..Machine::default() };
+    let comparison = run(&trace, machine, &["oracle", "flotilla"]);
+    let (oracle, flotilla) = (row(&comparison, "oracle"), row(&comparison, "flotilla"));
+    assert!(oracle.attains && oracle.outcome.gpu_hours() <= flotilla.outcome.gpu_hours());
+    assert_eq!(flotilla.outcome.flaps(), 0);
+}
+
+#[test]
+fn rules_that_are_none_are_named() {
+    let trace = read(AZURE, 1.0, 1).unwrap();
+    let asked = Asked {
+        machine: Machine::default(),
+        policy: Policy::default(),
+        prior: 1.0,
+        rules: &["magic".to_owned()],
+    };
+    assert!(matches!(compare(&trace, &asked), Err(CompareError::UnknownRule(name)) if name == "magic"));
+}
