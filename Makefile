@@ -95,6 +95,14 @@ bench-parts: ## Measure the parts of the router that take no socket.
 bench-sizing: ## Compare the memory estimates with published measurements. ARGS=--rows prints each.
 	cargo run --quiet --locked --package flotilla-operator --example bench_sizing -- $(ARGS)
 
+.PHONY: bench-scaling
+bench-scaling: ## Time one scaling pass over two thousand models.
+	cargo run --release --quiet --locked --package flotilla-operator --example bench_scaling
+
+.PHONY: sim
+sim: ## Compare autoscaling rules on a trace: ARGS='--trace FILE.csv --speed 4', ARGS='--synthetic step'; see docs/scaling.md.
+	cargo run --release --quiet --locked --package flotilla-sim -- $(ARGS)
+
 # Installs Debian packages whose programs are missing: PACKAGE:PROGRAM ... No service is started on the way.
 define apt_install
 @missing=; for tool in $(1); do [[ -x $${tool#*:} ]] || missing+=" $${tool%%:*}"; done; \

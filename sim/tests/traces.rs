@@ -6,7 +6,7 @@ use flotilla_operator::decide::scale::Policy;
 use flotilla_sim::compare::{Asked, CompareError, Comparison, Row, compare};
 use flotilla_sim::engine::Machine;
 use flotilla_sim::report;
-use flotilla_sim::trace::{Synthetic, Trace, read};
+use flotilla_sim::trace::{Trace, read};
 
 const AZURE: &str = include_str!("fixtures/azure_code_400.csv");
 const SERVEGEN: &str = include_str!("fixtures/servegen_m_small_2h.csv");
@@ -40,13 +40,18 @@ fn every_rule_answers_every_request_of_a_real_trace() {
     }
     let table = report::table(&comparison);
     assert!(comparison.rows.iter().all(|row| table.contains(&format!("| {} |", row.rule))), "{table}");
-    assert!(report::plot(&comparison).ends_with("</svg>"));
+    assert!(report::plot(&comparison).trim_end().ends_with("</svg>"));
 }
 
 #[test]
 fn who_knows_the_future_is_on_time_at_no_more_gpu_hours() {
-    let trace = Trace::Rates(Synthetic::Ramp.rates(1).unwrap());
-    let machine = Machine { prompt_tokens_per_second: 20_000.0, ..Machine::default() };
+    let trace = read(SERVEGEN, 0.01, 1).unwrap();
+    let machine = Machine {
+        prompt_tokens_per_second: 1000.0,
+        sequence_tokens_per_second: 20.0,
+        slots: 8,
+        ..Machine::default()
+    };
     let comparison = run(&trace, machine, &["oracle", "flotilla"]);
     let (oracle, flotilla) = (row(&comparison, "oracle"), row(&comparison, "flotilla"));
     assert!(oracle.attains && oracle.outcome.gpu_hours() <= flotilla.outcome.gpu_hours());

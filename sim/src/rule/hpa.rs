@@ -54,7 +54,7 @@ impl Rule for Hpa {
     fn decide(&mut self, view: &View) -> u32 {
         let current = *self.replicas.get_or_insert(view.replicas());
         let running = self.seen.add(f64::from(view.running));
-        if view.now % SYNC != 0 {
+        if !view.now.is_multiple_of(SYNC) {
             return current;
         }
         let wish = wish(running, view, current, self.target);

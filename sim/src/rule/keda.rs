@@ -31,7 +31,7 @@ impl Rule for Keda {
     fn decide(&mut self, view: &View) -> u32 {
         let current = *self.replicas.get_or_insert(view.replicas());
         let rate = self.rate.add(view.served_completion);
-        if view.now % SYNC != 0 {
+        if !view.now.is_multiple_of(SYNC) {
             return current;
         }
         let usage = rate / (self.target * f64::from(current));

@@ -40,7 +40,7 @@ impl Rule for Kpa {
         let current = *self.replicas.get_or_insert(view.replicas());
         let in_flight = f64::from(view.in_flight());
         let (stable, panic) = (self.stable.add(in_flight), self.panic.add(in_flight));
-        if view.now % TICK != 0 {
+        if !view.now.is_multiple_of(TICK) {
             return current;
         }
         let ready = f64::from(view.ready.max(1));

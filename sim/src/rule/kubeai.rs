@@ -31,7 +31,7 @@ impl KubeAi {
 impl Rule for KubeAi {
     fn decide(&mut self, view: &View) -> u32 {
         let current = *self.replicas.get_or_insert(view.replicas());
-        if view.now % INTERVAL != 0 {
+        if !view.now.is_multiple_of(INTERVAL) {
             return current;
         }
         let wanted = replicas(self.active.add(f64::from(view.in_flight())) / self.requests);

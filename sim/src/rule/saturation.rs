@@ -36,7 +36,7 @@ impl Saturation {
 impl Rule for Saturation {
     fn decide(&mut self, view: &View) -> u32 {
         let current = *self.replicas.get_or_insert(view.replicas());
-        if view.now % INTERVAL != 0 || view.starting > 0 || view.ready == 0 {
+        if !view.now.is_multiple_of(INTERVAL) || view.starting > 0 || view.ready == 0 {
             return current;
         }
         let next = if !self.spare(view, view.ready) {

@@ -27,7 +27,7 @@ impl Offered {
     fn on_time(self) -> f64 {
         let odds = -LATE.ln() / (2.0 * LATE_AFTER);
         let busy = self.busy + self.rise;
-        (busy + (busy * busy + 4.0 * odds * self.spread).sqrt()) / 2.0
+        f64::midpoint(busy, (busy * busy + 4.0 * odds * self.spread).sqrt())
     }
 }
 
