@@ -143,7 +143,7 @@ impl Bench<'_> {
                 let outcome = simulate(self.trace, self.machine, first, &mut plan);
                 let row = Row { rule: "oracle", target, attains: outcome.attainment() >= GOAL, outcome };
                 let enough = row.attains;
-                best = better(best, row);
+                best = Some(better(best, row));
                 if enough {
                     break;
                 }
@@ -163,7 +163,7 @@ impl Bench<'_> {
             let mut rule = (rival.new)(Setting { target, ..setting });
             let outcome = simulate(self.trace, self.machine, self.replicas, rule.as_mut());
             let attains = outcome.attainment() >= least;
-            best = better(best, Row { rule: rival.name, target, attains, outcome });
+            best = Some(better(best, Row { rule: rival.name, target, attains, outcome }));
             if attains {
                 break;
             }
@@ -178,12 +178,12 @@ impl Bench<'_> {
 }
 
 /// The cheaper of those that attain enough, else the one that attains more.
-fn better(best: Option<Row>, row: Row) -> Option<Row> {
-    let Some(best) = best else { return Some(row) };
+fn better(best: Option<Row>, row: Row) -> Row {
+    let Some(best) = best else { return row };
     let better = match (best.attains, row.attains) {
         (true, true) => row.outcome.gpu_hours() < best.outcome.gpu_hours(),
         (false, false) => row.outcome.attainment() > best.outcome.attainment(),
         (had, has) => has && !had,
     };
-    Some(if better { row } else { best })
+    if better { row } else { best }
 }

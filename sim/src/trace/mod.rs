@@ -57,7 +57,9 @@ impl Trace {
         match self {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
             Self::Requests(requests) => {
-                requests.iter_mut().for_each(|request| request.at = (request.at as f64 / speed) as u64);
+                for request in requests {
+                    request.at = (request.at as f64 / speed) as u64;
+                }
             }
             Self::Rates(rates) => rates.faster(speed),
         }
