@@ -27,11 +27,11 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// Utilizations were chosen on the first day of ServeGen's `m-small` among 85/70 to 100/95 %: see docs/scaling.md.
+    /// Utilizations on the safe side: docs/scaling.md says what 90 and 80 % save.
     fn default() -> Self {
         Self {
-            target_utilization: 0.90,
-            shrink_utilization: 0.80,
+            target_utilization: 0.85,
+            shrink_utilization: 0.70,
             window: SignedDuration::from_mins(5),
             cool_down: SignedDuration::from_secs(10),
             catch_up: SignedDuration::from_mins(5),
