@@ -283,7 +283,7 @@ fn engine() -> Vec<Row> {
             LLAMA,
             "a derived flag",
             args(&["--ctx-size", "131072"]),
-            "use spec.model and spec.context instead",
+            "use spec.model, spec.context and spec.placement instead",
         ),
         refused(LLAMA, "its short form", args(&["-np", "64"]), "repeats a flag that Flotilla derives"),
         refused(
