@@ -222,7 +222,7 @@ mod tests {
         for (devices, largest) in
             [(devices(&slices, &Allocations::of(&[])), 23_028), (BTreeMap::new(), 12_288)]
         {
-            let nodes = [node("s", "NVIDIA-GeForce-RTX-3060", 12_288, 1)];
+            let nodes = [node("s", "NVIDIA-GeForce-RTX-3060", 12_288, 1), labelled("n", &[], 0)];
             let cluster = Inventory::new(&nodes, &Usage::default(), devices, true);
             let choice = chosen(&cluster, json!({}), 40_960, None);
             assert_eq!(choice.fits.largest.map(|card| card.memory_mib), Some(largest), "{}", choice.why);
