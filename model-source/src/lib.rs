@@ -1,6 +1,8 @@
 //! Where models come from, as the operator, the fetcher and `kubectl flotilla` agree on it: the forms of
-//! `spec.model.source`, the names of folders in a cache, and what a fetcher reports. Pure: no client, no clock.
+//! `spec.model.source`, the names of folders in a cache, what parts of a file servers answer with, and what a fetcher
+//! reports. Pure: no client, no clock.
 
+mod content_range;
 mod folder;
 mod hex;
 pub mod report;
@@ -8,6 +10,7 @@ mod scheme;
 mod shards;
 mod source;
 
+pub use content_range::ContentRange;
 pub use folder::folder;
 pub use hex::hex;
 pub use scheme::{HuggingFace, NodeFile, OciImage, S3Object, VolumeFile, WebFile};

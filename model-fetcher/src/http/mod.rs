@@ -7,7 +7,7 @@ mod refusal;
 
 pub(crate) use answer::Answer;
 pub use client::{ClientError, HttpClient};
-pub(crate) use range::{ContentRange, Range};
+pub(crate) use range::Range;
 
 use std::time::Duration;
 use url::Url;

@@ -4,7 +4,8 @@ use super::write::Writer;
 use super::{Transfer, blocking};
 use crate::cache::{Part, State};
 use crate::error::FetchError;
-use crate::http::{Answer, ContentRange, Range};
+use crate::http::{Answer, Range};
+use flotilla_model_source::ContentRange;
 use http::{StatusCode, header};
 
 impl Transfer<'_> {
@@ -40,7 +41,8 @@ impl Transfer<'_> {
     fn judge(&self, answer: &Answer, part: &Part) -> Result<Step, FetchError> {
         let changed = || FetchError::Changed { url: answer.url.clone() };
         let wrong = |what: String| FetchError::Answer { url: answer.url.clone(), what };
-        let range = answer.headers().get(header::CONTENT_RANGE).and_then(ContentRange::parse);
+        let range = answer.headers().get(header::CONTENT_RANGE);
+        let range = range.and_then(|value| ContentRange::parse(value.to_str().ok()?));
         let had = part.length();
         match answer.status() {
             StatusCode::RANGE_NOT_SATISFIABLE

@@ -11,10 +11,11 @@ pub use client::{HttpsClient, TlsError};
 use super::{ReadAt, ReadError};
 use bytes::{Bytes, BytesMut};
 use client::{Body, Response};
+use flotilla_model_source::ContentRange;
 use futures::future::BoxFuture;
 use http::{StatusCode, Uri, header};
 use http_body_util::BodyExt;
-use range::ContentRange;
+use range::content_range;
 use std::error::Error as _;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -87,7 +88,7 @@ impl HttpsFile {
 
     /// Takes the part of the file that was asked for.
     async fn part(&self, response: Response, offset: u64, end: u64) -> Result<Bytes, ReadError> {
-        let range = response.headers().get(header::CONTENT_RANGE).and_then(ContentRange::parse);
+        let range = content_range(response.headers());
         let Some(ContentRange { part: Some((from, to)), size }) = range else {
             return Err(self.answer("206 Partial Content without a usable Content-Range"));
         };
@@ -133,7 +134,7 @@ impl HttpsFile {
 
     /// An answer that says how long the file is, which is less than was asked for.
     fn beyond(&self, response: &Response, offset: u64) -> Result<Bytes, ReadError> {
-        let range = response.headers().get(header::CONTENT_RANGE).and_then(ContentRange::parse);
+        let range = content_range(response.headers());
         match range.and_then(|range| range.size) {
             Some(size) if size <= offset => {
                 self.note_size(size)?;

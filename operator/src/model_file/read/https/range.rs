@@ -1,69 +1,14 @@
-//! Range and Content-Range.
+//! The headers of ranges.
 
-use http::HeaderValue;
+use flotilla_model_source::ContentRange;
+use http::{HeaderMap, header};
 
 /// The Range header for the bytes from `start` up to and without `end`, which is larger.
 pub(super) fn header(start: u64, end: u64) -> String {
     format!("bytes={start}-{}", end.saturating_sub(1))
 }
 
-/// Which part of a file an answer holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ContentRange {
-    /// First byte, and the one after the last.
-    pub(super) part: Option<(u64, u64)>,
-    /// Bytes of the whole file.
-    pub(super) size: Option<u64>,
-}
-
-impl ContentRange {
-    /// Reads `bytes 0-99/1000`, `bytes 0-99/*` or `bytes */1000`; `None` for what makes no sense.
-    pub(super) fn parse(value: &HeaderValue) -> Option<Self> {
-        let (part, size) = value.to_str().ok()?.trim().strip_prefix("bytes ")?.split_once('/')?;
-        let size = if size == "*" { None } else { Some(size.parse().ok()?) };
-        let part = if part == "*" {
-            None
-        } else {
-            let (first, last) = part.split_once('-')?;
-            let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-            let end = last.checked_add(1)?;
-            (first < end && size.is_none_or(|size| end <= size)).then_some(())?;
-            Some((first, end))
-        };
-        (part.is_some() || size.is_some()).then_some(Self { part, size })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(value: &str) -> Option<ContentRange> {
-        ContentRange::parse(&HeaderValue::from_str(value).unwrap())
-    }
-
-    #[test]
-    fn content_ranges_are_read() {
-        let range = |part, size| Some(ContentRange { part, size });
-        assert_eq!(parsed("bytes 0-99/1000"), range(Some((0, 100)), Some(1000)));
-        assert_eq!(parsed("bytes 5-5/*"), range(Some((5, 6)), None));
-        assert_eq!(parsed("bytes */1000"), range(None, Some(1000)));
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_refused() {
-        for value in [
-            "",
-            "bytes",
-            "bytes */*",
-            "bytes 9-3/10",
-            "bytes 0-10/10",
-            "bytes -5/10",
-            "bytes 0-18446744073709551615/*",
-            "bytes 0-99999999999999999999/*",
-            "items 0-1/2",
-        ] {
-            assert_eq!(parsed(value), None, "{value:?}");
-        }
-    }
+/// What part of a file an answer holds, if it says so in a way that makes sense.
+pub(super) fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
+    ContentRange::parse(headers.get(header::CONTENT_RANGE)?.to_str().ok()?)
 }
