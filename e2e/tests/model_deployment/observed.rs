@@ -9,10 +9,6 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;
-use std::time::Duration;
-
-/// For a write to come back to the operator's cache.
-const CACHED: Duration = Duration::from_secs(2);
 
 fn mib(quantity: Option<&Quantity>) -> i64 {
     quantity.unwrap().0.strip_suffix("Mi").unwrap().parse().unwrap()
@@ -55,9 +51,6 @@ async fn a_real_engine_reports_what_was_estimated() {
         assert!(learnt.gpu.contains("3060"), "{learnt:?}");
         assert!(calibration.message.starts_with("1 of 2"), "{}", calibration.message);
 
-        // The operator reconciles by its cache. A pod that goes before the cache has what was just written is
-        // reconciled by the status before, which forgets this start: known, and rare outside of this test.
-        tokio::time::sleep(CACHED).await;
         let delete = namespace.api::<Pod>().delete(&first, &DeleteParams::default()).await;
         delete.map_err(HarnessError::api("delete the pod"))?;
         let status = after_starts(&namespace, "seen", 2).await?;

@@ -5,6 +5,7 @@ mod deadline;
 mod events;
 mod quantity;
 mod status;
+mod written;
 
 pub use apply::{ApplyError, apply, controller_of, create_once, delete_if_ours};
 pub use deadline::{CALL_DEADLINE, CallError, within};

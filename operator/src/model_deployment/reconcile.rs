@@ -44,7 +44,7 @@ pub struct Context {
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Writes status and publishes events.
-    pub status: StatusWriter,
+    pub status: StatusWriter<ModelDeployment>,
     /// Asks what replicas took.
     pub observer: Observer,
     /// What scaling decided.
@@ -98,8 +98,9 @@ pub async fn reconcile(
 }
 
 async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error> {
+    let object = ctx.status.newest(object);
     // From here on spec.replicas is what there should be.
-    let object = effective(object, &ctx.scaling);
+    let object = effective(&object, &ctx.scaling);
     let object = object.as_ref();
     let observed = dereference(&ctx.client, &ctx.stores, &ctx.capacity, &ctx.files, object).await;
     let done = || observed.again().map_or_else(Action::await_change, Action::requeue);

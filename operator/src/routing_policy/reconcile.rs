@@ -37,7 +37,7 @@ pub struct Context {
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Writes status and publishes events.
-    pub status: StatusWriter,
+    pub status: StatusWriter<RoutingPolicy>,
     /// Counts reconciles.
     pub metrics: Metrics,
     /// Per-object delays.
@@ -92,6 +92,8 @@ pub async fn reconcile(
 }
 
 async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Result<Action, Error> {
+    let object = ctx.status.newest(object);
+    let object = object.as_ref();
     let compiled = match &entry.verdict {
         Verdict::Conflicted(conflict) => {
             ctx.status

@@ -16,6 +16,7 @@ use flotilla_crds::{ModelDeployment, RoutingPolicy};
 use futures::{Stream, StreamExt as _};
 use kube::Client;
 use kube::core::DeserializeGuard;
+use kube::core::object::HasStatus;
 use kube::runtime::{Controller, PredicateConfig, WatchStreamExt as _, controller, predicates, watcher};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +45,7 @@ impl Shared {
         controller::Config::default().concurrency(self.concurrency)
     }
 
-    fn status(&self) -> StatusWriter {
+    fn status<K: HasStatus>(&self) -> StatusWriter<K> {
         StatusWriter::new(self.client.clone(), Events::new(self.client.clone(), &self.pod_name))
     }
 

@@ -2,7 +2,7 @@
 //! not there leaves everything else as it is.
 
 use crate::api_server::ApiServer;
-use crate::reconcile::{DEPLOYMENT, OBJECT, once, with_stores};
+use crate::reconcile::{DEPLOYMENT, OBJECT, once, with, with_stores};
 use axum::Router;
 use axum::routing::get;
 use flotilla_operator::decide::placement::{Inventory, Usage};
@@ -45,6 +45,8 @@ where
 struct Cluster {
     server: ApiServer,
     context: Arc<Context>,
+    pod: Pod,
+    pods: Writer<Pod>,
 }
 
 impl Cluster {
@@ -66,10 +68,13 @@ impl Cluster {
             "metadata": {"name": "gpu-1", "labels": {"nvidia.com/gpu.product": product, "nvidia.com/gpu.memory": "23034"}},
             "status": {"allocatable": {"nvidia.com/gpu": "1"}},
         });
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        let (cache, mut pods) = reflector::store();
+        pods.apply_watcher_event(&Event::Apply(pod.clone()));
         let stores = Stores {
             model_deployments: reflector::store().0,
             routing_policies: reflector::store().0,
-            pods: store::<Pod>(vec![pod]),
+            pods: cache,
             nodes: reflector::store().0,
             claim_templates: reflector::store().0,
             endpoint_slices: reflector::store().0,
@@ -77,7 +82,7 @@ impl Cluster {
         let node: Node = serde_json::from_value(node).unwrap();
         let inventory = Inventory::from_nodes([&node], &Usage::default());
         let context = with_stores(&server, true, Files::off(), stores, inventory).await;
-        Self { server, context }
+        Self { server, context, pod, pods }
     }
 
     /// A replica of llama.cpp that has just got ready.
@@ -169,6 +174,20 @@ async fn the_start_of_the_engines_log_is_read_once() {
     let status = &cluster.server.get(OBJECT).unwrap()["status"];
     assert_eq!(status["calibration"]["corrections"][0]["starts"], 1, "{status}");
     assert_eq!(status["calibration"]["corrections"][0]["gpu"], "NVIDIA-L4");
+}
+
+#[tokio::test]
+async fn what_was_learned_outlives_a_reconcile_whose_cache_is_behind() {
+    let mut cluster = Cluster::llama_cpp().await;
+    cluster.log(LLAMA_CPP);
+    let behind = cluster.server.get(OBJECT).unwrap();
+    let observed = cluster.observed().await;
+    let learned = cluster.server.get(OBJECT).unwrap()["status"]["calibration"].clone();
+    assert!(observed.is_object() && learned.is_object(), "{observed} {learned}");
+    cluster.pods.apply_watcher_event(&Event::Delete(cluster.pod.clone()));
+    with(&cluster.context, behind).await.unwrap();
+    let status = &cluster.server.get(OBJECT).unwrap()["status"];
+    assert_eq!((&status["memory"]["observed"], &status["calibration"]), (&observed, &learned));
 }
 
 #[tokio::test]

@@ -84,8 +84,13 @@ fn object() -> Value {
 
 /// One reconcile of the object as it is live.
 pub(crate) async fn once(server: &ApiServer, context: &Arc<Context>) -> Result<(), Error> {
-    let live: ModelDeployment = serde_json::from_value(server.get(OBJECT).unwrap()).unwrap();
-    reconcile(Arc::new(DeserializeGuard(Ok(live))), context.clone()).await.map(drop)
+    with(context, server.get(OBJECT).unwrap()).await
+}
+
+/// One reconcile of the object as a cache has it.
+pub(crate) async fn with(context: &Arc<Context>, cached: Value) -> Result<(), Error> {
+    let object: ModelDeployment = serde_json::from_value(cached).unwrap();
+    reconcile(Arc::new(DeserializeGuard(Ok(object))), context.clone()).await.map(drop)
 }
 
 /// Reconciles as the controller does: again after an error. Returns how often.
