@@ -96,13 +96,13 @@ fn policy(endpoints: usize) -> Arc<Policy> {
     let store = Store::new(Arc::new(Metrics::new().expect("metrics have distinct names")));
     store.apply(&config).expect("the config is valid");
     let snapshot = store.current().expect("it was just applied");
-    snapshot.policy_for("assistant").expect("the model is in it").clone()
+    Arc::clone(&snapshot.served("assistant").expect("the model is in it").policy)
 }
 
 #[divan::bench(args = [1, 1000])]
 fn plan_a_request(bencher: Bencher<'_, '_>, endpoints: usize) {
     let (policy, draws) = (policy(endpoints), Draws::starting_at(1));
-    let facts = Facts { prompt_tokens: 100, classes: &[], session: None };
+    let facts = Facts { prompt_tokens: 100, classes: &[], adapter: None, session: None };
     bencher.bench(|| {
         plan(black_box(&policy), black_box(&facts), draws.next(), |_| Standing::Good).map(drop).is_ok()
     });

@@ -28,7 +28,7 @@ pub(super) fn flags(
 /// Both engines set memory aside for as many adapters of the largest rank as they are told, whichever are loaded.
 fn with_adapters(mut flags: Vec<String>, request: &Request<'_>, count: &str) -> Vec<String> {
     let ranks = request.adapters.iter().filter_map(|adapter| match adapter {
-        Adapter::Rank(rank) => Some(*rank),
+        Adapter::Rank(rank) | Adapter::Wide(rank) => Some(*rank),
         Adapter::Given(_) => None,
     });
     if let Some(rank) = ranks.max() {

@@ -1,13 +1,16 @@
 //! `ModelDeployment`: one quantized model, served by replicas that each fit a GPU.
 
+mod adapter;
 mod calibration;
 mod engine;
 mod model;
 mod placement;
 mod scaling;
 mod scaling_status;
+mod source_rules;
 mod status;
 
+pub use adapter::Adapter;
 pub use calibration::{CalibrationMode, CalibrationStatus, Correction, MemorySource, ObservedMemory};
 pub use engine::{EngineSpec, EngineType, EnvVar};
 pub use model::{
@@ -60,6 +63,8 @@ use serde::{Deserialize, Serialize};
         .message("only the head of an oci:// file is read, to compute the GPU memory from: set spec.model.quantization and either spec.model.preset or spec.model.architecture, or declare spec.placement.gpuMemory"),
     validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.model.source) || !self.model.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$')")
         .message("engine LlamaCpp loads one model file: set spec.model.source to hf://OWNER/REPOSITORY/FILE"),
+    validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.model.adapters) || self.model.adapters.all(a, !a.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$'))")
+        .message("engine LlamaCpp loads one file for each adapter: let its source name a GGUF file, hf://OWNER/REPOSITORY/FILE"),
     validation = Rule::new("self.engine.type != 'Custom' || (has(self.placement) && has(self.placement.gpuMemory))")
         .message("engine Custom must declare what it needs: set spec.placement.gpuMemory, for example 14Gi"),
     validation = Rule::new("self.engine.type != 'Custom' || has(self.engine.image)")
@@ -68,8 +73,8 @@ use serde::{Deserialize, Serialize};
         .message("spec.context sizes the LlamaCpp engine; for engine Custom set the context in spec.engine.args"),
     validation = Rule::new("self.engine.type == 'Custom' || (!has(self.engine.port) && !has(self.engine.command) && !has(self.engine.healthPath))")
         .message("spec.engine.port, command and healthPath are for engine Custom; LlamaCpp has its own"),
-    validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.engine.args) || self.engine.args.all(a, !(a.split('=')[0] in ['-m','--model','-c','--ctx-size','-np','--parallel','-ngl','--gpu-layers','--n-gpu-layers','-ctk','--cache-type-k','-ctv','--cache-type-v','-b','--batch-size','-ub','--ubatch-size','--host','--port','-a','--alias','-sm','--split-mode','-ts','--tensor-split','-mg','--main-gpu']))")
-        .message("spec.engine.args repeats a flag that Flotilla derives from the spec (model file, context, slots, KV type, batch, host, port, alias, split over GPUs): use spec.model, spec.context and spec.placement instead")
+    validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.engine.args) || self.engine.args.all(a, !(a.split('=')[0] in ['-m','--model','-c','--ctx-size','-np','--parallel','-ngl','--gpu-layers','--n-gpu-layers','-ctk','--cache-type-k','-ctv','--cache-type-v','-b','--batch-size','-ub','--ubatch-size','--host','--port','-a','--alias','-sm','--split-mode','-ts','--tensor-split','-mg','--main-gpu','--lora','--lora-scaled','--lora-init-without-apply']))")
+        .message("spec.engine.args repeats a flag that Flotilla derives from the spec (model file, context, slots, KV type, batch, host, port, alias, split over GPUs, adapters): use spec.model, spec.context and spec.placement instead")
 )]
 pub struct ModelDeploymentSpec {
     /// What is served.

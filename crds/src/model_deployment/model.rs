@@ -1,5 +1,11 @@
 //! What is served: the file, its shape and its quantization.
 
+use super::Adapter;
+use super::source_rules::{
+    CREDENTIALS, CREDENTIALS_KEY, CREDENTIALS_KEY_MESSAGE, CREDENTIALS_MESSAGE, ENDPOINT, ENDPOINT_MESSAGE,
+    NO_PARENT, NO_PARENT_MESSAGE, REGION, REGION_MESSAGE, SHA256, SHA256_MESSAGE, SHA256_ONE_FILE,
+    SHA256_ONE_FILE_MESSAGE, SOURCE, SOURCE_MESSAGE,
+};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,22 +17,14 @@ use serde::{Deserialize, Serialize};
 #[x_kube(
     validation = Rule::new("!(has(self.preset) && has(self.architecture))")
         .message("spec.model.preset and spec.model.architecture both describe the model: set one"),
-    validation = Rule::new("!has(self.source) || self.source.matches('^(oci://[a-z0-9.:-]+/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[a-f0-9]{64})(#[^#]+)?|hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[^?#]+)?(@[A-Za-z0-9._/-]+)?|s3://[a-z0-9.-]+/[^?#]+|https://[^/@?#]+/[^?#]*[^/?#]([?][^#]+)?|pvc://[a-z0-9.-]+/[^#]+|file:///[^/]+/[^?#]*[^/?#])$')")
-        .message("spec.model.source must be oci://REGISTRY/REPOSITORY:TAG#FILE (an OCI image that holds the file; FILE defaults to model.gguf), hf://OWNER/REPOSITORY/FILE@REVISION (REVISION defaults to main), s3://BUCKET/KEY, https://HOST/PATH, pvc://CLAIM/PATH or file:///FOLDER/FILE"),
-    validation = Rule::new("!has(self.source) || !self.source.contains('/../') && !self.source.contains('#../') && !self.source.endsWith('/..') && !self.source.endsWith('#..')")
-        .message("spec.model.source must not contain '..'"),
-    validation = Rule::new("!has(self.endpoint) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://')))")
-        .message("spec.model.endpoint is the hub of an hf:// source or the API of an s3:// source; other sources name their host themselves"),
-    validation = Rule::new("!has(self.region) || (has(self.source) && self.source.startsWith('s3://'))")
-        .message("spec.model.region is for s3:// sources"),
-    validation = Rule::new("!has(self.credentialsRef) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
-        .message("spec.model.credentialsRef is for hf://, s3:// and https:// sources; for oci:// name a Secret in spec.model.pullSecrets"),
-    validation = Rule::new("!has(self.credentialsRef) || !has(self.credentialsRef.key) || !has(self.source) || !self.source.startsWith('s3://')")
-        .message("spec.model.credentialsRef.key is for tokens; the Secret of an s3:// source has the keys AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary credentials, AWS_SESSION_TOKEN"),
-    validation = Rule::new("!has(self.sha256) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
-        .message("spec.model.sha256 is checked of what is downloaded: hf://, s3:// and https:// sources; an oci:// source is checked by its digest"),
-    validation = Rule::new("!has(self.sha256) || !has(self.source) || !self.source.matches('-of-[0-9]{5}[.]gguf([?@].*)?$') && !self.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$')")
-        .message("spec.model.sha256 is the checksum of one file, and this source has several"),
+    validation = Rule::new(SOURCE).message(SOURCE_MESSAGE),
+    validation = Rule::new(NO_PARENT).message(NO_PARENT_MESSAGE),
+    validation = Rule::new(ENDPOINT).message(ENDPOINT_MESSAGE),
+    validation = Rule::new(REGION).message(REGION_MESSAGE),
+    validation = Rule::new(CREDENTIALS).message(CREDENTIALS_MESSAGE),
+    validation = Rule::new(CREDENTIALS_KEY).message(CREDENTIALS_KEY_MESSAGE),
+    validation = Rule::new(SHA256).message(SHA256_MESSAGE),
+    validation = Rule::new(SHA256_ONE_FILE).message(SHA256_ONE_FILE_MESSAGE),
     validation = Rule::new("!has(self.cache) || (has(self.source) && (self.source.startsWith('hf://') || self.source.startsWith('s3://') || self.source.startsWith('https://')))")
         .message("spec.model.cache is for what is downloaded: hf://, s3:// and https:// sources")
 )]
@@ -65,6 +63,11 @@ pub struct ModelSpec {
     /// The shape of a model that no preset describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
+    /// LoRA adapters that are loaded with the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub adapters: Vec<Adapter>,
     /// The quantization of the file's weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantization: Option<Quantization>,

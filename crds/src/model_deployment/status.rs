@@ -92,6 +92,9 @@ pub struct MemoryStatus {
     /// The GPU runtime's own context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<Quantity>,
+    /// LoRA adapters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapters: Option<Quantity>,
     /// Recurrent state of all sequences, for models that keep one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Quantity>,

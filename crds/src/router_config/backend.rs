@@ -1,6 +1,6 @@
 //! Where a request can go.
 
-use super::{Concurrency, Hold, Pricing, Provider, Secret, resilience};
+use super::{Concurrency, FleetAdapter, Hold, Pricing, Provider, Secret, resilience};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ pub struct FleetTarget {
     /// Tokens of prompt and completion together that one request may hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_window: Option<u32>,
+    /// LoRA adapters that every pod has loaded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<FleetAdapter>,
     /// How requests wait while no pod is ready. Absent: they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,

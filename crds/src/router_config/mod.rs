@@ -3,6 +3,7 @@
 //! The same document, written as YAML, is what `flotilla-router --config FILE` reads.
 //! It is versioned by [`ROUTER_CONFIG_VERSION`]; golden files in `crds/tests` hold its shape.
 
+mod adapter;
 mod backend;
 mod clients;
 mod hold;
@@ -14,6 +15,7 @@ mod secret;
 mod sensitivity;
 mod stream;
 
+pub use adapter::{AdapterChoice, FleetAdapter};
 pub use backend::{Backend, BackendTarget, Credentials, Endpoint, ExternalTarget, FleetTarget};
 pub use clients::{ClientKey, ClientLimits, Clients};
 pub use hold::Hold;

@@ -12,7 +12,7 @@ fn source(source: &str) -> Value {
     model(json!({"source": source}))
 }
 
-const FORM: &str = "spec.model.source must be oci://";
+const FORM: &str = "source must be oci://";
 
 pub fn rows() -> Vec<Row> {
     [forms(), credentials(), checksums()].into_iter().flatten().collect()
@@ -78,7 +78,7 @@ fn forms() -> Vec<Row> {
             LLAMA,
             "a region of a hub",
             model(json!({"source": "hf://o/n/m.gguf", "region": "eu-west-1"})),
-            "spec.model.region is for s3://",
+            "region is for s3://",
         ),
     ]
 }

@@ -6,7 +6,7 @@ use crate::model_deployment::need::DEFAULT_MAX_TOKENS;
 use crate::routing_policy::ObjectKey;
 use crate::scaling::hold;
 use flotilla_crds::model_deployment::EngineType;
-use flotilla_crds::router_config::{Endpoint, Hold};
+use flotilla_crds::router_config::{AdapterChoice, Endpoint, FleetAdapter, Hold};
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -42,6 +42,8 @@ pub struct FleetBackend {
     pub endpoints: Vec<Endpoint>,
     /// Tokens that one request may hold.
     pub context_window: Option<u32>,
+    /// The adapters that every replica has loaded.
+    pub adapters: Vec<FleetAdapter>,
     /// How requests wait while there is no ready replica.
     pub hold: Option<Hold>,
 }
@@ -93,9 +95,23 @@ impl Stores {
             model: object.served_name().to_owned(),
             endpoints: endpoints.get(key).cloned().unwrap_or_default(),
             context_window: sized.then_some(max_tokens),
+            adapters: adapters(object),
             hold: hold(object),
         })
     }
+}
+
+/// llama-server numbers adapters in the order of its flags; other engines are taken to name them as routers do.
+fn adapters(object: &ModelDeployment) -> Vec<FleetAdapter> {
+    let names = object.spec.model.adapters.iter().map(|adapter| &adapter.name);
+    let choice = |number, name: &str| match object.spec.engine.engine_type {
+        EngineType::LlamaCpp => AdapterChoice::Lora(number),
+        EngineType::Custom => AdapterChoice::Model(format!("{}:{name}", object.served_name())),
+    };
+    (0..)
+        .zip(names)
+        .map(|(number, name)| FleetAdapter { name: name.clone(), choice: choice(number, name) })
+        .collect()
 }
 
 /// By age; of the same second, by name.

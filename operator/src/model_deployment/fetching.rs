@@ -1,7 +1,7 @@
 //! What a pod's fetcher does, told from the pod's status and the fetcher's own words: pure.
 
 use super::failure::{Problem, excerpt};
-use super::fetch::FETCH_CONTAINER;
+use super::fetch::fetched_by;
 use crate::conditions::{Reason, Verdict};
 use flotilla_crds::model_deployment::DownloadStatus;
 use flotilla_model_source::report::{Cause, Failure, Progress};
@@ -20,6 +20,10 @@ const WAITING_SIGNS: &[(&str, Reason)] = &[
 /// A fetcher that has not yet brought its model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetching {
+    /// Its container.
+    pub container: String,
+    /// The adapter that it brings; none for the model.
+    pub adapter: Option<String>,
     /// Whether it runs now.
     pub running: bool,
     /// What its last run ended with.
@@ -33,6 +37,8 @@ pub struct Fetching {
 pub struct Download {
     /// Its pod.
     pub pod: String,
+    /// Its container.
+    pub container: String,
     /// Its last word, once there is one.
     pub progress: Option<Progress>,
 }
@@ -41,14 +47,23 @@ impl Fetching {
     /// Reads a pod; none where nothing is fetched, or all is there.
     pub fn of(pod: &Pod) -> Option<Self> {
         let statuses = pod.status.as_ref()?.init_container_statuses.as_deref()?;
-        let fetcher = statuses.iter().find(|status| status.name == FETCH_CONTAINER)?;
+        let done = |status: &ContainerStatus| {
+            let end = status.state.as_ref().and_then(|state| state.terminated.as_ref());
+            end.is_some_and(|end| end.exit_code == 0)
+        };
+        // They run one after the other.
+        let mut fetchers = statuses.iter().filter_map(|status| Some((status, fetched_by(&status.name)?)));
+        let (fetcher, adapter) = fetchers.find(|(status, _)| !done(status))?;
         let state = fetcher.state.clone().unwrap_or_default();
-        if state.terminated.as_ref().is_some_and(|end| end.exit_code == 0) {
-            return None;
-        }
         let last = fetcher.last_state.as_ref().and_then(|state| state.terminated.as_ref());
         let end = state.terminated.as_ref().or(last).filter(|end| end.exit_code != 0);
-        Some(Self { running: state.running.is_some(), failure: end.map(failure), waiting: waiting(fetcher) })
+        Some(Self {
+            container: fetcher.name.clone(),
+            adapter: adapter.map(str::to_owned),
+            running: state.running.is_some(),
+            failure: end.map(failure),
+            waiting: waiting(fetcher, adapter),
+        })
     }
 
     /// What it means for `ModelLoaded`.
@@ -56,21 +71,25 @@ impl Fetching {
         if let Some(Problem { reason, message }) = &self.waiting {
             return Verdict::no(*reason, format!("pod {pod}: {message}"));
         }
-        let progress = download.filter(|download| download.pod == pod).and_then(|download| download.progress);
+        let ours = |download: &&Download| download.pod == pod && download.container == self.container;
+        let progress = download.filter(ours).and_then(|download| download.progress);
+        let adapter = self.adapter.as_ref().map(|name| format!("adapter {name}"));
+        let what = adapter.as_deref().unwrap_or("the model");
+        let at = adapter.as_ref().map_or_else(|| pod.to_owned(), |adapter| format!("{pod}, {adapter}"));
         // A new run that came further than the last one is on its way again.
         let stands = |failure: &&Failure| progress.is_none_or(|progress| progress.bytes <= failure.bytes);
         match self.failure.as_ref().filter(stands) {
             Some(Failure { cause: Cause::Interrupted, message, .. }) => {
-                let message = format!("pod {pod}: {message}; the download goes on where it ended");
+                let message = format!("pod {at}: {message}; the download goes on where it ended");
                 Verdict::unknown(Reason::DownloadInterrupted, message)
             }
             Some(Failure { cause, message, .. }) => {
-                Verdict::no(reason(*cause), format!("pod {pod}: {}", excerpt(message)))
+                Verdict::no(reason(*cause), format!("pod {at}: {}", excerpt(message)))
             }
             None => {
-                let what =
-                    progress.map_or_else(|| "downloads the model".to_owned(), |progress| words(&progress));
-                Verdict::unknown(Reason::Downloading, format!("pod {pod} {what}"))
+                let does =
+                    progress.map_or_else(|| format!("downloads {what}"), |progress| words(what, &progress));
+                Verdict::unknown(Reason::Downloading, format!("pod {pod} {does}"))
             }
         }
     }
@@ -90,12 +109,15 @@ impl Download {
     }
 }
 
-fn waiting(fetcher: &ContainerStatus) -> Option<Problem> {
+fn waiting(fetcher: &ContainerStatus, adapter: Option<&str>) -> Option<Problem> {
     let waiting = fetcher.state.as_ref()?.waiting.as_ref()?;
     let (_, reason) = WAITING_SIGNS.iter().find(|(sign, _)| Some(*sign) == waiting.reason.as_deref())?;
     let detail = excerpt(waiting.message.as_deref().unwrap_or_default());
     let message = match reason {
-        Reason::SecretNotFound => format!("spec.model.credentialsRef: {detail}"),
+        Reason::SecretNotFound => match adapter {
+            None => format!("spec.model.credentialsRef: {detail}"),
+            Some(name) => format!("credentialsRef of adapter {name}: {detail}"),
+        },
         _ => format!("image {}: {detail}", fetcher.image),
     };
     Some(Problem { reason: *reason, message })
@@ -127,15 +149,15 @@ const fn reason(cause: Cause) -> Reason {
     }
 }
 
-fn words(progress: &Progress) -> String {
+fn words(what: &str, progress: &Progress) -> String {
     let share = match (progress.percent(), progress.total) {
         (Some(percent), Some(total)) => format!("{percent} % of {} MiB", total / MIB),
         _ => format!("{} MiB so far", progress.bytes / MIB),
     };
     if progress.waiting {
-        return format!("waits for another replica of the node, which downloads the model: {share}");
+        return format!("waits for another replica of the node, which downloads {what}: {share}");
     }
-    format!("downloads the model: {share}, {} MB/s", megabytes(progress.bytes_per_second))
+    format!("downloads {what}: {share}, {} MB/s", megabytes(progress.bytes_per_second))
 }
 
 fn megabytes(bytes: u64) -> i32 {
@@ -169,7 +191,7 @@ mod tests {
     fn download(bytes: u64) -> Download {
         let progress =
             Progress { bytes, total: Some(400 * MIB), bytes_per_second: 112_400_000, waiting: false };
-        Download { pod: "p".to_owned(), progress: Some(progress) }
+        Download { pod: "p".to_owned(), container: "fetch".to_owned(), progress: Some(progress) }
     }
 
     #[test]
@@ -222,6 +244,25 @@ mod tests {
             assert_eq!(verdict.reason, reason);
             assert!(verdict.message.contains(piece), "{}", verdict.message);
         }
+    }
+
+    #[test]
+    fn each_fetcher_is_told_of_in_its_turn() {
+        let status = |name: &str, state: Value| json!({"name": name, "image": "example/fetch:1", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let waits = json!({"waiting": {"reason": "PodInitializing"}});
+        let told = |first: Value, second: Value| {
+            let all = [status("proxy", running()), status("fetch", first), status("fetch-legal", second)];
+            let pod = json!({"metadata": {"name": "p"}, "status": {"initContainerStatuses": all}});
+            let fetching = Fetching::of(&serde_json::from_value(pod).unwrap())?;
+            Some(fetching.verdict("p", Some(&download(200 * MIB))).message)
+        };
+        let of_model = told(running(), waits.clone());
+        assert_eq!(of_model.unwrap(), "pod p downloads the model: 50 % of 400 MiB, 112 MB/s");
+        // The model's progress is not the adapter's.
+        assert_eq!(told(ended(0, ""), running()).unwrap(), "pod p downloads adapter legal");
+        let failed = told(ended(0, ""), ended(12, &said(Cause::NotFound, 0)));
+        assert_eq!(failed.unwrap(), "pod p, adapter legal: because");
+        assert_eq!(told(ended(0, ""), ended(0, "")), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The `ModelDeployment` controller: dereference, validate, build, apply, status.
 
 pub mod apply;
+pub mod asset;
 pub mod build;
 pub mod calibrate;
 pub mod conflict;

@@ -86,6 +86,7 @@ pub(super) fn memory(
             status.kv_cache = term(estimate.kv_cache);
             status.compute = term(estimate.compute);
             status.runtime = term(estimate.runtime);
+            status.adapters = term(estimate.adapters).filter(|_| estimate.adapters.mib() > 0);
             status.state = term(estimate.state).filter(|_| estimate.state.mib() > 0);
             status.assumptions.clone_from(assumptions);
         }

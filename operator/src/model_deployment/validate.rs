@@ -1,7 +1,7 @@
 //! From a spec that the API server took to one that cannot be wrong.
 
+use super::asset::{Asset, assets};
 use super::calibrate::corrected;
-use super::fetch::Fetch;
 use super::file::FileState;
 use super::need::{Need, NeedError};
 use super::resolve::{Unsized, resolve};
@@ -9,7 +9,7 @@ use crate::decide::placement::Ask;
 use crate::options::Defaults;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::EngineType;
-use flotilla_model_source::{Source, SourceError};
+use flotilla_model_source::SourceError;
 use std::time::Duration;
 
 /// How long a stopping replica serves on, unless the spec says otherwise.
@@ -26,10 +26,10 @@ pub struct Valid<'a> {
     pub namespace: &'a str,
     /// Its uid.
     pub uid: &'a str,
-    /// The file to load; none for engines that bring their own.
-    pub source: Option<Source>,
-    /// What brings it, where it is not mounted as it lies.
-    pub fetch: Option<Fetch<'a>>,
+    /// The model to load; none for engines that bring their own.
+    pub model: Option<Asset<'a>>,
+    /// The adapters to load with it.
+    pub adapters: Vec<Asset<'a>>,
     /// The engine's image.
     pub image: &'a str,
     /// What one replica needs.
@@ -38,7 +38,12 @@ pub struct Valid<'a> {
     pub drain: Duration,
 }
 
-impl Valid<'_> {
+impl<'a> Valid<'a> {
+    /// Everything that a replica loads.
+    pub fn assets(&self) -> impl Iterator<Item = &Asset<'a>> {
+        self.model.iter().chain(&self.adapters)
+    }
+
     /// What a replica asks of a node.
     pub fn ask(&self) -> Ask<'_> {
         Ask::of(self.object.spec.placement.as_ref(), self.need.required_mib)
@@ -80,7 +85,7 @@ pub fn validate<'a>(
     file: &FileState,
 ) -> Result<Valid<'a>, Invalid> {
     let spec = &object.spec;
-    let source = spec.model.source.as_deref().map(Source::parse).transpose()?;
+    let (model, adapters) = assets(object, defaults)?;
     let image = match (&spec.engine.image, spec.engine.engine_type) {
         (Some(image), _) => image,
         (None, EngineType::LlamaCpp) => &defaults.llama_cpp_image,
@@ -88,10 +93,17 @@ pub fn validate<'a>(
             return Err(Invalid::Missing("engine Custom has no default image: set spec.engine.image"));
         }
     };
-    if source.as_ref().is_none_or(|source| source.file().is_empty())
-        && spec.engine.engine_type == EngineType::LlamaCpp
-    {
-        return Err(Invalid::Missing("engine LlamaCpp loads one model file: let spec.model.source name it"));
+    if spec.engine.engine_type == EngineType::LlamaCpp {
+        if model.as_ref().is_none_or(|model| model.source.file().is_empty()) {
+            return Err(Invalid::Missing(
+                "engine LlamaCpp loads one model file: let spec.model.source name it",
+            ));
+        }
+        if adapters.iter().any(|adapter| adapter.source.file().is_empty()) {
+            return Err(Invalid::Missing(
+                "engine LlamaCpp loads one file for each adapter: let its source name it",
+            ));
+        }
     }
     let identity = |field: &'a Option<String>| {
         field.as_deref().ok_or(Invalid::Missing("the object has no identity yet"))
@@ -102,8 +114,8 @@ pub fn validate<'a>(
         name: identity(&object.metadata.name)?,
         namespace: identity(&object.metadata.namespace)?,
         uid: identity(&object.metadata.uid)?,
-        fetch: Fetch::of(object, source.as_ref(), defaults)?,
-        source,
+        model,
+        adapters,
         image,
         need: corrected(object, resolve(object, file)?),
         drain: drain.and_then(parse_duration).unwrap_or(DEFAULT_DRAIN),

@@ -79,15 +79,9 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
     let (target, state) = match (&spec.model_deployment_ref, &spec.external) {
         (Some(reference), _) => fleet(&reference.name, lookup),
         (None, Some(given)) => external(given, lookup),
-        (None, None) => (
-            BackendTarget::Fleet(FleetTarget {
-                model: String::new(),
-                endpoints: Vec::new(),
-                context_window: None,
-                hold: None,
-            }),
-            Err((Reason::InvalidSpec, "the backend names no target".to_owned())),
-        ),
+        (None, None) => {
+            (no_fleet(String::new()), Err((Reason::InvalidSpec, "the backend names no target".to_owned())))
+        }
     };
     let (reason, message) = match &state {
         Ok(()) => (Reason::Resolved, String::new()),
@@ -110,13 +104,10 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
 type State = Result<(), (Reason, String)>;
 
 fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
-    let target = |model: String, endpoints, context_window, hold| {
-        BackendTarget::Fleet(FleetTarget { model, endpoints, context_window, hold })
-    };
     match lookup.fleet(name) {
         None => {
             let message = format!("there is no ModelDeployment {name} in this namespace");
-            (target(name.to_owned(), Vec::new(), None, None), Err((Reason::ModelDeploymentNotFound, message)))
+            (no_fleet(name.to_owned()), Err((Reason::ModelDeploymentNotFound, message)))
         }
         Some(found) => {
             let state = if found.endpoints.is_empty() {
@@ -124,9 +115,16 @@ fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
             } else {
                 Ok(())
             };
-            (target(found.model, found.endpoints, found.context_window, found.hold), state)
+            let FleetBackend { model, endpoints, context_window, adapters, hold } = found;
+            (BackendTarget::Fleet(FleetTarget { model, endpoints, context_window, adapters, hold }), state)
         }
     }
+}
+
+/// A target that there is not.
+fn no_fleet(model: String) -> BackendTarget {
+    let (endpoints, adapters) = (Vec::new(), Vec::new());
+    BackendTarget::Fleet(FleetTarget { model, endpoints, context_window: None, adapters, hold: None })
 }
 
 fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State) {

@@ -10,6 +10,7 @@ pub(super) struct Candidates<'a> {
     policy: &'a Policy,
     prompt_tokens: u32,
     in_cluster_only: bool,
+    adapter: Option<&'a str>,
 }
 
 /// Whether a backend can be used now, given that it may be.
@@ -22,8 +23,9 @@ pub(super) enum Usable {
 
 impl<'a> Candidates<'a> {
     /// The set that the request's classes leave.
-    pub(super) fn of(policy: &'a Policy, facts: &Facts<'_>, reasons: &mut Vec<Reason>) -> Self {
-        let mut candidates = Self { policy, prompt_tokens: facts.prompt_tokens, in_cluster_only: false };
+    pub(super) fn of(policy: &'a Policy, facts: &Facts<'a>, reasons: &mut Vec<Reason>) -> Self {
+        let Facts { prompt_tokens, adapter, .. } = *facts;
+        let mut candidates = Self { policy, prompt_tokens, in_cluster_only: false, adapter };
         for class in facts.classes {
             let reason = match policy.keeps(class) {
                 Some(Kept::Bound) => Reason::BoundClass(class.clone()),
@@ -47,8 +49,18 @@ impl<'a> Candidates<'a> {
     }
 
     /// Whether the boundary lets the request reach a backend.
-    pub(super) fn allows(&self, backend: BackendIndex) -> bool {
+    pub(super) fn reaches(&self, backend: BackendIndex) -> bool {
         !self.in_cluster_only || self.get(backend).is_some_and(|b| b.side == Side::InCluster)
+    }
+
+    /// Whether a backend has what the request names.
+    pub(super) fn has(&self, backend: BackendIndex) -> bool {
+        self.adapter.is_none_or(|adapter| self.get(backend).is_some_and(|b| b.adapter(adapter).is_some()))
+    }
+
+    /// Whether the request may go to a backend at all.
+    pub(super) fn allows(&self, backend: BackendIndex) -> bool {
+        self.reaches(backend) && self.has(backend)
     }
 
     /// Whether an allowed backend can serve it now.

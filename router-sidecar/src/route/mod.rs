@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub prompt_tokens: u32,
     /// The data classes it claims, in lower case.
     pub classes: &'a [String],
+    /// The LoRA adapter that it asks for: only backends that have it can answer.
+    pub adapter: Option<&'a str>,
     /// Names the session it belongs to, if it does: the requests of one stay together.
     pub session: Option<u64>,
 }

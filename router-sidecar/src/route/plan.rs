@@ -41,6 +41,8 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// The request must stay in the cluster, and no route of the policy has a target there.
     DataBoundary,
+    /// The request names an adapter, and no target that its route may take has it.
+    NoAdapter,
     /// There is a target, but none is ready.
     NotReady {
         /// Whether the boundary is why others could not stand in.
@@ -58,8 +60,8 @@ pub enum RefusalKind {
 /// Plans one request. `draw` is in [0, 1); `standing` says how a backend fares now, and is asked once for each
 /// usable target of the one route that is taken.
 ///
-/// The first rule that matches gives the route, unless all its targets are across the boundary: then the next
-/// that matches, and at last the default. Among a route's targets only the usable ones are drawn from, so a
+/// The first rule that matches gives the route, unless all its targets are across the boundary or lack the adapter
+/// that the request names: then the next that matches, and at last the default. Among a route's targets only the usable ones are drawn from, so a
 /// target without endpoints leaves its share to the others of the route; so does one that is left alone after
 /// failures, unless all are: then the one whose rest ends first is used, rather than none.
 ///
@@ -73,6 +75,8 @@ pub fn plan(
 ) -> Result<Plan, Refusal> {
     let mut reasons = Vec::with_capacity(4);
     let mut candidates = Candidates::of(policy, facts, &mut reasons);
+    // A target that is near enough and still not allowed.
+    let mut lacks_adapter = false;
     for (index, rule) in policy.rules.iter().enumerate() {
         if !matching::holds(rule, facts) {
             continue;
@@ -85,13 +89,24 @@ pub fn plan(
             reasons.push(Reason::Matched(index));
             return order(Some(index), &rule.route, &candidates, facts, draw, &standing, reasons);
         }
+        lacks_adapter |= reaches(&rule.route, &candidates);
         reasons.push(Reason::RuleClosed(index));
     }
     reasons.push(Reason::Default);
     if has_allowed(&policy.default, &candidates) {
         return order(None, &policy.default, &candidates, facts, draw, &standing, reasons);
     }
-    Err(Refusal { kind: RefusalKind::DataBoundary, wanted: None, reasons })
+    let kind = if lacks_adapter || reaches(&policy.default, &candidates) {
+        RefusalKind::NoAdapter
+    } else {
+        RefusalKind::DataBoundary
+    };
+    Err(Refusal { kind, wanted: None, reasons })
+}
+
+fn reaches(route: &Route, candidates: &Candidates<'_>) -> bool {
+    let mut all = route.weighted.iter().map(|(b, _)| b).chain(&route.fallback);
+    all.any(|backend| candidates.reaches(*backend))
 }
 
 fn has_allowed(route: &Route, candidates: &Candidates<'_>) -> bool {
@@ -128,6 +143,8 @@ fn order(
                     Reason::WindowTooSmall { backend, window, prompt_tokens }
                 }
             }
+        } else if candidates.reaches(backend) {
+            Reason::NoAdapter(backend)
         } else {
             Reason::Across(backend)
         };

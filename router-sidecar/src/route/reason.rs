@@ -17,7 +17,7 @@ pub enum Reason {
     UnknownClass(String),
     /// The matching rule itself keeps the request in the cluster.
     BoundRule(usize),
-    /// The rule matched, but all its targets are across the boundary.
+    /// The rule matched, but all its targets are across the boundary, or lack the adapter.
     RuleClosed(usize),
     /// The rule gives the route.
     Matched(usize),
@@ -45,6 +45,8 @@ pub enum Reason {
     LastResort(BackendIndex),
     /// The target is across the boundary.
     Across(BackendIndex),
+    /// The target does not have the adapter that the request names.
+    NoAdapter(BackendIndex),
     /// The config says that the target must not be used now.
     Unavailable(BackendIndex),
     /// The target has no ready endpoint.
@@ -84,7 +86,7 @@ impl fmt::Display for InWords<'_> {
             }
             R::BoundRule(index) => write!(f, "rule {} keeps its requests in the cluster", rule(*index)),
             R::RuleClosed(index) => {
-                write!(f, "rule {} matched but has no target in the cluster", rule(*index))
+                write!(f, "rule {} matched but has no target for this request", rule(*index))
             }
             R::Matched(index) => write!(f, "rule {} matched", rule(*index)),
             R::Default => f.write_str("default route"),
@@ -102,6 +104,7 @@ impl fmt::Display for InWords<'_> {
                 write!(f, "no target is well, and {} is to be tried again first", backend(*index))
             }
             R::Across(index) => write!(f, "{} is outside the cluster", backend(*index)),
+            R::NoAdapter(index) => write!(f, "{} does not have the adapter", backend(*index)),
             R::Unavailable(index) => {
                 let why = policy.backends.get(*index).and_then(|b| b.unavailable.as_deref());
                 write!(f, "{} is unavailable: {}", backend(*index), why.unwrap_or("?"))

@@ -82,7 +82,8 @@ async fn wait(
         loop {
             changes.mark_unchanged();
             let snapshot = router.store.current();
-            let policy = snapshot.as_ref().and_then(|snapshot| snapshot.policy_for(&outgoing.peek.model));
+            let policy =
+                snapshot.as_ref().and_then(|snapshot| Some(&snapshot.served(&outgoing.peek.model)?.policy));
             // Another policy may let in other clients.
             let same = policy.filter(|policy| policy.name == record.policy().name);
             let ready = same.filter(|policy| {

@@ -120,10 +120,11 @@ pub(super) fn pick<'a>(
 /// What balancing over a backend's endpoints knows of the request. A single endpoint needs no balancing.
 pub(super) fn ask(backend: &Backend, outgoing: &Outgoing) -> Ask {
     let several = backend.endpoints.len() > 1;
+    let adapter = outgoing.adapter.as_deref().and_then(|name| backend.adapter(name));
     Ask {
         prompt_tokens: outgoing.peek.prompt_tokens,
         session: outgoing.session,
         prefix: if several { Prefix::of(&outgoing.body) } else { Prefix::default() },
-        adapter: backend.adapter,
+        adapter: adapter.map_or(backend.number, |adapter| Some(adapter.number)),
     }
 }

@@ -50,12 +50,14 @@ async fn prepare(
     let most = limits.body.min(limits.buffered);
     let body = request::read(body, most, limits.body_deadline, &mut held).await.map_err(|e| unread(&e))?;
     let peek = operation.peek(&body).map_err(|error| unpeeked(&error))?;
-    let policy = snapshot.policy_for(&peek.model).ok_or_else(|| model_not_found(&peek.model))?;
+    let served = snapshot.served(&peek.model).ok_or_else(|| model_not_found(&peek.model))?;
     let metrics = Arc::clone(&router.metrics);
-    let record = Record::new(metrics, Arc::clone(policy), started, peek.stream, peek.prompt_tokens);
+    let record = Record::new(metrics, Arc::clone(&served.policy), started, peek.stream, peek.prompt_tokens);
     let headers = parts.headers;
     let session = request::session(&headers);
-    Ok((record, Outgoing::new(operation, headers, body, peek, session, held)))
+    let adapter = served.adapter.clone();
+    let outgoing = Outgoing::new(operation, headers, body, peek, session, held).with_adapter(adapter);
+    Ok((record, outgoing))
 }
 
 /// Finds whose the request is, if its policy has clients, and whether it may go on.
@@ -78,8 +80,12 @@ pub(super) async fn decide(
 ) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
     let (classes, found) = classes(&policy, &outgoing);
-    let facts =
-        Facts { prompt_tokens: outgoing.peek.longest_input, classes: &classes, session: outgoing.session };
+    let facts = Facts {
+        prompt_tokens: outgoing.peek.longest_input,
+        classes: &classes,
+        adapter: outgoing.adapter.as_deref(),
+        session: outgoing.session,
+    };
     let now = Instant::now();
     let standing = |target: BackendIndex| {
         policy.backends.get(target).map_or(Standing::Good, |backend| backend.standing(now))
@@ -170,6 +176,11 @@ fn refused(refusal: &Refusal, operation: Operation) -> Rejection {
             Code::DataBoundary,
             "the request's data must stay in the cluster, and no backend of this policy is there",
         ),
+        RefusalKind::NoAdapter => Rejection::new(
+            Code::ModelNotFound,
+            "no backend that this request may go to has the adapter that its model names",
+        )
+        .param("model"),
         RefusalKind::NotReady { in_cluster_only } => {
             let message = if in_cluster_only {
                 "the request's data must stay in the cluster, and no backend there is ready"

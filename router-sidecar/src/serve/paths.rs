@@ -49,7 +49,7 @@ fn model(router: &Router, id: &str) -> Response<AnswerBody> {
     let Some(snapshot) = router.store.current() else {
         return router.refuse(operation::not_configured());
     };
-    if snapshot.policy_for(id).is_none() {
+    if snapshot.served(id).is_none() {
         return router.refuse(operation::model_not_found(id));
     }
     // Plain strings and a number: serialising them into memory cannot fail.

@@ -30,7 +30,9 @@ pub struct Backend {
     pub memory: Arc<Memory>,
     /// The model as a number, if its endpoints serve other models besides: then it is an adapter, as far as balancing
     /// is concerned.
-    pub adapter: Option<u64>,
+    pub number: Option<u64>,
+    /// The adapters of the model.
+    pub adapters: Vec<Adapter>,
     /// How long it takes to its first content.
     pub pace: Arc<Pace>,
     /// Bounds what is sent there at once, if the config says so.
@@ -56,6 +58,19 @@ pub struct Backend {
 }
 
 impl Backend {
+    /// Its adapter of that name.
+    pub fn adapter(&self, name: &str) -> Option<&Adapter> {
+        self.adapters.iter().find(|adapter| &*adapter.name == name)
+    }
+
+    /// What to say instead of the model's name in a request, for the model or one of its adapters.
+    pub fn model(&self, adapter: Option<&str>) -> Bytes {
+        adapter
+            .and_then(|name| self.adapter(name))
+            .map_or(&self.model_json, |adapter| &adapter.model_json)
+            .clone()
+    }
+
     /// The standing of its best endpoint. A backend without any stands well: what it lacks shows elsewhere.
     pub fn standing(&self, now: Instant) -> Standing {
         let mut best = None;
@@ -68,6 +83,17 @@ impl Backend {
         }
         best.unwrap_or(Standing::Good)
     }
+}
+
+/// A LoRA adapter that a backend's endpoints have loaded.
+#[derive(Debug)]
+pub struct Adapter {
+    /// Its name.
+    pub name: Box<str>,
+    /// It as a number, for balancing.
+    pub number: u64,
+    /// What asks for it in the place of the model's name: a JSON string, and further members of the request if need be.
+    pub model_json: Bytes,
 }
 
 /// The two sides of the boundary.

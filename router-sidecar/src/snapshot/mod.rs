@@ -12,7 +12,7 @@ mod hold;
 mod models;
 mod store;
 
-pub use backend::{Backend, Endpoint, InFlight, Load, Prices, Side};
+pub use backend::{Adapter, Backend, Endpoint, InFlight, Load, Prices, Side};
 pub use error::ConfigError;
 pub use health::Health;
 pub use hold::{Held, HoldRules, Place};
@@ -39,14 +39,14 @@ pub struct Snapshot {
     pub revision: String,
     /// In the order of the config.
     pub policies: Vec<Arc<Policy>>,
-    by_model: HashMap<Box<str>, Arc<Policy>>,
+    by_model: HashMap<Box<str>, Served>,
     model_list: Bytes,
     created: i64,
 }
 
 impl Snapshot {
-    /// The policy that claims a model name.
-    pub fn policy_for(&self, model: &str) -> Option<&Arc<Policy>> {
+    /// Who answers for a model name.
+    pub fn served(&self, model: &str) -> Option<&Served> {
         self.by_model.get(model)
     }
 
@@ -59,6 +59,15 @@ impl Snapshot {
     pub fn created(&self) -> i64 {
         self.created
     }
+}
+
+/// What a model name stands for.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// The policy that claims it.
+    pub policy: Arc<Policy>,
+    /// The adapter that it names, as `MODEL:ADAPTER` does.
+    pub adapter: Option<Arc<str>>,
 }
 
 /// One policy, ready to route.

@@ -34,6 +34,8 @@ pub struct Outgoing {
     pub peek: Peek,
     /// The session it belongs to.
     pub session: Option<u64>,
+    /// The adapter that its model's name means.
+    pub adapter: Option<Arc<str>>,
     /// What a stream of it is to the client's answer.
     part: Part,
     /// Counts the body.
@@ -50,7 +52,13 @@ impl Outgoing {
         session: Option<u64>,
         held: Held,
     ) -> Self {
-        Self { operation, headers, body, peek, session, part: Part::Alone, held }
+        Self { operation, headers, body, peek, session, adapter: None, part: Part::Alone, held }
+    }
+
+    /// The same for an adapter of the model.
+    #[must_use]
+    pub fn with_adapter(self, adapter: Option<Arc<str>>) -> Self {
+        Self { adapter, ..self }
     }
 
     /// From now on what the client gets is kept, so that another target can go on after it.

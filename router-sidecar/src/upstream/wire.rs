@@ -50,7 +50,7 @@ impl Wire {
         match self {
             Self::AsItIs => {
                 let peek = &outgoing.peek;
-                let model = backend.model_json.clone();
+                let model = backend.model(outgoing.adapter.as_deref());
                 splice(&outgoing.body, peek.model_at.clone(), model, peek.usage_edit.as_ref())
             }
             Self::Translated { body, .. } => Spliced::from(body.clone()),

@@ -7,6 +7,7 @@
     reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
 )]
 
+mod adapters;
 mod affinity;
 mod bodies;
 mod boundary;

@@ -68,6 +68,11 @@ impl Tensor {
         Bytes::product(&[self.row + self.rows, self.count, rank], "adapters").map(Bytes::get)
     }
 
+    /// Values that each token becomes in a projection, of which it uses so many experts; 0 for what is no projection.
+    pub(super) fn outputs(&self, experts_used: u64) -> u64 {
+        if self.role.is_some() { self.rows.saturating_mul(self.count.min(experts_used)) } else { 0 }
+    }
+
     /// How many matrices it is: the experts of a layer, or the heads of what expands a latent.
     pub(super) const fn count(&self) -> u64 {
         self.count

@@ -57,10 +57,10 @@ fn pod_template(valid: &Valid<'_>, mode: &Mode) -> PodTemplateSpec {
     PodTemplateSpec {
         metadata: Some(ObjectMeta { labels: Some(child_labels(valid.name)), ..ObjectMeta::default() }),
         spec: Some(PodSpec {
-            init_containers: model::fetcher(valid).map(|fetcher| vec![fetcher]),
+            init_containers: some(valid.assets().filter_map(model::fetcher)),
             containers: vec![container(valid, drain_seconds, resources)],
             image_pull_secrets: pull_secrets(valid),
-            volumes: model::volume(valid).map(|volume| vec![volume]),
+            volumes: some(valid.assets().filter_map(model::volume)),
             affinity: Some(affinity),
             resource_claims: pod_claims,
             node_selector: (!placement.node_selector.is_empty()).then_some(placement.node_selector),
@@ -84,6 +84,11 @@ fn pod_template(valid: &Valid<'_>, mode: &Mode) -> PodTemplateSpec {
             ..PodSpec::default()
         }),
     }
+}
+
+/// A list, or none if it would be empty.
+fn some<T>(all: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    Some(all.collect()).filter(|all: &Vec<T>| !all.is_empty())
 }
 
 /// For the engine's image, and for the volume that is the model's image.
@@ -139,7 +144,7 @@ fn container(valid: &Valid<'_>, drain_seconds: i64, resources: ResourceRequireme
         }),
         // The end of an engine's log becomes the reason in the conditions.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-        volume_mounts: model::mount(valid).map(|mount| vec![mount]),
+        volume_mounts: some(valid.assets().map(model::mount)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             capabilities: Some(Capabilities {

@@ -69,8 +69,12 @@ pub fn split_flags(gpus: u32) -> Vec<(&'static str, String)> {
 fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     let mut args: Vec<String> = Vec::with_capacity(32);
     let mut flag = |name: &str, value: &str| args.extend([name.to_owned(), value.to_owned()]);
-    if let Some(source) = &valid.source {
-        flag("--model", &model::path(source));
+    if let Some(asset) = &valid.model {
+        flag("--model", &model::path(asset));
+    }
+    // A request names the adapter by its place in this order. Without a name it gets the model as it is.
+    for adapter in &valid.adapters {
+        flag("--lora", &model::path(adapter));
     }
     flag("--alias", valid.object.served_name());
     if let Some(Limits { max_tokens: _, parallel_sequences, context_tokens, kv_cache_type, ubatch_tokens }) =
@@ -91,6 +95,9 @@ fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     flag("--host", "0.0.0.0");
     flag("--port", &DEFAULT_PORT.to_string());
     args.push("--metrics".to_owned());
+    if !valid.adapters.is_empty() {
+        args.push("--lora-init-without-apply".to_owned());
+    }
     args.extend(valid.object.spec.engine.args.iter().cloned());
     args
 }

@@ -1,8 +1,7 @@
-//! How the model comes into a pod: the volume that has it, where engines see it, and who puts it there.
+//! How a model and its adapters come into a pod: the volume that has each, where engines see it, and who puts it there.
 
-use crate::model_deployment::fetch::{Cache, FETCH_CONTAINER, Fetch};
-use crate::model_deployment::validate::Valid;
-use flotilla_crds::model_deployment::ModelSpec;
+use crate::model_deployment::asset::{Asset, Origin};
+use crate::model_deployment::fetch::{Fetch, Kept, container_name};
 use flotilla_model_source::Source;
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, HostPathVolumeSource,
@@ -14,7 +13,9 @@ use std::collections::BTreeMap;
 
 /// Where engines see the model.
 const MOUNT_PATH: &str = "/models";
-/// Where the fetcher sees the cache.
+/// Where they see adapters, each in a folder of its name.
+const ADAPTERS_PATH: &str = "/adapters";
+/// Where a fetcher sees the cache.
 const CACHE_PATH: &str = "/cache";
 const VOLUME: &str = "model";
 /// The key of a Secret that has a token, unless the spec gives one.
@@ -23,24 +24,32 @@ const TOKEN_KEY: &str = "token";
 const S3_KEYS: [(&str, bool); 3] =
     [("AWS_ACCESS_KEY_ID", false), ("AWS_SECRET_ACCESS_KEY", false), ("AWS_SESSION_TOKEN", true)];
 
-/// The path of the model file in the engine's container.
-pub(super) fn path(source: &Source) -> String {
-    format!("{MOUNT_PATH}/{}", source.file())
+/// The path of the file in the engine's container.
+pub(super) fn path(asset: &Asset<'_>) -> String {
+    format!("{}/{}", mount_path(asset.adapter), asset.source.file())
 }
 
-/// The volume that has the model.
-pub(super) fn volume(valid: &Valid<'_>) -> Option<Volume> {
-    let mut volume = Volume { name: VOLUME.to_owned(), ..Volume::default() };
+fn mount_path(adapter: Option<&str>) -> String {
+    adapter.map_or_else(|| MOUNT_PATH.to_owned(), |name| format!("{ADAPTERS_PATH}/{name}"))
+}
+
+fn volume_name(adapter: Option<&str>) -> String {
+    adapter.map_or_else(|| VOLUME.to_owned(), |name| format!("adapter-{name}"))
+}
+
+/// The volume that has it.
+pub(super) fn volume(asset: &Asset<'_>) -> Option<Volume> {
+    let mut volume = Volume { name: volume_name(asset.adapter), ..Volume::default() };
     let claim = |claim_name: &str, read_only: bool| PersistentVolumeClaimVolumeSource {
         claim_name: claim_name.to_owned(),
         read_only: read_only.then_some(true),
     };
     let host =
         |path: &str, kind: &str| HostPathVolumeSource { path: path.to_owned(), type_: Some(kind.to_owned()) };
-    match (valid.source.as_ref()?, valid.fetch.as_ref().map(|fetch| &fetch.cache)) {
-        (_, Some(Cache::Claim(name))) => volume.persistent_volume_claim = Some(claim(name, false)),
-        (_, Some(Cache::Node(path))) => volume.host_path = Some(host(path, "DirectoryOrCreate")),
-        (_, Some(Cache::Pod)) => volume.empty_dir = Some(EmptyDirVolumeSource::default()),
+    match (&asset.source, asset.fetch.as_ref().map(|fetch| &fetch.cache)) {
+        (_, Some(Kept::Claim(name))) => volume.persistent_volume_claim = Some(claim(name, false)),
+        (_, Some(Kept::Node(path))) => volume.host_path = Some(host(path, "DirectoryOrCreate")),
+        (_, Some(Kept::Pod)) => volume.empty_dir = Some(EmptyDirVolumeSource::default()),
         (Source::Oci(image), None) => {
             volume.image = Some(ImageVolumeSource {
                 reference: Some(image.reference.clone()),
@@ -55,33 +64,32 @@ pub(super) fn volume(valid: &Valid<'_>) -> Option<Volume> {
     Some(volume)
 }
 
-/// Where the engine sees it: nothing but this model, and nothing of it can be written.
-pub(super) fn mount(valid: &Valid<'_>) -> Option<VolumeMount> {
-    valid.source.as_ref()?;
-    Some(VolumeMount {
-        name: VOLUME.to_owned(),
-        mount_path: MOUNT_PATH.to_owned(),
-        sub_path: valid.fetch.as_ref().map(|fetch| format!("{}/files", fetch.folder)),
+/// Where the engine sees it: nothing but this, and nothing of it can be written.
+pub(super) fn mount(asset: &Asset<'_>) -> VolumeMount {
+    VolumeMount {
+        name: volume_name(asset.adapter),
+        mount_path: mount_path(asset.adapter),
+        sub_path: asset.fetch.as_ref().map(|fetch| format!("{}/files", fetch.folder)),
         read_only: Some(true),
         ..VolumeMount::default()
-    })
+    }
 }
 
-/// The container that fetches the model before the engine starts.
-pub(super) fn fetcher(valid: &Valid<'_>) -> Option<Container> {
-    let fetch = valid.fetch.as_ref()?;
+/// The container that fetches it before the engine starts.
+pub(super) fn fetcher(asset: &Asset<'_>) -> Option<Container> {
+    let fetch = asset.fetch.as_ref()?;
     let requests = BTreeMap::from([
         ("cpu".to_owned(), Quantity("100m".to_owned())),
         ("memory".to_owned(), Quantity("64Mi".to_owned())),
     ]);
     Some(Container {
-        name: FETCH_CONTAINER.to_owned(),
+        name: container_name(asset.adapter),
         image: Some(fetch.image.to_owned()),
-        args: Some(arguments(valid, fetch)),
-        env: Some(environment(valid, fetch)).filter(|env| !env.is_empty()),
+        args: Some(arguments(&asset.origin, fetch)),
+        env: Some(environment(asset, fetch)).filter(|env| !env.is_empty()),
         resources: Some(ResourceRequirements { requests: Some(requests), ..ResourceRequirements::default() }),
         volume_mounts: Some(vec![VolumeMount {
-            name: VOLUME.to_owned(),
+            name: volume_name(asset.adapter),
             mount_path: CACHE_PATH.to_owned(),
             ..VolumeMount::default()
         }]),
@@ -90,28 +98,27 @@ pub(super) fn fetcher(valid: &Valid<'_>) -> Option<Container> {
     })
 }
 
-fn arguments(valid: &Valid<'_>, fetch: &Fetch<'_>) -> Vec<String> {
-    let ModelSpec { source, endpoint, region, sha256, .. } = &valid.object.spec.model;
-    let folder = Some(fetch.folder.clone());
+fn arguments(origin: &Origin<'_>, fetch: &Fetch<'_>) -> Vec<String> {
+    let Origin { source, endpoint, region, sha256, credentials: _ } = *origin;
     let flags = [
-        ("--source", source),
-        ("--folder", &folder),
+        ("--source", Some(source)),
+        ("--folder", Some(&*fetch.folder)),
         ("--endpoint", endpoint),
         ("--region", region),
         ("--sha256", sha256),
     ];
-    let given = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+    let given = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?.to_owned()]));
     given.flatten().collect()
 }
 
-fn environment(valid: &Valid<'_>, fetch: &Fetch<'_>) -> Vec<EnvVar> {
+fn environment(asset: &Asset<'_>, fetch: &Fetch<'_>) -> Vec<EnvVar> {
     let plain = |name: &str, value: &str| EnvVar {
         name: name.to_owned(),
         value: Some(value.to_owned()),
         ..EnvVar::default()
     };
     let mut all: Vec<_> = fetch.ca_pem.map(|pem| plain("FLOTILLA_CA_PEM", pem)).into_iter().collect();
-    let Some(credentials) = &valid.object.spec.model.credentials_ref else { return all };
+    let Some(credentials) = asset.origin.credentials else { return all };
     let secret = |name: &str, key: &str, optional: bool| EnvVar {
         name: name.to_owned(),
         value_from: Some(EnvVarSource {
@@ -124,16 +131,16 @@ fn environment(valid: &Valid<'_>, fetch: &Fetch<'_>) -> Vec<EnvVar> {
         }),
         ..EnvVar::default()
     };
-    match &valid.source {
-        Some(Source::S3(_)) => all.extend(S3_KEYS.map(|(key, optional)| secret(key, key, optional))),
+    match &asset.source {
+        Source::S3(_) => all.extend(S3_KEYS.map(|(key, optional)| secret(key, key, optional))),
         _ => all.push(secret("FLOTILLA_TOKEN", credentials.key.as_deref().unwrap_or(TOKEN_KEY), false)),
     }
     all
 }
 
 /// Folders that the kubelet makes on a node belong to root, and only root without any capability may write them.
-fn rights(cache: &Cache<'_>) -> SecurityContext {
-    let root = matches!(cache, Cache::Node(_));
+fn rights(cache: &Kept<'_>) -> SecurityContext {
+    let root = matches!(cache, Kept::Node(_));
     SecurityContext {
         run_as_user: root.then_some(0),
         run_as_group: root.then_some(0),

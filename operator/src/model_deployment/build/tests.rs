@@ -53,6 +53,26 @@ fn a_custom_engine_is_rendered() {
     insta::assert_yaml_snapshot!("custom-deployment", children(CUSTOM).deployment);
 }
 
+const ADAPTED: &str = "
+apiVersion: flotilla.dev/v1alpha1
+kind: ModelDeployment
+metadata: {name: adapted}
+spec:
+  model:
+    source: 'oci://reg.example/models/llama-3.2-3b:q4#llama.gguf'
+    preset: llama-3.2-3b
+    quantization: Q4_K_M
+    adapters:
+    - {name: legal, source: 'hf://acme/legal-lora/legal.gguf', rank: 16, credentialsRef: {name: hub}}
+    - {name: poet, source: 'oci://reg.example/adapters/poet:1', rank: 8}
+";
+
+#[test]
+fn adapters_come_beside_the_model_and_are_off_until_asked_for() {
+    let pod = children(ADAPTED).deployment.spec.unwrap().template.spec.unwrap();
+    insta::assert_yaml_snapshot!("adapted-pod", pod);
+}
+
 fn hostname(deployment: &mut Deployment) -> &mut Option<String> {
     &mut deployment.spec.as_mut().unwrap().template.spec.as_mut().unwrap().hostname
 }

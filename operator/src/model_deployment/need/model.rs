@@ -14,6 +14,7 @@ use flotilla_crds::model_deployment::{EngineType, MemoryBasis};
 pub struct Model {
     architecture: Architecture,
     weights: Weights,
+    adapters: Vec<sizing::Adapter>,
 }
 
 /// What to compute from.
@@ -35,10 +36,10 @@ pub(super) fn describe(
         (None, Some(quantization)) => Some(quantization.into()),
         (None, None) => quantization(spec)?.map(Weights::from),
     };
-    Ok(read
-        .or(said)
-        .zip(weights)
-        .map(|((architecture, basis), weights)| Described { model: Model { architecture, weights }, basis }))
+    Ok(read.or(said).zip(weights).map(|((architecture, basis), weights)| Described {
+        model: Model { architecture, weights, adapters: adapters(spec) },
+        basis,
+    }))
 }
 
 /// What the spec says otherwise than the file, whose terms `estimate` has.
@@ -59,7 +60,7 @@ pub(super) fn conflicts(
     let mut found: Vec<_> =
         model_file::conflicts(&declared, file).into_iter().map(Conflict::Described).collect();
     if let (Some(architecture), Some(quantization), Some(read)) = (said, quantization, &file.weights) {
-        let model = Model { architecture, weights: quantization.into() };
+        let model = Model { architecture, weights: quantization.into(), adapters: adapters(spec) };
         // What the spec leads to may not be computable; then there is no figure to compare.
         let expected = request(spec, &model).and_then(|request| Ok(sizing::estimate(&request)?));
         let weights = |estimate: &Estimate| estimate.weights.mib();
@@ -86,6 +87,11 @@ pub fn model(spec: &ModelDeploymentSpec, file: Option<&ModelFile>) -> Result<Opt
     Ok(describe(spec, file)?.map(|described| described.model))
 }
 
+/// The adapters by what the spec says of them: their files are not read.
+fn adapters(spec: &ModelDeploymentSpec) -> Vec<sizing::Adapter> {
+    spec.model.adapters.iter().map(|adapter| sizing::Adapter::Wide(adapter.rank)).collect()
+}
+
 /// GPUs of one replica.
 pub(super) fn gpus(spec: &ModelDeploymentSpec) -> u32 {
     spec.placement.as_ref().and_then(|placement| placement.gpus_per_replica).unwrap_or(1).max(1)
@@ -106,6 +112,7 @@ pub fn request<'a>(spec: &ModelDeploymentSpec, model: &'a Model) -> Result<Reque
         parallel_sequences,
         kv: format!("{kv_cache_type:?}").parse()?,
         gpus: gpus(spec),
+        adapters: &model.adapters,
         ..Request::new(architecture, model.weights, max_tokens)
     })
 }

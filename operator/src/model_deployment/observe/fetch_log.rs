@@ -2,7 +2,6 @@
 
 use crate::kube_ext::within;
 use crate::model_deployment::failure::PodFacts;
-use crate::model_deployment::fetch::FETCH_CONTAINER;
 use crate::model_deployment::fetching::Download;
 use flotilla_model_source::report::Progress;
 use k8s_openapi::api::core::v1::Pod;
@@ -18,14 +17,12 @@ pub(in crate::model_deployment) async fn download(
     namespace: &str,
     pods: &[PodFacts],
 ) -> Option<Download> {
-    let runs =
-        |pod: &&PodFacts| !pod.terminating && pod.fetching.as_ref().is_some_and(|fetching| fetching.running);
-    let pod = &pods.iter().rev().find(runs)?.name;
-    let params = LogParams {
-        container: Some(FETCH_CONTAINER.to_owned()),
-        tail_lines: Some(LINES),
-        ..LogParams::default()
-    };
+    let (pod, container) = pods.iter().rev().filter(|pod| !pod.terminating).find_map(|pod| {
+        let fetching = pod.fetching.as_ref().filter(|fetching| fetching.running)?;
+        Some((&pod.name, &fetching.container))
+    })?;
+    let params =
+        LogParams { container: Some(container.clone()), tail_lines: Some(LINES), ..LogParams::default() };
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let log =
         within(|| format!("could not read the fetcher's log of pod {pod}"), api.logs(pod, &params)).await;
@@ -36,5 +33,5 @@ pub(in crate::model_deployment) async fn download(
             None
         }
     };
-    Some(Download { pod: pod.clone(), progress })
+    Some(Download { pod: pod.clone(), container: container.clone(), progress })
 }

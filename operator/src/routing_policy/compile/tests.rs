@@ -1,5 +1,5 @@
 use super::*;
-use flotilla_crds::router_config::{Endpoint, RouterConfig};
+use flotilla_crds::router_config::{AdapterChoice, Endpoint, FleetAdapter, RouterConfig};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -61,7 +61,13 @@ fn whole_world() -> World {
     World {
         fleet: BTreeMap::from([(
             "llama",
-            FleetBackend { model: "llama-3b".to_owned(), endpoints, context_window: Some(8192), hold: None },
+            FleetBackend {
+                model: "llama-3b".to_owned(),
+                endpoints,
+                context_window: Some(8192),
+                adapters: vec![FleetAdapter { name: "legal".to_owned(), choice: AdapterChoice::Lora(0) }],
+                hold: None,
+            },
         )]),
         secrets: BTreeMap::from([("keys", BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]))]),
         clients: [("team-a", "key-a\n"), ("team-b", "key-b"), ("team-c", "key-a")]

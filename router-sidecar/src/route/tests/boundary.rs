@@ -74,7 +74,7 @@ proptest! {
         let policy = compiled(source.clone());
         for request in requests {
             let Request { prompt_tokens, classes, session, draw, standings, faults, on_auth } = &request;
-            let facts = Facts { prompt_tokens: *prompt_tokens, classes, session: *session };
+            let facts = Facts { prompt_tokens: *prompt_tokens, classes, adapter: None, session: *session };
             let Ok(plan) = plan(&policy, &facts, *draw, |backend| standings[backend]) else {
                 continue;
             };

@@ -6,35 +6,49 @@ use crate::route::{Draws, Facts, Standing, plan};
 use crate::snapshot::{Policy, Side};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{
-    Backend, BackendTarget, Boundary, Endpoint, ExternalTarget, FleetTarget, Match, PromptTokens, Provider,
-    Route, Rule, Sensitivity, WeightedBackend,
+    AdapterChoice, Backend, BackendTarget, Boundary, Endpoint, ExternalTarget, FleetAdapter, FleetTarget,
+    Match, PromptTokens, Provider, Route, Rule, Sensitivity, WeightedBackend,
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
 
 pub(super) const CLASSES: [&str; 4] = ["PHI", "pii", "Export", "unknown"];
 
+const ADAPTERS: [&str; 2] = ["legal", "poet"];
+
 fn backend(index: usize) -> impl Strategy<Value = Backend> {
     let window = proptest::option::of(1_u32..20_000);
-    (any::<bool>(), any::<bool>(), window).prop_map(move |(fleet, ready, context_window)| Backend {
-        name: format!("b{index}"),
-        unavailable: None,
-        concurrency: None,
-        target: if fleet {
-            let address = format!("10.0.0.{}:80", index + 1);
-            let endpoints = if ready { vec![Endpoint { address }] } else { vec![] };
-            BackendTarget::Fleet(FleetTarget { model: "m".into(), endpoints, context_window, hold: None })
-        } else {
-            BackendTarget::External(ExternalTarget {
-                provider: Provider::default(),
-                base_url: Some("https://api.example/v1".to_owned()),
-                model: "m".into(),
-                credentials: None,
-                pricing: None,
-                context_window,
-            })
+    let adapters = proptest::sample::subsequence(&ADAPTERS[..], 0..=2);
+    (any::<bool>(), any::<bool>(), window, adapters).prop_map(
+        move |(fleet, ready, context_window, adapters)| Backend {
+            name: format!("b{index}"),
+            unavailable: None,
+            concurrency: None,
+            target: if fleet {
+                let address = format!("10.0.0.{}:80", index + 1);
+                let endpoints = if ready { vec![Endpoint { address }] } else { vec![] };
+                let adapter =
+                    |name: &&str| FleetAdapter { name: (*name).into(), choice: AdapterChoice::Lora(0) };
+                let adapters = adapters.iter().map(adapter).collect();
+                BackendTarget::Fleet(FleetTarget {
+                    model: "m".into(),
+                    endpoints,
+                    context_window,
+                    adapters,
+                    hold: None,
+                })
+            } else {
+                BackendTarget::External(ExternalTarget {
+                    provider: Provider::default(),
+                    base_url: Some("https://api.example/v1".to_owned()),
+                    model: "m".into(),
+                    credentials: None,
+                    pricing: None,
+                    context_window,
+                })
+            },
         },
-    })
+    )
 }
 
 fn route(backends: usize) -> impl Strategy<Value = Route> {
@@ -122,11 +136,12 @@ proptest! {
         source in policy(),
         prompt_tokens in 0_u32..20_000,
         classes in proptest::sample::subsequence(&CLASSES[..], 0..=3),
+        adapter in proptest::option::of(proptest::sample::select(&ADAPTERS[..])),
         draw in 0.0_f64..1.0,
     ) {
         let policy = compiled(source.clone());
         let classes: Vec<String> = classes.iter().map(|c| c.to_lowercase()).collect();
-        let facts = Facts { prompt_tokens, classes: &classes, session: None };
+        let facts = Facts { prompt_tokens, classes: &classes, adapter, session: None };
         let Ok(plan) = plan(&policy, &facts, draw, |_| Standing::Good) else {
             return Ok(());
         };
@@ -145,6 +160,7 @@ proptest! {
             let backend = &policy.backends[*target];
             prop_assert!(!stays || backend.side == Side::InCluster, "{} is across the boundary", backend.name);
             prop_assert!(!backend.endpoints.is_empty());
+            prop_assert!(adapter.is_none_or(|name| backend.adapter(name).is_some()));
             prop_assert!(backend.context_window.is_none_or(|window| window >= prompt_tokens));
             let never = route.backends.iter().any(|b| b.name == backend.name && b.weight == 0);
             prop_assert!(!never, "{} has weight 0", backend.name);
@@ -175,7 +191,7 @@ proptest! {
         let mut counts: HashMap<usize, u32> = HashMap::new();
         let rounds = 1000_u32;
         for _ in 0..rounds {
-            let facts = Facts { prompt_tokens: 1, classes: &[], session: None };
+            let facts = Facts { prompt_tokens: 1, classes: &[], adapter: None, session: None };
             let plan = plan(&policy, &facts, draws.next(), |_| Standing::Good).unwrap();
             *counts.entry(plan.targets[0]).or_default() += 1;
         }

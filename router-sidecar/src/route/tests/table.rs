@@ -30,7 +30,9 @@ fn policy(edit: impl Fn(&str) -> String) -> Arc<Policy> {
 
 fn decide(policy: &Policy, prompt_tokens: u32, classes: &[&str], draw: f64) -> Result<Plan, Refusal> {
     let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
-    plan(policy, &Facts { prompt_tokens, classes: &classes, session: None }, draw, |_| Standing::Good)
+    plan(policy, &Facts { prompt_tokens, classes: &classes, adapter: None, session: None }, draw, |_| {
+        Standing::Good
+    })
 }
 
 /// The rule and the targets, by name.
@@ -65,6 +67,26 @@ fn the_first_matching_rule_gives_the_route() {
             "{tokens} {classes:?} {draw}"
         );
     }
+}
+
+#[test]
+fn an_adapter_is_where_it_is_loaded_or_nowhere() {
+    let legal = "contextWindow: 8192, adapters: [{name: legal, choice: {lora: 0}}]";
+    let policy = policy(|text| text.replace("contextWindow: 8192", legal));
+    let decide = |prompt_tokens, classes: &[String], adapter| {
+        let facts = Facts { prompt_tokens, classes, adapter: Some(adapter), session: None };
+        plan(&policy, &facts, 0.99, |_| Standing::Good)
+    };
+    let found = decide(10, &[], "legal").unwrap();
+    assert_eq!((found.rule, found.targets), (None, vec![0]), "the draw is for another");
+    assert!(found.reasons.contains(&Reason::NoAdapter(2)));
+    // The route of long prompts has it nowhere: the default route has it, and too small a window.
+    let refused = decide(9000, &[], "legal").unwrap_err();
+    assert!(refused.reasons.contains(&Reason::RuleClosed(1)));
+    assert_eq!(refused.kind, RefusalKind::TooLong { largest: 8192, prompt_tokens: 9000 });
+    assert_eq!(decide(10, &[], "poet").unwrap_err().kind, RefusalKind::NoAdapter);
+    // A target would be allowed by its place: what it lacks is the adapter.
+    assert_eq!(decide(10, &["phi".to_owned()], "poet").unwrap_err().kind, RefusalKind::NoAdapter);
 }
 
 #[test]
@@ -131,7 +153,7 @@ fn reasons_read_as_sentences() {
     let words: Vec<_> = plan.reasons.iter().map(|r| r.describe(&policy).to_string()).collect();
     insta::assert_snapshot!(words.join("\n"), @"
     data class secret is named by no rule and stays in the cluster
-    rule long matched but has no target in the cluster
+    rule long matched but has no target for this request
     default route
     gpt is outside the cluster
     small drawn with weight 95 of 95

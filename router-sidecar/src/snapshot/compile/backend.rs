@@ -4,11 +4,14 @@ use super::{Carried, owner};
 use crate::account::BackendCounters;
 use crate::dialect::{self, Dialect};
 use crate::request::Operation;
+use crate::route::hash;
 use crate::snapshot::error::BackendError;
-use crate::snapshot::{Backend, Endpoint, HoldRules, Prices, Side, credentials};
+use crate::snapshot::{Adapter, Backend, Endpoint, HoldRules, Prices, Side, credentials};
 use bytes::Bytes;
 use flotilla_crds::router_config as config;
-use flotilla_crds::router_config::{BackendTarget, ExternalTarget, FleetTarget, NanoUsd, Pricing, Provider};
+use flotilla_crds::router_config::{
+    AdapterChoice, BackendTarget, ExternalTarget, FleetAdapter, FleetTarget, NanoUsd, Pricing, Provider,
+};
 use http::{HeaderName, HeaderValue, Uri};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,7 +39,8 @@ pub(super) fn backend(
         gate: carried.gate(policy, &source.name, source.concurrency, target.endpoints.len())?,
         side: target.side,
         endpoints: target.endpoints,
-        adapter: target.adapter,
+        number: target.number,
+        adapters: target.adapters,
         dialect: target.dialect,
         key: target.key,
         model_json: json_string(target.model),
@@ -50,7 +54,8 @@ pub(super) fn backend(
 struct Target<'a> {
     side: Side,
     endpoints: Vec<Endpoint>,
-    adapter: Option<u64>,
+    number: Option<u64>,
+    adapters: Vec<Adapter>,
     dialect: &'static Dialect,
     key: Option<(HeaderName, HeaderValue)>,
     model: &'a str,
@@ -74,7 +79,8 @@ fn target<'a>(
             } else {
                 Vec::new()
             },
-            adapter: carried.adapter(fleet),
+            number: carried.number(fleet),
+            adapters: fleet.adapters.iter().map(|source| adapter(fleet, source)).collect(),
             dialect: dialect::of(Provider::OpenAICompatible),
             key: None,
             model: &fleet.model,
@@ -93,7 +99,8 @@ fn target<'a>(
                 } else {
                     Vec::new()
                 },
-                adapter: None,
+                number: None,
+                adapters: Vec::new(),
                 key: key.map(|key| credentials::header(dialect, key)).transpose()?,
                 dialect,
                 model: &external.model,
@@ -103,6 +110,19 @@ fn target<'a>(
             }
         }
     })
+}
+
+fn adapter(fleet: &FleetTarget, source: &FleetAdapter) -> Adapter {
+    let model_json = match &source.choice {
+        AdapterChoice::Model(model) => json_string(model),
+        AdapterChoice::Lora(number) => {
+            let mut json = Vec::from(json_string(&fleet.model));
+            json.extend(format!(r#","lora":[{{"id":{number},"scale":1.0}}]"#).into_bytes());
+            json.into()
+        }
+    };
+    let number = hash(format!("{}:{}", fleet.model, source.name).as_bytes());
+    Adapter { name: source.name.as_str().into(), number, model_json }
 }
 
 fn hold(source: config::Hold) -> HoldRules {

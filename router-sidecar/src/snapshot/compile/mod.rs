@@ -5,7 +5,7 @@ mod clients;
 mod route;
 
 use super::error::{BackendError, PolicyError};
-use super::{ConfigError, Endpoint, Health, Held, Load, Policy, Side, Snapshot, Timeouts, models};
+use super::{ConfigError, Endpoint, Health, Held, Load, Policy, Served, Side, Snapshot, Timeouts, models};
 use crate::access::{Clients, Limiter};
 use crate::account::{Demand, Metrics};
 use crate::classify::{Classifier, Sticky};
@@ -14,7 +14,8 @@ use crate::upstream::{Gate, GateRules, Pool};
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{Boundary, ROUTER_CONFIG_VERSION, RouterConfig};
 use http::{HeaderName, Uri};
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -173,7 +174,7 @@ impl Carried {
     }
 
     /// The model as a number, if an endpoint serves another one besides.
-    fn adapter(&self, fleet: &config::FleetTarget) -> Option<u64> {
+    fn number(&self, fleet: &config::FleetTarget) -> Option<u64> {
         let several =
             |e: &config::Endpoint| self.models.get(&e.address).is_some_and(|models| models.len() > 1);
         fleet.endpoints.iter().any(several).then(|| hash(fleet.model.as_bytes()))
@@ -201,7 +202,7 @@ pub(super) fn snapshot(
         return Err(ConfigError::Version(config.version.clone()));
     }
     carried.note_models(config);
-    let mut by_model: HashMap<Box<str>, Arc<Policy>> = HashMap::new();
+    let mut by_model: HashMap<Box<str>, Served> = HashMap::new();
     let mut policies = Vec::with_capacity(config.policies.len());
     let mut names = HashSet::new();
     for source in &config.policies {
@@ -213,24 +214,44 @@ pub(super) fn snapshot(
         }
         let compiled = Arc::new(policy(source, metrics, &mut carried)?);
         for model in &source.models {
-            if let Some(first) = by_model.insert(model.as_str().into(), Arc::clone(&compiled)) {
-                return Err(ConfigError::DuplicateModel {
-                    model: model.clone(),
-                    first: first.name.clone(),
-                    second: source.name.clone(),
-                });
+            let served = Served { policy: Arc::clone(&compiled), adapter: None };
+            if let Some(Served { policy: first, .. }) = by_model.insert(model.as_str().into(), served) {
+                let (first, second) = (first.name.clone(), source.name.clone());
+                return Err(ConfigError::DuplicateModel { model: model.clone(), first, second });
             }
         }
         policies.push(compiled);
     }
-    let models = config.policies.iter().flat_map(|p| &p.models);
+    let mut listed = Vec::with_capacity(by_model.len());
+    for (source, compiled) in config.policies.iter().zip(&policies) {
+        for model in &source.models {
+            listed.push(model.clone());
+            for adapter in adapters(source) {
+                let name = format!("{model}:{adapter}");
+                // A policy may claim the name for something else.
+                if let Entry::Vacant(free) = by_model.entry(name.as_str().into()) {
+                    free.insert(Served { policy: Arc::clone(compiled), adapter: Some(adapter.into()) });
+                    listed.push(name);
+                }
+            }
+        }
+    }
     Ok(Snapshot {
         revision: config.revision.clone(),
-        model_list: models::list(models.map(String::as_str), created),
+        model_list: models::list(listed.iter().map(String::as_str), created),
         policies,
         by_model,
         created,
     })
+}
+
+/// The adapters that any backend of a policy has: each makes a further name of each of its models.
+fn adapters(policy: &config::Policy) -> BTreeSet<&str> {
+    let fleet = policy.backends.iter().filter_map(|backend| match &backend.target {
+        config::BackendTarget::Fleet(fleet) => Some(fleet),
+        config::BackendTarget::External(_) => None,
+    });
+    fleet.flat_map(|fleet| &fleet.adapters).map(|adapter| adapter.name.as_str()).collect()
 }
 
 fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> Result<Policy, ConfigError> {

@@ -1,5 +1,6 @@
 //! Tests against llama.cpp's own figures, and of what must hold for any input.
 
+mod adapters;
 mod alternatives;
 mod buffers;
 mod checkpoint;

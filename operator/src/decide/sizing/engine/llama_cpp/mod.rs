@@ -89,7 +89,8 @@ impl LlamaCpp {
         let mut terms = Terms {
             weights: self.weights(request)?,
             kv_cache: kv::kv_cache(a, &pass)?,
-            compute: compute::compute(a, &pass)?,
+            compute: compute::compute(a, &pass)?
+                .plus(adapters::compute(a, &pass, request.adapters)?, compute::TERM)?,
             runtime: runtime::RUNTIME,
             adapters: adapters::adapters(a, request.adapters)?,
             state: state::state(a, request.parallel_sequences)?,
