@@ -6,6 +6,8 @@
     reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
 )]
 
+#[path = "routing/adapters.rs"]
+mod adapters;
 #[path = "routing/attach.rs"]
 mod attach;
 #[path = "routing/claims.rs"]

@@ -23,6 +23,7 @@ def ask(wish):
         "model": wish["model"],
         "messages": [{"role": "user", "content": wish["prompt"]}],
         "max_tokens": wish["maxTokens"],
+        "temperature": 0,
         "extra_headers": wish["headers"],
     }
     if wish["stream"]:

@@ -79,6 +79,11 @@ const CATALOGUE: &[Entry] = &[
         recipe: Recipe::Model(Model::SmolLm2),
     },
     Entry { name: "model-tiny", reference: "models/tiny:f16", recipe: Recipe::Model(Model::Tiny) },
+    Entry {
+        name: "model-tiny-adapter",
+        reference: "models/tiny-adapter:f16",
+        recipe: Recipe::Model(Model::TinyAdapter),
+    },
     Entry { name: "model-hollow", reference: "models/hollow:f16", recipe: Recipe::Model(Model::Hollow) },
     Entry { name: "model-shallow", reference: "models/shallow:f16", recipe: Recipe::Model(Model::Shallow) },
     Entry {

@@ -8,7 +8,7 @@ use std::{
 use super::{
     gguf::Element,
     python,
-    shape::{Shape, build},
+    shape::{Shape, build, build_adapter},
     store::{self, Store},
 };
 use crate::{
@@ -31,6 +31,8 @@ pub(super) enum Model {
     SmolLm2,
     /// Three million random parameters with SmolLM2's tokenizer: fast, and never stops by itself.
     Tiny,
+    /// A LoRA adapter for the tiny model, of random values.
+    TinyAdapter,
     /// Thirty layers of next to no width: what the engine takes beside the model's own terms.
     Hollow,
     /// Two layers of next to no width.
@@ -54,6 +56,7 @@ impl Model {
             match self {
                 Self::SmolLm2 => layer.copy("model.gguf", 0o644, &file),
                 Self::Tiny => layer.file("model.gguf", 0o644, &build(&TINY, &read()?)?),
+                Self::TinyAdapter => layer.file("model.gguf", 0o644, &build_adapter(&TINY, ADAPTER_RANK)),
                 Self::Hollow => layer.file("model.gguf", 0o644, &build(&HOLLOW, &read()?)?),
                 Self::Shallow => layer.file("model.gguf", 0o644, &build(&SHALLOW, &read()?)?),
                 Self::Windowed => layer.file("model.gguf", 0o644, &build(&WINDOWED, &read()?)?),
@@ -107,6 +110,8 @@ const TINY: Shape = Shape {
     window: None,
     element: Element::F16,
 };
+
+const ADAPTER_RANK: u32 = 8;
 
 /// As deep as SmolLM2-135M and as narrow as can be.
 const HOLLOW: Shape = Shape { layers: 30, width: 32, heads: 1, feed_forward: 32, ..TINY };

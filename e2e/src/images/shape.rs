@@ -54,6 +54,31 @@ pub(super) fn build(shape: &Shape, donor: &[u8]) -> Result<Vec<u8>> {
     Ok(model.finish())
 }
 
+/// A LoRA adapter for every projection of the model's layers, of random values about as large as the weights: with it
+/// the model says something else.
+pub(super) fn build_adapter(shape: &Shape, rank: u32) -> Vec<u8> {
+    let mut adapter = Writer::default();
+    adapter.text("general.type", "adapter");
+    adapter.text("general.architecture", shape.architecture);
+    adapter.text("adapter.type", "lora");
+    // Divided by the rank it is the factor of the whole.
+    #[allow(clippy::cast_precision_loss, reason = "a small number")]
+    adapter.fraction("adapter.lora.alpha", rank as f32);
+    let mut random = Random(0x5851_f42d_4c95_7f2d);
+    for layer in 0..shape.layers {
+        for (part, from, to) in shape.projections() {
+            let mut half = |name: &str, row: u32, rows: u32| {
+                let data = random.values(Element::F16, row * rows, QUARTER);
+                let name = format!("blk.{layer}.{part}.weight.{name}");
+                adapter.tensor(&name, &[row.into(), rows.into()], Element::F16, &data);
+            };
+            half("lora_a", from, rank);
+            half("lora_b", rank, to);
+        }
+    }
+    adapter.finish()
+}
+
 impl Shape {
     fn describe(&self, model: &mut Writer) {
         let architecture = self.architecture;
@@ -81,7 +106,7 @@ impl Shape {
     }
 
     fn layer(&self, model: &mut Writer, layer: u32, random: &mut Random) {
-        let (width, queries, keys) = (self.width, self.heads * self.head_dim, self.kv_heads * self.head_dim);
+        let width = self.width;
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
         norm(model, &name("attn_norm"), width);
         norm(model, &name("ffn_norm"), width);
@@ -91,7 +116,16 @@ impl Shape {
             norm(model, &name("post_attention_norm"), width);
             norm(model, &name("post_ffw_norm"), width);
         }
-        for (part, from, to) in [
+        for (part, from, to) in self.projections() {
+            let data = random.values(self.element, from * to, QUARTER);
+            model.tensor(&name(part), &[from.into(), to.into()], self.element, &data);
+        }
+    }
+
+    /// The matrices of a layer: name, inputs, outputs.
+    fn projections(&self) -> [(&'static str, u32, u32); 7] {
+        let (width, queries, keys) = (self.width, self.heads * self.head_dim, self.kv_heads * self.head_dim);
+        [
             ("attn_q", width, queries),
             ("attn_k", width, keys),
             ("attn_v", width, keys),
@@ -99,10 +133,7 @@ impl Shape {
             ("ffn_gate", width, self.feed_forward),
             ("ffn_up", width, self.feed_forward),
             ("ffn_down", self.feed_forward, width),
-        ] {
-            let data = random.values(self.element, from * to, QUARTER);
-            model.tensor(&name(part), &[from.into(), to.into()], self.element, &data);
-        }
+        ]
     }
 }
 

@@ -33,10 +33,15 @@ where
 
 /// Applies the engine and does not wait for it.
 pub async fn fleet(namespace: &TestNamespace, replicas: u32) -> Result<()> {
+    fleet_with(namespace, replicas, &json!([])).await
+}
+
+/// The same with adapters.
+pub async fn fleet_with(namespace: &TestNamespace, replicas: u32, adapters: &Value) -> Result<()> {
     let object = json!({
         "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": "fleet"},
         "spec": {
-            "model": {"source": format!("oci://{}", image("models/tiny:f16")), "preset": "smollm2-135m", "quantization": "F16"},
+            "model": {"source": format!("oci://{}", image("models/tiny:f16")), "preset": "smollm2-135m", "quantization": "F16", "adapters": adapters},
             "context": {"maxTokens": 2048, "parallelSequences": 4},
             "engine": {"args": ["--threads", "1"]},
             "replicas": replicas,

@@ -1,0 +1,73 @@
+//! A LoRA adapter is loaded with its model and answers to a name of its own.
+
+use super::objects::{
+    KEY, apply, fleet_serves, fleet_with, inside, out, policy, provider, secret, wait, with_flotilla,
+};
+use flotilla_crds::ModelDeployment;
+use flotilla_e2e::harness::{App, Ask, HarnessError, Reply, Result, Target, TestNamespace, call, image};
+use http::Method;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+async fn models(namespace: &TestNamespace) -> Result<Vec<String>> {
+    let gateway = Target::Service("shared-gateway".to_owned());
+    let text = call(namespace, &gateway, Method::GET, "/v1/models", None).await?;
+    let list: Value = serde_json::from_str(&text).unwrap();
+    Ok(list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["id"].as_str().unwrap().to_owned())
+        .collect())
+}
+
+#[tokio::test]
+async fn an_adapter_answers_to_its_own_name_and_changes_only_its_own_answers() {
+    with_flotilla("adapters", async |_, namespace| {
+        apply(&namespace, &secret("provider-key", "apiKey", KEY)).await?;
+        let adapter = json!({"name": "poet", "source": format!("oci://{}", image("models/tiny-adapter:f16")), "rank": 8});
+        fleet_with(&namespace, 1, &json!([adapter])).await?;
+        let route = json!({"backends": [{"name": "fleet", "weight": 0}, {"name": "out"}], "fallback": ["fleet"]});
+        let mut shared = policy("shared", &[inside(), out(&namespace, "out")], &route);
+        shared["spec"]["gateway"] = json!({"replicas": 1});
+        apply(&namespace, &shared).await?;
+        provider(&namespace).await?;
+        fleet_serves(&namespace).await?;
+        wait(&namespace, "shared", "Ready", "True", "Programmed").await?;
+        let app = App::create(&namespace, "batch", &[("app", "batch")], &format!("http://shared-gateway.{}.svc/v1", namespace.name)).await?;
+        app.ready(&namespace).await?;
+
+        assert_eq!(models(&namespace).await?, ["assistant", "assistant:poet"]);
+        let ask = async |model: &str| -> Result<Reply> {
+            let mut ask = Ask::new(model, "Once upon a time");
+            ask.max_tokens = 12;
+            let reply = app.ask(&namespace, &ask.times(1)).await?.remove(0);
+            assert_eq!(reply.status, 200, "{reply:?}");
+            Ok(reply)
+        };
+        // Only the engine has the adapter: what the weights say of the model does not matter for it.
+        let (poem, poem_again) = (ask("assistant:poet").await?, ask("assistant:poet").await?);
+        assert_eq!((poem.backend.as_deref(), &poem.text), (Some("fleet"), &poem_again.text));
+        assert_eq!(ask("assistant").await?.backend.as_deref(), Some("out"));
+
+        let prose = json!({"model": "fleet", "temperature": 0, "max_tokens": 12, "messages": [{"role": "user", "content": "Once upon a time"}]});
+        let text = call(&namespace, &Target::Service("fleet".to_owned()), Method::POST, "/v1/chat/completions", Some(&prose)).await?;
+        let prose: Value = serde_json::from_str(&text).unwrap();
+        let prose = prose["choices"][0]["message"]["content"].as_str().unwrap();
+        assert!(!prose.is_empty());
+        assert_ne!(prose, poem.text, "the adapter changes nothing, or is applied to everything");
+
+        let unknown = app.ask(&namespace, &Ask::new("assistant:chef", "Hello").times(1)).await?.remove(0);
+        assert_eq!((unknown.status, unknown.code.as_deref()), (404, Some("model_not_found")));
+
+        let live = namespace.api::<ModelDeployment>().get("fleet").await.map_err(HarnessError::api("read it"))?;
+        assert!(live.status.unwrap().memory.unwrap().adapters.is_some());
+        let engines = ListParams::default().labels("flotilla.dev/model-deployment=fleet");
+        let pods = namespace.api::<Pod>().list(&engines).await.map_err(HarnessError::api("list pods"))?;
+        let mounts = pods.items[0].spec.as_ref().unwrap().containers[0].volume_mounts.clone().unwrap();
+        assert!(mounts.iter().any(|mount| mount.mount_path == "/adapters/poet" && mount.read_only == Some(true)));
+        Ok(())
+    })
+    .await;
+}
