@@ -177,6 +177,18 @@ async fn the_start_of_the_engines_log_is_read_once() {
 }
 
 #[tokio::test]
+async fn a_start_with_adapters_is_shown_and_teaches_nothing() {
+    let mut adapted = llama_cpp();
+    adapted["spec"]["model"]["adapters"] =
+        json!([{"name": "poet", "source": "oci://reg.example/poet:1", "rank": 8}]);
+    let cluster = Cluster::new(adapted, "NVIDIA-L4", "2999-01-01T00:00:00Z").await;
+    cluster.log(LLAMA_CPP);
+    assert_eq!(cluster.observed().await["total"], "250Mi");
+    let status = &cluster.server.get(OBJECT).unwrap()["status"];
+    assert_eq!(status["calibration"], Value::Null, "{status}");
+}
+
+#[tokio::test]
 async fn what_was_learned_outlives_a_reconcile_whose_cache_is_behind() {
     let mut cluster = Cluster::llama_cpp().await;
     cluster.log(LLAMA_CPP);
