@@ -8,6 +8,8 @@
 
 #[path = "faults/api_server.rs"]
 mod api_server;
+#[path = "faults/budgets.rs"]
+mod budgets;
 #[path = "faults/operator.rs"]
 mod operator;
 #[path = "routing/objects.rs"]

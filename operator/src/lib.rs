@@ -8,6 +8,7 @@ pub mod decide;
 pub mod fleet;
 pub mod kube_ext;
 pub mod lease;
+pub mod ledger;
 pub mod metrics;
 pub mod model_deployment;
 pub mod model_file;

@@ -3,8 +3,8 @@
 use crate::decide::placement::Stock;
 use crate::scaling::Gauges;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,7 +19,21 @@ pub struct Metrics {
     leader: IntGauge,
     gpus: IntGaugeVec,
     unplaced: IntGaugeVec,
+    budgets: GaugeVec,
     scaling: Gauges,
+}
+
+/// What is left of one budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BudgetLeft {
+    /// `namespace/name` of the policy.
+    pub policy: String,
+    /// The budget's name in it.
+    pub budget: String,
+    /// `usd` or `tokens`.
+    pub unit: &'static str,
+    /// So much; of a budget per client, of the client that has spent the most.
+    pub left: f64,
 }
 
 impl Metrics {
@@ -52,6 +66,14 @@ impl Metrics {
             ),
             &["reason"],
         )?;
+        let budgets = GaugeVec::new(
+            Opts::new(
+                "flotilla_operator_budget_left",
+                "What is left of a budget in its present period, in its unit; per client, of who has spent the most.",
+            ),
+            &["policy", "budget", "unit"],
+        )?;
+        registry.register(Box::new(budgets.clone()))?;
         registry.register(Box::new(gpus.clone()))?;
         registry.register(Box::new(unplaced.clone()))?;
         registry.register(Box::new(reconciles.clone()))?;
@@ -59,7 +81,7 @@ impl Metrics {
         registry.register(Box::new(routers.clone()))?;
         registry.register(Box::new(leader.clone()))?;
         let scaling = Gauges::new(&registry)?;
-        Ok(Self { registry, reconciles, duration, routers, leader, gpus, unplaced, scaling })
+        Ok(Self { registry, reconciles, duration, routers, leader, gpus, unplaced, budgets, scaling })
     }
 
     /// The figures of scaling.
@@ -88,6 +110,14 @@ impl Metrics {
         self.unplaced.reset();
         for (reason, count) in models {
             self.unplaced.with_label_values(&[reason.as_str()]).set(*count);
+        }
+    }
+
+    /// What is left of every budget now.
+    pub fn budgets(&self, budgets: &[BudgetLeft]) {
+        self.budgets.reset();
+        for BudgetLeft { policy, budget, unit, left } in budgets {
+            self.budgets.with_label_values(&[policy.as_str(), budget.as_str(), unit]).set(*left);
         }
     }
 

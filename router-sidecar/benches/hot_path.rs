@@ -102,7 +102,7 @@ fn policy(endpoints: usize) -> Arc<Policy> {
 #[divan::bench(args = [1, 1000])]
 fn plan_a_request(bencher: Bencher<'_, '_>, endpoints: usize) {
     let (policy, draws) = (policy(endpoints), Draws::starting_at(1));
-    let facts = Facts { prompt_tokens: 100, classes: &[], adapter: None, session: None };
+    let facts = Facts { prompt_tokens: 100, classes: &[], adapter: None, session: None, unpaid: &[] };
     bencher.bench(|| {
         plan(black_box(&policy), black_box(&facts), draws.next(), |_| Standing::Good).map(drop).is_ok()
     });

@@ -28,6 +28,8 @@ pub enum Code {
     InvalidApiKey,
     /// The client has used up its limit.
     RateLimitExceeded,
+    /// A budget of the policy cannot pay for the request.
+    InsufficientQuota,
     /// No policy claims the model.
     ModelNotFound,
     /// No such path.
@@ -62,7 +64,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::MissingParameter,
@@ -71,6 +73,7 @@ impl Code {
         Self::RequestTimeout,
         Self::InvalidApiKey,
         Self::RateLimitExceeded,
+        Self::InsufficientQuota,
         Self::ModelNotFound,
         Self::UnknownUrl,
         Self::MethodNotAllowed,
@@ -102,6 +105,9 @@ impl Code {
             Self::InvalidApiKey => ("invalid_api_key", StatusCode::UNAUTHORIZED, CLIENT),
             Self::RateLimitExceeded => {
                 ("rate_limit_exceeded", StatusCode::TOO_MANY_REQUESTS, "rate_limit_error")
+            }
+            Self::InsufficientQuota => {
+                ("insufficient_quota", StatusCode::TOO_MANY_REQUESTS, "insufficient_quota")
             }
             Self::ModelNotFound => ("model_not_found", StatusCode::NOT_FOUND, CLIENT),
             Self::UnknownUrl => ("unknown_url", StatusCode::NOT_FOUND, CLIENT),

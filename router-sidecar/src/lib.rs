@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod account;
+pub mod budget;
 pub mod classify;
 pub mod cli;
 mod decimal;

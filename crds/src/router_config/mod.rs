@@ -5,6 +5,7 @@
 
 mod adapter;
 mod backend;
+mod budget;
 mod clients;
 mod hold;
 mod money;
@@ -17,6 +18,7 @@ mod stream;
 
 pub use adapter::{AdapterChoice, FleetAdapter};
 pub use backend::{Backend, BackendTarget, Credentials, Endpoint, ExternalTarget, FleetTarget};
+pub use budget::{Account, Budget, BudgetError, LEASE_GRACE, Lease, OnExceeded, Period, Spent};
 pub use clients::{ClientKey, ClientLimits, Clients};
 pub use hold::Hold;
 pub use money::{MoneyError, NanoUsd, Pricing};
@@ -68,6 +70,9 @@ pub struct Policy {
     /// Who may use it. Absent: whoever reaches the router.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<Clients>,
+    /// How much it may spend.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
     /// Deadlines of one request.
     #[serde(default)]
     pub timeouts: Timeouts,

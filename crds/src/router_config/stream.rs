@@ -3,7 +3,7 @@
 //! A router POSTs to [`STREAM_PATH`] over HTTP/2 with TLS, its projected ServiceAccount token as bearer.
 //! Both bodies are newline-delimited JSON and stay open: [`RouterMessage`] up, [`OperatorMessage`] down.
 
-use super::{NanoUsd, RouterConfig};
+use super::{Lease, NanoUsd, RouterConfig, Spent};
 use serde::{Deserialize, Serialize};
 
 /// The path of the stream on the operator's router port.
@@ -50,6 +50,15 @@ pub enum RouterMessage {
     Demand {
         /// One entry a policy and fleet backend.
         backends: Vec<BackendDemand>,
+    },
+    /// What was spent of budgets with leases, and what is needed: at once when a request waits for a lease, otherwise at
+    /// most once a second and only when it changed.
+    #[serde(rename_all = "camelCase")]
+    Spend {
+        /// Names the router's process, from its start to its end.
+        router: u64,
+        /// The accounts.
+        accounts: Vec<Spent>,
     },
     /// What a newer router says that this version does not know.
     #[serde(other)]
@@ -117,6 +126,12 @@ pub enum OperatorMessage {
     Config {
         /// The whole of it; there are no deltas.
         config: RouterConfig,
+    },
+    /// The answer to what was spent.
+    #[serde(rename_all = "camelCase")]
+    Leases {
+        /// What may be spent.
+        leases: Vec<Lease>,
     },
     /// Sent every 10 s, so that a router can tell a dead stream from a quiet one.
     Ping,

@@ -1,6 +1,7 @@
 //! `RoutingPolicy`: which requests the fleet answers and which an external API does.
 
 mod backend;
+mod budget;
 mod clients;
 mod resilience;
 mod rule;
@@ -8,6 +9,7 @@ mod sensitivity;
 mod status;
 
 pub use backend::{BackendSpec, ExternalSpec, LocalRef, PricingSpec, Provider, SecretKeyRef};
+pub use budget::{BudgetSpec, OnExceeded, Period};
 pub use clients::{ClientKeysSpec, ClientLimitsSpec};
 pub use resilience::{ConcurrencySpec, EjectionSpec, RetriesSpec};
 pub use rule::{
@@ -58,7 +60,11 @@ use std::collections::BTreeMap;
     validation = Rule::new("!has(self.rules) || self.rules.all(r, !has(r.boundary) || r.boundary != 'InCluster' || r.route.backends.all(b, self.backends.all(x, x.name != b.name || !has(x.external))))")
         .message("a rule with boundary InCluster routes to an external backend: name only backends with modelDeploymentRef in its route"),
     validation = Rule::new("!has(self.rules) || self.rules.all(r, !has(r.boundary) || r.boundary != 'InCluster' || !has(r.route.fallback) || r.route.fallback.all(f, self.backends.all(x, x.name != f || !has(x.external))))")
-        .message("a rule with boundary InCluster falls back to an external backend: name only backends with modelDeploymentRef in its route")
+        .message("a rule with boundary InCluster falls back to an external backend: name only backends with modelDeploymentRef in its route"),
+    validation = Rule::new("has(self.clientKeys) || !has(self.budgets) || self.budgets.all(b, !has(b.perClient) || !b.perClient)")
+        .message("a budget per client needs clients: set spec.clientKeys"),
+    validation = Rule::new("!has(self.budgets) || self.budgets.all(b, !has(b.backends) || b.backends.all(n, self.backends.exists(x, x.name == n)))")
+        .message("a budget's backends name a backend that is not in spec.backends")
 )]
 pub struct RoutingPolicySpec {
     /// The model names that clients ask for. A name belongs to the oldest policy that a router serves.
@@ -85,6 +91,11 @@ pub struct RoutingPolicySpec {
     /// Only clients with a key may use the policy. Default: whoever reaches a router.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_keys: Option<ClientKeysSpec>,
+    /// How much the policy may spend.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub budgets: Vec<BudgetSpec>,
     /// Deadlines of one request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<TimeoutsSpec>,

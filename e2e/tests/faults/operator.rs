@@ -23,7 +23,7 @@ const LEADER: &str = "flotilla.dev/leader=true";
 const RECOVERY: Duration = Duration::from_mins(2);
 
 /// Kills the leader's process; a container that is just being restarted has none.
-async fn kill_leader(cluster: &Cluster) -> Result<()> {
+pub async fn kill_leader(cluster: &Cluster) -> Result<()> {
     wait_until("the leader's process to be killed", RECOVERY, async || {
         let leader = leader(cluster).await.map_err(|error| error.to_string())?;
         match bed::kill_in_pod(&leader, "flotilla-operator") {
@@ -36,7 +36,7 @@ async fn kill_leader(cluster: &Cluster) -> Result<()> {
 }
 
 /// Waits for a leader that is ready and returns its pod's uid.
-async fn leader(cluster: &Cluster) -> Result<String> {
+pub async fn leader(cluster: &Cluster) -> Result<String> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), INSTALL_NAMESPACE);
     wait_until("a leader", RECOVERY, async || {
         let list =

@@ -56,7 +56,10 @@ fn timeout(name: &str, value: &str) -> Value {
 }
 
 pub fn rows() -> Vec<Row> {
-    [whole(), sensitivity(), backends(), rules(), timeouts(), resilience()].into_iter().flatten().collect()
+    [whole(), sensitivity(), clients_and_budgets(), backends(), rules(), timeouts(), resilience()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn whole() -> Vec<Row> {
@@ -104,6 +107,66 @@ fn whole() -> Vec<Row> {
             "a header in capitals",
             spec(json!({"sensitivity": {"header": "X-Data-Class"}})),
             "spec.sensitivity.header",
+        ),
+    ]
+}
+
+fn clients_and_budgets() -> Vec<Row> {
+    let budget = |change: Value| {
+        let mut budget = json!({"name": "daily", "per": "Day", "usd": "50"});
+        super::merge(&mut budget, &change);
+        json!([budget])
+    };
+    let limits = |limits: Value| spec(json!({"clientKeys": {"limits": limits}}));
+    vec![
+        taken(POLICY, "clients without limits", spec(json!({"clientKeys": {}}))),
+        taken(
+            POLICY,
+            "clients with limits",
+            limits(json!({"requestsPerMinute": 60, "tokensPerMinute": 10000})),
+        ),
+        refused(POLICY, "limits of nothing", limits(json!({})), "spec.clientKeys.limits is empty"),
+        refused(POLICY, "a limit of zero", limits(json!({"requestsPerMinute": 0})), "requestsPerMinute"),
+        taken(
+            POLICY,
+            "a budget",
+            spec(json!({"budgets": budget(json!({"onExceeded": "Fallback", "backends": ["out"]}))})),
+        ),
+        taken(
+            POLICY,
+            "a budget for each client",
+            spec(
+                json!({"clientKeys": {}, "budgets": budget(json!({"usd": null, "tokens": 1000, "perClient": true}))}),
+            ),
+        ),
+        taken(
+            POLICY,
+            "a budget after which nothing leaves the cluster",
+            spec(json!({"budgets": budget(json!({"onExceeded": "FleetOnly"}))})),
+        ),
+        refused(
+            POLICY,
+            "the same of some backends",
+            spec(json!({"budgets": budget(json!({"onExceeded": "FleetOnly", "backends": ["out"]}))})),
+            "leave backends out",
+        ),
+        refused(
+            POLICY,
+            "a budget of two units",
+            spec(json!({"budgets": budget(json!({"tokens": 5}))})),
+            "exactly one of usd and tokens",
+        ),
+        refused(
+            POLICY,
+            "a budget per client without clients",
+            spec(json!({"budgets": budget(json!({"perClient": true}))})),
+            "set spec.clientKeys",
+        ),
+        refused(
+            POLICY,
+            "a budget of a backend that there is not",
+            spec(json!({"budgets": budget(json!({"backends": ["nowhere"]}))})),
+            "not in spec.backends",
         ),
     ]
 }

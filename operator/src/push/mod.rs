@@ -1,6 +1,7 @@
 //! Router streams: config down, acknowledgements and usage up.
 
 mod auth;
+mod leases;
 mod registry;
 mod server;
 mod session;

@@ -1,7 +1,8 @@
 //! One router's stream, from its first byte to its last.
 
-use super::{AuthError, Authenticator, Registry, RouterIdentity};
+use super::{AuthError, Authenticator, Registry, RouterIdentity, leases};
 use crate::fleet::{Catalog, CatalogReceiver, Entry, Trigger, Verdict};
+use crate::ledger::{Ledger, Reporter, RouterId};
 use crate::routing_policy::ObjectKey;
 use crate::scaling::Reports;
 use axum::body::{Body, BodyDataStream};
@@ -13,6 +14,7 @@ use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
+use parking_lot::Mutex;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub struct State {
     pub reports: Arc<Reports>,
     /// All connected routers.
     pub registry: Arc<Registry>,
+    /// What routers may spend.
+    pub ledger: Arc<Mutex<Ledger>>,
     /// Has policies reconciled whose routers said something.
     pub triggers: Trigger<DeserializeGuard<RoutingPolicy>>,
     /// Ends all sessions.
@@ -79,6 +83,8 @@ struct Session {
     sender: mpsc::Sender<Result<Bytes, Infallible>>,
     sent: Vec<Arc<Entry>>,
     sent_any: bool,
+    /// What the router calls itself in the ledger, once it has spoken of budgets.
+    router: Option<RouterId>,
 }
 
 /// Why a session ends early.
@@ -106,12 +112,17 @@ impl Session {
         let pod = format!("{}/{}", identity.namespace, identity.pod);
         let id = state.registry.connect(pod.clone());
         let shutdown = state.shutdown.clone();
-        let mut session = Self { id, identity, state, sender, sent: Vec::new(), sent_any: false };
+        let mut session =
+            Self { id, identity, state, sender, sent: Vec::new(), sent_any: false, router: None };
         tracing::info!(router = %pod, "router connected");
         tokio::select! {
             ended = session.serve(up) => tracing::info!(router = %pod, reason = %ended, "router disconnected"),
             () = shutdown.cancelled() => {}
             () = tokio::time::sleep(LONGEST_SESSION) => tracing::info!(router = %pod, "router has to authenticate again"),
+        }
+        if let Some(router) = session.router {
+            let from = Reporter { router, session: id };
+            session.state.ledger.lock().leave(from, Timestamp::now().as_second());
         }
         let served = session.state.registry.disconnect(id);
         session.touch(served).await;
@@ -180,19 +191,19 @@ impl Session {
         }
     }
 
-    async fn take_lines(&self, buffer: &mut BytesMut) -> Result<(), Ended> {
+    async fn take_lines(&mut self, buffer: &mut BytesMut) -> Result<(), Ended> {
         while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
             let line = buffer.split_to(end + 1);
-            self.take(serde_json::from_slice(&line).map_err(Ended::Malformed)?).await;
+            self.take(serde_json::from_slice(&line).map_err(Ended::Malformed)?).await?;
         }
         if buffer.len() > LONGEST_LINE { Err(Ended::LineTooLong) } else { Ok(()) }
     }
 
-    async fn take(&self, message: RouterMessage) {
+    async fn take(&mut self, message: RouterMessage) -> Result<(), Ended> {
         let served = match message {
             RouterMessage::Hello { router_version, revision } => {
                 tracing::debug!(router = %self.identity.pod, %router_version, %revision, "hello");
-                return;
+                return Ok(());
             }
             RouterMessage::Ack { revision } => {
                 self.state.registry.update(self.id, |router| router.acked_revision = revision)
@@ -204,9 +215,15 @@ impl Session {
             // Status follows at the pace of the usage ticker, not of every report.
             RouterMessage::Usage { backends } => {
                 self.state.registry.count(self.id, backends);
-                return;
+                return Ok(());
             }
-            RouterMessage::Unknown => return,
+            RouterMessage::Spend { router, accounts } => {
+                self.router = Some(router);
+                let (from, now) = (Reporter { router, session: self.id }, Timestamp::now().as_second());
+                let leases = leases::answer(&mut self.state.ledger.lock(), &self.sent, from, accounts, now);
+                return self.send(&OperatorMessage::Leases { leases }).await;
+            }
+            RouterMessage::Unknown => return Ok(()),
             RouterMessage::Demand { mut backends } => {
                 // A router speaks of the policies that it was given, and of no others.
                 backends.retain(|demand| {
@@ -217,10 +234,11 @@ impl Session {
                 });
                 let pod = format!("{}/{}", self.identity.namespace, self.identity.pod);
                 self.state.reports.take(&pod, backends, Timestamp::now());
-                return;
+                return Ok(());
             }
         };
         self.touch(served).await;
+        Ok(())
     }
 
     async fn touch(&self, keys: Vec<ObjectKey>) {

@@ -3,6 +3,7 @@
 use crate::conditions::Reason;
 use crate::fleet::{FleetBackend, Keys, SecretState};
 use crate::routing_policy::Upstreams;
+use crate::routing_policy::budget::budget;
 use crate::routing_policy::clients::clients;
 use crate::routing_policy::resilience::{self, millis};
 use crate::routing_policy::sensitivity::sensitivity;
@@ -68,6 +69,7 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
         default: route(&spec.default),
         sensitivity: sensitivity(spec.sensitivity.as_ref()),
         clients: spec.client_keys.as_ref().map(|keys| clients(keys, &lookup.client_keys(name))),
+        budgets: spec.budgets.iter().map(budget).collect(),
         timeouts: timeouts(spec.timeouts.as_ref()),
         retries: resilience::retries(spec.retries.as_ref()),
         ejection: resilience::ejection(spec.ejection.as_ref()),

@@ -1,5 +1,6 @@
 //! The `RoutingPolicy` controller, and how a policy becomes router config.
 
+mod budget;
 mod clients;
 pub mod compile;
 pub mod conflict;

@@ -7,6 +7,7 @@ mod certificates;
 mod controllers;
 mod devices;
 mod leader_label;
+mod ledger;
 mod model_files;
 mod scaling;
 mod usage;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use watches::FirstLists;
 
 /// How long tasks may take to end after the shutdown began.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(15);
@@ -103,28 +105,31 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         leadership: leadership.clone(),
         models: model_triggers,
     };
-    let (first_lists, ending) = (watched.first_lists.clone(), shutdown.clone());
-    tasks.spawn(async move {
-        first_lists.complete().await;
-        ticker.run(ending).await;
-        Ok(())
-    });
-    let first_lists = watched.first_lists.clone();
-    tasks.spawn(async move {
-        first_lists.complete().await;
-        index.run().await;
-        Ok(())
-    });
+    let ending = shutdown.clone();
+    tasks.spawn(after(watched.first_lists.clone(), async move { ticker.run(ending).await }));
+    tasks.spawn(after(watched.first_lists.clone(), async move { index.run().await }));
     let (models, policies) = (watched.model_deployments, watched.routing_policies);
     tasks.spawn(controllers::model_deployments(shared.clone(), models, model_stream, shutdown.clone()));
     tasks.spawn(controllers::routing_policies(shared, policies, policy_stream, shutdown.clone()));
 
     tasks.spawn(usage::report(registry.clone(), policy_triggers.clone(), shutdown.clone()));
+    let ledger = Arc::default();
+    let keeper = ledger::Keeper {
+        client: client.clone(),
+        namespace: options.namespace.clone(),
+        ledger: Arc::clone(&ledger),
+        leadership: leadership.clone(),
+        catalog: catalog.clone(),
+        metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
+    };
+    tasks.spawn(keeper.run());
     let streams = push::State {
         authenticator: Authenticator::new(client.clone()),
         catalog: catalog.clone(),
         registry: registry.clone(),
         reports,
+        ledger,
         triggers: policy_triggers,
         shutdown: shutdown.clone(),
     };
@@ -140,6 +145,13 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     tasks.spawn(async move { election.run(ending).await.map_err(|error: LeaseError| error.into()) });
 
     supervise(tasks, shutdown).await
+}
+
+/// Runs a part once the caches are complete.
+async fn after(first_lists: FirstLists, part: impl Future<Output = ()>) -> anyhow::Result<()> {
+    first_lists.complete().await;
+    part.await;
+    Ok(())
 }
 
 /// What the HTTPS port serves.

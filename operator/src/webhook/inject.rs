@@ -98,6 +98,7 @@ pub(crate) mod tests {
             default: Route { backends: vec![], fallback: vec![], hedge: false, continuation: false },
             sensitivity: Sensitivity::default(),
             clients: None,
+            budgets: vec![],
             timeouts: Timeouts::default(),
             retries: Retries::default(),
             ejection: Ejection::default(),

@@ -1,6 +1,7 @@
 //! One attempt at one endpoint, and what it comes to.
 
 use super::Tokens;
+use crate::budget::Reservation;
 use crate::snapshot::{Backend, BackendIndex, Health, InFlight};
 use crate::upstream::Slot;
 use http::StatusCode;
@@ -40,6 +41,7 @@ pub(super) struct Attempt {
     pub(super) backend: BackendIndex,
     pub(super) _in_flight: InFlight,
     pub(super) _slot: Option<Arc<Slot>>,
+    pub(super) reservation: Option<Reservation>,
     pub(super) health: Arc<Health>,
     pub(super) begun: Instant,
     pub(super) status: Option<StatusCode>,
@@ -84,7 +86,7 @@ impl Attempt {
                 Tokens { prompt: u64::from(prompt_estimate), completion: self.pieces }
             }
         };
-        let cost = backend.prices.cost(tokens.prompt, tokens.completion).0;
+        let cost = backend.prices.cost(tokens).0;
         counters.prompt_tokens.inc_by(tokens.prompt);
         counters.completion_tokens.inc_by(tokens.completion);
         counters.cost.inc_by(cost);

@@ -2,6 +2,7 @@
 //! so that no client can make them grow.
 
 use super::Faults;
+use super::budgets::BudgetGauge;
 use crate::snapshot::Snapshot;
 use parking_lot::Mutex;
 use prometheus::{
@@ -52,6 +53,7 @@ pub struct Metrics {
     config_age: Gauge,
     confirmed: Mutex<Option<Instant>>,
     buffered: IntGauge,
+    budgets: BudgetGauge,
     /// Failures, and what was done about them.
     pub faults: Faults,
     /// Whether the stream to the operator is up.
@@ -133,6 +135,7 @@ impl Metrics {
             config_age,
             confirmed: Mutex::new(None),
             buffered: gauge("buffered_bytes", "Bytes of bodies held now, of all requests together.")?,
+            budgets: BudgetGauge::new(&registry)?,
             faults: Faults::new(&registry)?,
             stream_connected: gauge("stream_connected", "1 while the stream to the operator is up.")?,
             connections: gauge("connections", "Client connections open now.")?,
@@ -201,11 +204,15 @@ impl Metrics {
         *self.confirmed.lock() = Some(Instant::now());
     }
 
-    /// The Prometheus text format. `buffered` is what bodies hold now, in bytes.
+    /// The Prometheus text format. `buffered` is what bodies hold now, in bytes; budgets are those of the snapshot in
+    /// force.
     ///
     /// # Errors
     /// A metric cannot be written, which only a change of this file can bring about.
-    pub fn render(&self, buffered: usize) -> Result<String, prometheus::Error> {
+    pub fn render(&self, buffered: usize, snapshot: Option<&Snapshot>) -> Result<String, prometheus::Error> {
+        if let Some(snapshot) = snapshot {
+            self.budgets.set(snapshot, jiff::Timestamp::now().as_second());
+        }
         if let Some(confirmed) = *self.confirmed.lock() {
             self.config_age.set(confirmed.elapsed().as_secs_f64());
         }

@@ -1,6 +1,7 @@
 //! What was served: counted in one place, read by `/metrics` and by the reports to the operator.
 
 mod attempt;
+mod budgets;
 mod demand;
 mod faults;
 mod lengths;

@@ -10,9 +10,10 @@ mod words;
 use super::attempt::{Attempt, Bill, Outcome};
 use super::{Asked, Event, Metrics, Tokens};
 use crate::access::{Admission, Standing};
+use crate::budget::Reservation;
 use crate::error::{Code, Rejection};
 use crate::route::{Onward, Plan, Reason};
-use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
+use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
 use crate::upstream::{Failure, Slot};
 use http::StatusCode;
 use std::sync::Arc;
@@ -145,6 +146,11 @@ impl Record {
         self.admission = Some(admission);
     }
 
+    /// Its client's name.
+    pub fn client(&self) -> Option<&str> {
+        self.admission.as_ref().map(|admission| admission.client.name.as_str())
+    }
+
     /// What its client has left.
     pub fn standing(&self) -> Option<Standing> {
         self.admission.as_ref().map(|admission| admission.standing)
@@ -174,7 +180,14 @@ impl Record {
     }
 
     /// An attempt begins.
-    pub fn begin(&mut self, leg: Leg, target: BackendIndex, endpoint: &Endpoint, slot: Option<Arc<Slot>>) {
+    pub fn begin(
+        &mut self,
+        leg: Leg,
+        target: BackendIndex,
+        endpoint: &Endpoint,
+        slot: Option<Arc<Slot>>,
+        reservation: Option<Reservation>,
+    ) {
         match leg {
             Leg::Main if self.attempts > 0 => self.count(Event::Retry, target),
             Leg::Main => {}
@@ -194,6 +207,7 @@ impl Record {
             backend: target,
             _in_flight: endpoint.load.start(u64::from(self.prompt_estimate) + EXPECTED_COMPLETION),
             _slot: slot,
+            reservation,
             health: Arc::clone(&endpoint.health),
             begun: now,
             status: None,
@@ -238,7 +252,7 @@ impl Record {
         if let Some(mut loser) = self.hedge.take() {
             loser.outcome = Outcome::Outrun;
             self.notes.push(Note::Outrun(loser.backend));
-            self.close(&loser);
+            self.close(&mut loser);
         }
     }
 
@@ -272,11 +286,12 @@ impl Record {
     /// Whether a target may still be tried after the failures so far.
     pub fn may_try(&self, target: BackendIndex) -> bool {
         let window = |target: BackendIndex| self.policy.backends.get(target).and_then(|b| b.context_window);
+        let side = self.policy.backends.get(target).map_or(Side::External, |backend| backend.side);
         let mut onward = Onward::default();
         for (failed, failure) in &self.failed {
             onward.after(failure, window(*failed), self.policy.failover_on_auth);
         }
-        !self.failed.iter().any(|(failed, _)| *failed == target) && onward.allows(window(target))
+        !self.failed.iter().any(|(failed, _)| *failed == target) && onward.allows(side, window(target))
     }
 
     /// The last failure is final: there is no budget for another attempt.
@@ -315,12 +330,17 @@ impl Record {
 
     /// The answer that stopped goes on at another endpoint: the first part is counted, the second one begins. Gives
     /// the tokens of the first part.
-    pub fn continued(&mut self, target: BackendIndex, endpoint: &Endpoint) -> Tokens {
+    pub fn continued(
+        &mut self,
+        target: BackendIndex,
+        endpoint: &Endpoint,
+        reservation: Option<Reservation>,
+    ) -> Tokens {
         let part = self.attempt.take();
-        let tokens = part.map(|part| self.close(&part)).unwrap_or_default();
+        let tokens = part.map(|mut part| self.close(&mut part)).unwrap_or_default();
         self.count(Event::Continuation, target);
         self.notes.push(Note::Continued(target));
-        self.begin(Leg::Main, target, endpoint, None);
+        self.begin(Leg::Main, target, endpoint, None, reservation);
         tokens
     }
 

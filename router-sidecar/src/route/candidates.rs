@@ -9,6 +9,7 @@ use crate::snapshot::{Backend, BackendIndex, Kept, Policy, Side};
 pub(super) struct Candidates<'a> {
     policy: &'a Policy,
     prompt_tokens: u32,
+    unpaid: &'a [(BackendIndex, usize)],
     in_cluster_only: bool,
     adapter: Option<&'a str>,
 }
@@ -19,13 +20,15 @@ pub(super) enum Usable {
     Unavailable,
     NoEndpoints,
     WindowTooSmall(u32),
+    /// This budget of the policy cannot pay for it.
+    Unpaid(usize),
 }
 
 impl<'a> Candidates<'a> {
     /// The set that the request's classes leave.
     pub(super) fn of(policy: &'a Policy, facts: &Facts<'a>, reasons: &mut Vec<Reason>) -> Self {
-        let Facts { prompt_tokens, adapter, .. } = *facts;
-        let mut candidates = Self { policy, prompt_tokens, in_cluster_only: false, adapter };
+        let Facts { prompt_tokens, adapter, unpaid, .. } = *facts;
+        let mut candidates = Self { policy, prompt_tokens, unpaid, in_cluster_only: false, adapter };
         for class in facts.classes {
             let reason = match policy.keeps(class) {
                 Some(Kept::Bound) => Reason::BoundClass(class.clone()),
@@ -71,7 +74,11 @@ impl<'a> Candidates<'a> {
             Some(b) if b.endpoints.is_empty() => Usable::NoEndpoints,
             Some(b) => match b.context_window {
                 Some(window) if window < self.prompt_tokens => Usable::WindowTooSmall(window),
-                _ => Usable::Yes,
+                _ => self
+                    .unpaid
+                    .iter()
+                    .find(|(b, _)| *b == backend)
+                    .map_or(Usable::Yes, |(_, budget)| Usable::Unpaid(*budget)),
             },
         }
     }

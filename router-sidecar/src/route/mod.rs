@@ -28,6 +28,8 @@ pub use pace::Pace;
 pub use plan::{Plan, Refusal, RefusalKind, RuleIndex, plan};
 pub use reason::Reason;
 
+use crate::snapshot::BackendIndex;
+
 /// What routing knows about a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -39,6 +41,8 @@ pub struct Facts<'a> {
     pub adapter: Option<&'a str>,
     /// Names the session it belongs to, if it does: the requests of one stay together.
     pub session: Option<u64>,
+    /// The backends that a budget cannot pay for now, each with the budget's place in the policy.
+    pub unpaid: &'a [(BackendIndex, usize)],
 }
 
 /// The same number for the same bytes in every router: FNV-1a with its bits spread, since names differ in their last

@@ -55,6 +55,8 @@ pub enum RefusalKind {
         /// The estimated prompt.
         prompt_tokens: u32,
     },
+    /// This budget of the policy cannot pay for any target that could answer.
+    Unpaid(usize),
 }
 
 /// Plans one request. `draw` is in [0, 1); `standing` says how a backend fares now, and is asked once for each
@@ -142,6 +144,10 @@ fn order(
                     let prompt_tokens = facts.prompt_tokens;
                     Reason::WindowTooSmall { backend, window, prompt_tokens }
                 }
+                Usable::Unpaid(budget) => {
+                    blocked.unpaid = Some(budget);
+                    Reason::Unpaid { backend, budget }
+                }
             }
         } else if candidates.reaches(backend) {
             Reason::NoAdapter(backend)
@@ -220,14 +226,18 @@ fn wanted(route: &Route, candidates: &Candidates<'_>, facts: &Facts<'_>, draw: f
 #[derive(Default)]
 struct Blocked {
     not_ready: bool,
+    unpaid: Option<usize>,
     largest: u32,
 }
 
 impl Blocked {
-    /// Waiting helps if any target is only not ready; a prompt that is too long stays too long.
+    /// Waiting helps if any target is only not ready, and at last for a budget to be full again; a prompt that is too
+    /// long stays too long.
     fn kind(&self, in_cluster_only: bool, prompt_tokens: u32) -> RefusalKind {
         if self.not_ready {
             RefusalKind::NotReady { in_cluster_only }
+        } else if let Some(budget) = self.unpaid {
+            RefusalKind::Unpaid(budget)
         } else {
             RefusalKind::TooLong { largest: self.largest, prompt_tokens }
         }

@@ -60,6 +60,13 @@ pub enum Reason {
         /// The estimated prompt.
         prompt_tokens: u32,
     },
+    /// A budget cannot pay for the target.
+    Unpaid {
+        /// The target.
+        backend: BackendIndex,
+        /// The budget's place in the policy.
+        budget: usize,
+    },
 }
 
 impl Reason {
@@ -112,6 +119,10 @@ impl fmt::Display for InWords<'_> {
             R::NoEndpoints(index) => write!(f, "{} has no ready endpoint", backend(*index)),
             R::WindowTooSmall { backend: index, window, prompt_tokens } => {
                 write!(f, "{} holds {window} tokens, the prompt has about {prompt_tokens}", backend(*index))
+            }
+            R::Unpaid { backend: index, budget } => {
+                let name = policy.budgets.get(*budget).map_or("?", |b| b.name.as_str());
+                write!(f, "budget {name} cannot pay for {}", backend(*index))
             }
         }
     }

@@ -26,10 +26,13 @@ pub(super) fn answer(router: &Router, method: &Method, path: &str) -> Option<Res
         "/healthz" => Some(text(StatusCode::OK, "ok\n")),
         "/readyz" if router.is_ready() => Some(text(StatusCode::OK, "ok\n")),
         "/readyz" => Some(text(StatusCode::SERVICE_UNAVAILABLE, "no config yet, or draining\n")),
-        "/metrics" => Some(match router.metrics.render(router.buffered_bytes()) {
-            Ok(metrics) => text(StatusCode::OK, metrics),
-            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-        }),
+        "/metrics" => {
+            let snapshot = router.store.current();
+            Some(match router.metrics.render(router.buffered_bytes(), snapshot.as_deref()) {
+                Ok(metrics) => text(StatusCode::OK, metrics),
+                Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            })
+        }
         _ => None,
     }
 }

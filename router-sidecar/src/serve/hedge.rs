@@ -2,6 +2,7 @@
 
 use super::leg::{Request, ask, pick};
 use crate::account::{Leg, Record};
+use crate::budget::{Estimate, reserve_now};
 use crate::route::{Ask, Standing};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
 use crate::upstream::{Answer, Failure, GateRules, Slot, Wire, attempt};
@@ -60,11 +61,15 @@ async fn hedged(
     let Some(second) = second_leg(request, &policy, race, rivals, tried).await else {
         return main.await;
     };
+    let estimate = Estimate::of(&request.outgoing.peek);
+    let Ok(reservation) = reserve_now(&policy, record.client(), second.target, estimate) else {
+        return main.await;
+    };
     // Asked last: a leg that is not sent costs nothing.
     if !policy.budget.withdraw(policy.budget_rules, std::time::Instant::now()) {
         return main.await;
     }
-    record.begin(Leg::Hedge, second.target, second.endpoint, second.slot);
+    record.begin(Leg::Hedge, second.target, second.endpoint, second.slot, reservation);
     let by = request.first_content_by(record);
     let wire = second.wire.as_ref().unwrap_or(race.wire);
     let mut hedge = pin!(attempt(client, second.backend, second.endpoint, request.outgoing, wire, by));

@@ -3,6 +3,7 @@
 use super::Router;
 use super::hedge::{self, Race};
 use crate::account::{Leg, Record};
+use crate::budget::{self, Estimate, Exceeded, Reservation};
 use crate::route::{Ask, Prefix, choose};
 use crate::snapshot::{Backend, BackendIndex, Endpoint};
 use crate::upstream::{Answer, Failure, Next, Outgoing, Wire};
@@ -30,6 +31,13 @@ impl Request<'_> {
         } else {
             self.total
         }
+    }
+
+    /// Reserves what an attempt at a target may take of the policy's budgets.
+    async fn reserve(&self, record: &Record, target: BackendIndex) -> Result<Option<Reservation>, Exceeded> {
+        let estimate = Estimate::of(&self.outgoing.peek);
+        let need = &self.router.store.lease_need;
+        budget::reserve(record.policy(), record.client(), target, estimate, need).await
     }
 }
 
@@ -68,7 +76,13 @@ pub(super) async fn try_target(
             return None;
         }
         tried.push(place);
-        record.begin(Leg::Main, target, endpoint, slot.clone());
+        let reserved = request.reserve(record, target).await;
+        let Ok(reservation) =
+            reserved.map_err(|exceeded| record.passed_over(target, Failure::Unpaid(exceeded)))
+        else {
+            return None;
+        };
+        record.begin(Leg::Main, target, endpoint, slot.clone(), reservation);
         let race = Race { target, backend, endpoint, wire: &wire, rivals, ask: &ask };
         match hedge::run(request, record, race, &mut tried).await {
             Ok(answer) => {

@@ -5,13 +5,15 @@ use super::hold::{hold, in_time};
 use super::{AnswerBody, Router};
 use crate::access;
 use crate::account::Record;
+use crate::budget::{self, Estimate, Exceeded};
 use crate::error::{Code, RETRY_AFTER, Rejection};
 use crate::request::{self, Operation, PeekError, ReadError};
 use crate::route::{self, Facts, Reason, Refusal, RefusalKind, Standing};
 use crate::snapshot::{BackendIndex, Policy};
-use crate::upstream::Outgoing;
+use crate::upstream::{Outgoing, unpaid};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -80,11 +82,14 @@ pub(super) async fn decide(
 ) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
     let (classes, found) = classes(&policy, &outgoing);
+    let estimate = Estimate::of(&outgoing.peek);
+    let unpaid = budget::unpaid(&policy, record.client(), estimate, Timestamp::now().as_second());
     let facts = Facts {
         prompt_tokens: outgoing.peek.longest_input,
         classes: &classes,
         adapter: outgoing.adapter.as_deref(),
         session: outgoing.session,
+        unpaid: &unpaid,
     };
     let now = Instant::now();
     let standing = |target: BackendIndex| {
@@ -110,7 +115,7 @@ pub(super) async fn decide(
             }
         }
         Err(refusal) => {
-            let rejection = refused(&refusal, outgoing.operation);
+            let rejection = refused(&policy, &refusal, outgoing.operation);
             record.unplanned(refusal.reasons);
             super::dispatch::reject(record, rejection, explain)
         }
@@ -170,7 +175,7 @@ fn unpeeked(error: &PeekError) -> Rejection {
     }
 }
 
-fn refused(refusal: &Refusal, operation: Operation) -> Rejection {
+fn refused(policy: &Policy, refusal: &Refusal, operation: Operation) -> Rejection {
     match refusal.kind {
         RefusalKind::DataBoundary => Rejection::new(
             Code::DataBoundary,
@@ -189,6 +194,10 @@ fn refused(refusal: &Refusal, operation: Operation) -> Rejection {
             };
             Rejection::new(Code::NoBackendReady, message).retry_after(RETRY_AFTER)
         }
+        RefusalKind::Unpaid(budget) => match policy.budgets.get(budget) {
+            Some(budget) => unpaid(&Exceeded::of(budget, Timestamp::now().as_second())),
+            None => Rejection::new(Code::InsufficientQuota, "a budget of this policy is spent"),
+        },
         RefusalKind::TooLong { largest, prompt_tokens } => Rejection::new(
             Code::ContextLengthExceeded,
             format!(

@@ -4,6 +4,7 @@
 //! same stream. External APIs are left out: most of them begin a new answer instead of going on with one.
 
 use crate::account::Record;
+use crate::budget::{Estimate, reserve_now};
 use crate::request::{peek, prefill};
 use crate::route::Standing;
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
@@ -55,12 +56,14 @@ impl Resume {
         let body = prefill(&self.outgoing.body, reading.text()?, pieces)?;
         let peek = peek(&body).ok()?;
         let (target, backend, place) = self.find(record, &policy)?;
+        let reservation = reserve_now(&policy, record.client(), target, Estimate::of(&peek)).ok()?;
         let now = Instant::now();
         if now >= total || !policy.budget.withdraw(policy.budget_rules, now.into_std()) {
             return None;
         }
         let endpoint = backend.endpoints.get(place)?;
-        let before = Before { identity: reading.identity(), tokens: record.continued(target, endpoint) };
+        let before =
+            Before { identity: reading.identity(), tokens: record.continued(target, endpoint, reservation) };
         let wire = Wire::AsItIs;
         let outgoing = self.outgoing.continued(body, peek, before);
         let comment = format!(": flotilla: the stream broke off, {} went on\n\n", backend.name);

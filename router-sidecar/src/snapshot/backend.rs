@@ -1,7 +1,7 @@
 //! A target with everything prebuilt that sending to it needs.
 
 use super::{Health, Held, HoldRules};
-use crate::account::{BackendCounters, Demand};
+use crate::account::{BackendCounters, Demand, Tokens};
 use crate::dialect::Dialect;
 use crate::request::Operation;
 use crate::route::{Memory, Pace, Standing};
@@ -143,8 +143,8 @@ pub struct Prices {
 
 impl Prices {
     /// The cost of one answer.
-    pub fn cost(self, prompt_tokens: u64, completion_tokens: u64) -> NanoUsd {
-        self.input.cost_of(prompt_tokens).saturating_add(self.output.cost_of(completion_tokens))
+    pub fn cost(self, tokens: Tokens) -> NanoUsd {
+        self.input.cost_of(tokens.prompt).saturating_add(self.output.cost_of(tokens.completion))
     }
 }
 

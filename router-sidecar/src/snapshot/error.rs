@@ -96,6 +96,14 @@ pub enum PolicyError {
     /// A limit that lets nothing through.
     #[error("clients.limits.{0} is 0: give a number above 0, or leave it out")]
     ZeroLimit(&'static str),
+    /// A budget that cannot be kept.
+    #[error("budget {budget:?}: {message}")]
+    Budget {
+        /// Its name.
+        budget: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A pattern that cannot be used.
     #[error("sensitivity.patterns: {0}")]
     Pattern(#[from] PatternError),

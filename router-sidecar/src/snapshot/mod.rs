@@ -20,6 +20,7 @@ pub(crate) use models::Model;
 pub use store::{Applied, Store};
 
 use crate::access::Clients;
+use crate::budget::Budget;
 use crate::classify::{Classifier, Sticky};
 use crate::route::{BudgetRules, Draws, EjectionRules, RetryBudget};
 use bytes::Bytes;
@@ -95,6 +96,8 @@ pub struct Policy {
     pub sticky: Arc<Sticky>,
     /// Who may use it; absent: whoever reaches the router.
     pub clients: Option<Clients>,
+    /// How much it may spend.
+    pub budgets: Vec<Budget>,
     /// Deadlines of one request.
     pub timeouts: Timeouts,
     /// The policy's sequence of draws; it goes on across configs.

@@ -2,6 +2,7 @@
 
 use super::{ConfigError, Snapshot, compile};
 use crate::account::Metrics;
+use crate::budget::LeaseNeed;
 use arc_swap::ArcSwapOption;
 use flotilla_crds::router_config::RouterConfig;
 use parking_lot::Mutex;
@@ -13,6 +14,10 @@ use tokio::sync::watch;
 pub struct Store {
     current: ArcSwapOption<Snapshot>,
     metrics: Arc<Metrics>,
+    /// Raised when a budget needs a lease.
+    pub lease_need: LeaseNeed,
+    /// A number for this process, from its start to its end.
+    pub instance: u64,
     /// Held while a config is compiled, so that two sources cannot overtake each other.
     applying: Mutex<()>,
     changes: watch::Sender<()>,
@@ -35,6 +40,8 @@ impl Store {
         Self {
             current: ArcSwapOption::empty(),
             metrics,
+            lease_need: LeaseNeed::default(),
+            instance: rand::random(),
             applying: Mutex::new(()),
             changes: watch::Sender::new(()),
         }

@@ -1,8 +1,10 @@
 //! How a target can fail before its first content, what follows from it, and what the client is told when no other
 //! target is left.
 
+use crate::budget::Exceeded;
 use crate::dialect::Unsupported;
 use crate::error::{Code, RETRY_AFTER, Rejection};
+use flotilla_crds::router_config::OnExceeded;
 use http::{HeaderMap, StatusCode, header};
 use std::time::Duration;
 
@@ -42,6 +44,9 @@ pub enum Failure {
     /// The answer is not in the target's dialect, or is far too long.
     #[error("its answer cannot be read")]
     Garbled,
+    /// A budget cannot pay for the attempt; nothing was sent.
+    #[error("{0}")]
+    Unpaid(Exceeded),
     /// The prompt does not fit; what the target says about it.
     #[error("the prompt does not fit its context window: {0}")]
     ContextOverflow(String),
@@ -56,6 +61,10 @@ pub enum Next {
     Others,
     /// Those with a larger context window.
     Larger,
+    /// Others, if they are in the cluster.
+    InCluster,
+    /// None: the request ends here.
+    None,
     /// Others, but only if the policy asks for it: a wrong key is the policy's own mistake, which must show
     /// instead of being paid for elsewhere.
     IfAsked,
@@ -79,7 +88,7 @@ const COOL_DOWN_AT_MOST: Duration = Duration::from_mins(5);
 
 impl Failure {
     /// The causes, as metrics name them.
-    pub const CAUSES: [&'static str; 12] = [
+    pub const CAUSES: [&'static str; 13] = [
         "connect",
         "broken",
         "timeout",
@@ -91,6 +100,7 @@ impl Failure {
         "unsupported",
         "no_room",
         "garbled",
+        "unpaid",
         "context_overflow",
     ];
 
@@ -108,6 +118,7 @@ impl Failure {
             Self::Unsupported(_) => ("unsupported", Code::UnsupportedParameter, Next::Others),
             Self::NoRoom => ("no_room", Code::RouterOverloaded, Next::Others),
             Self::Garbled => ("garbled", Code::UpstreamError, Next::Any),
+            Self::Unpaid(exceeded) => ("unpaid", Code::InsufficientQuota, after(exceeded.then)),
             Self::ContextOverflow(_) => ("context_overflow", Code::ContextLengthExceeded, Next::Larger),
         }
     }
@@ -126,9 +137,12 @@ impl Failure {
     pub fn blame(&self) -> Blame {
         match self {
             Self::RateLimited(after) => Blame::CoolDown(after.unwrap_or(COOL_DOWN).min(COOL_DOWN_AT_MOST)),
-            Self::Auth(_) | Self::Full | Self::Unsupported(_) | Self::NoRoom | Self::ContextOverflow(_) => {
-                Blame::None
-            }
+            Self::Auth(_)
+            | Self::Full
+            | Self::Unsupported(_)
+            | Self::NoRoom
+            | Self::Unpaid(_)
+            | Self::ContextOverflow(_) => Blame::None,
             Self::Connect
             | Self::Broken
             | Self::Timeout
@@ -154,12 +168,26 @@ impl Failure {
     pub fn rejection(&self, backend: &str) -> Rejection {
         let rejection = Rejection::new(self.row().1, format!("backend {backend} failed: {self}"));
         match self {
+            Self::Unpaid(exceeded) => unpaid(exceeded),
             Self::RateLimited(Some(after)) => rejection.retry_after(*after),
             Self::Full | Self::NoRoom => rejection.retry_after(RETRY_AFTER),
             Self::Unsupported(unsupported) => rejection.param(unsupported.param.clone()),
             Self::ContextOverflow(_) => rejection.param("messages"),
             _ => rejection,
         }
+    }
+}
+
+/// The answer to a request that a budget cannot pay for.
+pub fn unpaid(exceeded: &Exceeded) -> Rejection {
+    Rejection::new(Code::InsufficientQuota, exceeded.to_string()).retry_after(exceeded.wait)
+}
+
+const fn after(exceeded: OnExceeded) -> Next {
+    match exceeded {
+        OnExceeded::Reject => Next::None,
+        OnExceeded::Fallback => Next::Others,
+        OnExceeded::FleetOnly => Next::InCluster,
     }
 }
 
@@ -188,6 +216,7 @@ mod tests {
             Failure::Unsupported(Unsupported { param: String::new(), message: String::new() }),
             Failure::NoRoom,
             Failure::Garbled,
+            Failure::Unpaid(Exceeded::testing(OnExceeded::Reject)),
             Failure::ContextOverflow(String::new()),
         ];
         assert_eq!(all.map(|failure| failure.cause()), Failure::CAUSES);

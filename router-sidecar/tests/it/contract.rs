@@ -38,6 +38,9 @@ sensitivity:
   detectors: [SSN, CreditCard, IBAN, MRN, Email, Phone, ICD10]
   patterns: [{name: employee, pattern: 'EMP-\d{6}', dataClass: HR}, {name: ward, pattern: 'ward \d'}]
   onDetect: PHI
+budgets:
+- {name: daily, per: Day, usd: '50', onExceeded: FleetOnly, leased: true}
+- {name: team, per: Minute, tokens: 100000, backends: [api], perClient: true}
 clients:
   keys: [{name: team-a, sha256: aa00bb11cc22dd33ee44ff5566778899aa00bb11cc22dd33ee44ff5566778899}]
   limits: {requestsPerMinute: 600, tokensPerMinute: 100000}
@@ -157,6 +160,14 @@ fn each_mistake_is_refused_with_what_to_change() {
         (
             Box::new(replace("tokensPerMinute: 100000", "tokensPerMinute: 0")),
             "clients.limits.tokensPerMinute is 0",
+        ),
+        (Box::new(replace("usd: '50'", "usd: '0'")), "budget \"daily\": it is 0"),
+        (Box::new(replace("usd: '50', ", "")), "set exactly one of usd and tokens"),
+        (Box::new(replace("usd: '50', ", "usd: '50', backends: [api], ")), "leave backends out"),
+        (Box::new(replace("name: team, per", "name: daily, per")), "there are two of this name"),
+        (
+            Box::new(replace("backends: [api], perClient", "backends: [apo], perClient")),
+            "no backend named \"apo\"",
         ),
         (Box::new(replace("onDetect: PHI", "onDetect: ''")), "what is found has no class"),
         (Box::new(replace("SSN, ", "Ssn, ")), "Ssn"),

@@ -1,8 +1,8 @@
 //! The stream to the operator: configs down, answers and usage up.
 
 use crate::rig::{Rig, ask, config, external, provider};
-use crate::scripted_operator::Operator;
-use flotilla_crds::router_config::{OperatorMessage, RouterConfig, RouterMessage};
+use crate::scripted_operator::{Operator, Stream};
+use flotilla_crds::router_config::{Lease, OperatorMessage, RouterConfig, RouterMessage, Spent};
 use flotilla_e2e::provider::Provider;
 use flotilla_router::serve::Limits;
 use flotilla_router::source::file;
@@ -193,4 +193,61 @@ fn an_unusable_operator_is_refused_at_the_start() {
     }
     let error = Endpoint::new("https://operator:9443", pem, PathBuf::new()).unwrap_err().to_string();
     assert!(error.contains("at least one certificate"), "{error}");
+}
+
+/// A lease for whatever account was spoken of.
+fn lease(spent: &Spent, granted: u64, exhausted: bool) -> OperatorMessage {
+    let Spent { account, period, .. } = spent.clone();
+    OperatorMessage::Leases { leases: vec![Lease { account, period, granted, exhausted }] }
+}
+
+/// The next thing that the router says of its only account.
+async fn spending(stream: &mut Stream) -> Spent {
+    loop {
+        if let RouterMessage::Spend { mut accounts, .. } = stream.next().await {
+            return accounts.remove(0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_leased_budget_is_spent_as_the_operator_grants_it() {
+    let mut f = following().await;
+    let mut stream = f.operator.stream().await;
+    let policy = format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: api}}]}}\nbudgets: [{{name: all, per: Month, tokens: 1000000, leased: true}}]",
+        external("api", &f.api)
+    );
+    let config = RouterConfig::new(file::parse(&config(&policy)).unwrap().policies);
+    stream.send(&OperatorMessage::Config { config });
+    stream.next_answer().await;
+    stream.next_answer().await;
+    let rig = Arc::new(f.rig);
+    let asked = |tokens: u64| {
+        let (rig, body) =
+            (Arc::clone(&rig), ask("hi", false).replacen('{', &format!(r#"{{"max_tokens":{tokens},"#), 1));
+        tokio::spawn(async move { rig.chat(body).await.status.as_u16() })
+    };
+    // Nothing was granted yet: the request waits, and says at once what it needs.
+    let waiting = asked(95);
+    let spent = spending(&mut stream).await;
+    assert_eq!((spent.granted, spent.spent, spent.needed), (0, 0, 100));
+    stream.send(&lease(&spent, 300, false));
+    assert_eq!(waiting.await.unwrap(), 200);
+    // Settled by the provider's bill, and told.
+    let spent = loop {
+        let spent = spending(&mut stream).await;
+        if spent.needed == 0 {
+            break spent;
+        }
+    };
+    assert_eq!((spent.granted, spent.spent), (300, 6));
+    // More than the lease: it waits again, and hears that there is no more.
+    let waiting = asked(400);
+    let spent = spending(&mut stream).await;
+    assert_eq!((spent.spent, spent.needed), (6, 405));
+    stream.send(&lease(&spent, 300, true));
+    assert_eq!(waiting.await.unwrap(), 429);
+    // What is left of the lease is still there.
+    assert_eq!(asked(200).await.unwrap(), 200);
 }

@@ -92,7 +92,7 @@ impl Stream {
     pub(crate) async fn next_answer(&mut self) -> RouterMessage {
         loop {
             match self.next().await {
-                RouterMessage::Usage { .. } | RouterMessage::Demand { .. } => {}
+                RouterMessage::Usage { .. } | RouterMessage::Demand { .. } | RouterMessage::Spend { .. } => {}
                 other => return other,
             }
         }

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 impl Record {
     /// Counts an attempt that is over while the request goes on; gives its tokens.
-    pub(super) fn close(&mut self, attempt: &Attempt) -> Tokens {
+    pub(super) fn close(&mut self, attempt: &mut Attempt) -> Tokens {
         self.outcome = Some(attempt.outcome);
         let Some(backend) = self.policy.backends.get(attempt.backend) else {
             return Tokens::default();
         };
         let bill = attempt.settle(backend, self.started, self.prompt_estimate);
         self.bill.add(bill);
+        if let Some(reservation) = attempt.reservation.take() {
+            reservation.settle(bill.tokens);
+        }
         bill.tokens
     }
 }
@@ -20,11 +23,11 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         // The client left while two legs were at work.
-        if let Some(hedge) = self.hedge.take() {
-            self.close(&hedge);
+        if let Some(mut hedge) = self.hedge.take() {
+            self.close(&mut hedge);
         }
-        let attempt = self.attempt.take();
-        if let Some(attempt) = &attempt {
+        let mut attempt = self.attempt.take();
+        if let Some(attempt) = &mut attempt {
             self.close(attempt);
         }
         let backend = attempt.as_ref().and_then(|a| self.policy.backends.get(a.backend));

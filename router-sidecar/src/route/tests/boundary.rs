@@ -3,9 +3,11 @@
 use super::compiled;
 use super::faults::{BACKENDS, standings};
 use super::properties::{CLASSES, must_stay, policy};
+use crate::budget::Exceeded;
 use crate::route::{Facts, Onward, plan};
 use crate::snapshot::{BackendIndex, Side};
 use crate::upstream::Failure;
+use flotilla_crds::router_config::OnExceeded;
 use http::StatusCode;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -25,6 +27,8 @@ struct Request {
     /// What happens to each attempt.
     faults: Vec<Failure>,
     on_auth: bool,
+    /// Backends that a budget cannot pay for.
+    unpaid: Vec<(BackendIndex, usize)>,
 }
 
 fn failure() -> impl Strategy<Value = Failure> {
@@ -39,6 +43,9 @@ fn failure() -> impl Strategy<Value = Failure> {
         Just(Failure::Full),
         Just(Failure::Garbled),
         Just(Failure::ContextOverflow(String::new())),
+        Just(Failure::Unpaid(Exceeded::testing(OnExceeded::Reject))),
+        Just(Failure::Unpaid(Exceeded::testing(OnExceeded::Fallback))),
+        Just(Failure::Unpaid(Exceeded::testing(OnExceeded::FleetOnly))),
     ]
 }
 
@@ -52,15 +59,19 @@ fn request() -> impl Strategy<Value = Request> {
         standings(),
         proptest::collection::vec(failure(), BACKENDS),
         any::<bool>(),
+        proptest::sample::subsequence((0..BACKENDS).collect::<Vec<_>>(), 0..=BACKENDS),
     )
-        .prop_map(|(prompt_tokens, classes, session, draw, standings, faults, on_auth)| Request {
-            prompt_tokens,
-            classes: classes.iter().map(|class| class.to_lowercase()).collect(),
-            session,
-            draw,
-            standings,
-            faults,
-            on_auth,
+        .prop_map(|(prompt_tokens, classes, session, draw, standings, faults, on_auth, unpaid)| {
+            Request {
+                unpaid: unpaid.into_iter().map(|backend| (backend, 0)).collect(),
+                prompt_tokens,
+                classes: classes.iter().map(|class| class.to_lowercase()).collect(),
+                session,
+                draw,
+                standings,
+                faults,
+                on_auth,
+            }
         })
 }
 
@@ -73,18 +84,20 @@ proptest! {
     ) {
         let policy = compiled(source.clone());
         for request in requests {
-            let Request { prompt_tokens, classes, session, draw, standings, faults, on_auth } = &request;
-            let facts = Facts { prompt_tokens: *prompt_tokens, classes, adapter: None, session: *session };
+            let Request { prompt_tokens, classes, session, draw, standings, faults, on_auth, unpaid } = &request;
+            let facts = Facts { prompt_tokens: *prompt_tokens, classes, adapter: None, session: *session, unpaid };
             let Ok(plan) = plan(&policy, &facts, *draw, |backend| standings[backend]) else {
                 continue;
             };
             // All legs there are: each attempt after the failures so far, beside it a second one to what follows in the
             // plan, and the continuation, which goes to a target of the plan in the cluster.
             let window = |target: &BackendIndex| policy.backends[*target].context_window;
+            let side = |target: &BackendIndex| policy.backends[*target].side;
+            prop_assert!(!plan.targets.iter().any(|target| unpaid.contains(&(*target, 0))));
             let mut onward = Onward::default();
             let mut reached: Vec<BackendIndex> = Vec::new();
             for (target, fault) in plan.targets.iter().zip(faults) {
-                if onward.allows(window(target)) {
+                if onward.allows(side(target), window(target)) {
                     reached.push(*target);
                     reached.extend(plan.targets.iter().skip_while(|t| *t != target).nth(1));
                     onward.after(fault, window(target), *on_auth);

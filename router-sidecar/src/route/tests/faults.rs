@@ -42,7 +42,7 @@ proptest! {
         session in proptest::option::of(any::<u64>()),
     ) {
         let policy = compiled(source.clone());
-        let facts = Facts { prompt_tokens, classes: &[], adapter: None, session };
+        let facts = Facts { prompt_tokens, classes: &[], adapter: None, session, unpaid: &[] };
         let asked = RefCell::new(Vec::new());
         let outcome = plan(&policy, &facts, draw, |backend| {
             asked.borrow_mut().push(backend);
@@ -92,7 +92,7 @@ proptest! {
     ) {
         let policy = compiled(source);
         let classes: Vec<String> = classes.iter().map(|c| c.to_lowercase()).collect();
-        let facts = Facts { prompt_tokens, classes: &classes, adapter: None, session: Some(session) };
+        let facts = Facts { prompt_tokens, classes: &classes, adapter: None, session: Some(session), unpaid: &[] };
         let Some(home) = decide(&policy, &facts, draws[0], &[Standing::Good; BACKENDS]) else {
             return Ok(());
         };
@@ -127,7 +127,7 @@ proptest! {
             // Independent draws, and independent sessions.
             let number = mix(seed ^ mix(round));
             let draw = (number >> 11) as f64 / (1_u64 << 53) as f64;
-            let facts = Facts { prompt_tokens: 1, classes: &[], adapter: None, session: by_session.then_some(number) };
+            let facts = Facts { prompt_tokens: 1, classes: &[], adapter: None, session: by_session.then_some(number), unpaid: &[] };
             counts[decide(&policy, &facts, draw, &standings).unwrap().targets[0]] += 1;
         }
         for (i, count) in counts.into_iter().enumerate() {

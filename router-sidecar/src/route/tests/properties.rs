@@ -102,6 +102,7 @@ prop_compose! {
             default,
             sensitivity: Sensitivity { fail_closed, ..Sensitivity::default() },
             clients: None,
+            budgets: Vec::new(),
             timeouts: config::Timeouts::default(),
             retries: config::Retries::default(),
             ejection: config::Ejection::default(),
@@ -141,7 +142,7 @@ proptest! {
     ) {
         let policy = compiled(source.clone());
         let classes: Vec<String> = classes.iter().map(|c| c.to_lowercase()).collect();
-        let facts = Facts { prompt_tokens, classes: &classes, adapter, session: None };
+        let facts = Facts { prompt_tokens, classes: &classes, adapter, session: None, unpaid: &[] };
         let Ok(plan) = plan(&policy, &facts, draw, |_| Standing::Good) else {
             return Ok(());
         };
@@ -191,7 +192,7 @@ proptest! {
         let mut counts: HashMap<usize, u32> = HashMap::new();
         let rounds = 1000_u32;
         for _ in 0..rounds {
-            let facts = Facts { prompt_tokens: 1, classes: &[], adapter: None, session: None };
+            let facts = Facts { prompt_tokens: 1, classes: &[], adapter: None, session: None, unpaid: &[] };
             let plan = plan(&policy, &facts, draws.next(), |_| Standing::Good).unwrap();
             *counts.entry(plan.targets[0]).or_default() += 1;
         }

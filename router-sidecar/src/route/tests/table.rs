@@ -30,9 +30,12 @@ fn policy(edit: impl Fn(&str) -> String) -> Arc<Policy> {
 
 fn decide(policy: &Policy, prompt_tokens: u32, classes: &[&str], draw: f64) -> Result<Plan, Refusal> {
     let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
-    plan(policy, &Facts { prompt_tokens, classes: &classes, adapter: None, session: None }, draw, |_| {
-        Standing::Good
-    })
+    plan(
+        policy,
+        &Facts { prompt_tokens, classes: &classes, adapter: None, session: None, unpaid: &[] },
+        draw,
+        |_| Standing::Good,
+    )
 }
 
 /// The rule and the targets, by name.
@@ -74,7 +77,7 @@ fn an_adapter_is_where_it_is_loaded_or_nowhere() {
     let legal = "contextWindow: 8192, adapters: [{name: legal, choice: {lora: 0}}]";
     let policy = policy(|text| text.replace("contextWindow: 8192", legal));
     let decide = |prompt_tokens, classes: &[String], adapter| {
-        let facts = Facts { prompt_tokens, classes, adapter: Some(adapter), session: None };
+        let facts = Facts { prompt_tokens, classes, adapter: Some(adapter), session: None, unpaid: &[] };
         plan(&policy, &facts, 0.99, |_| Standing::Good)
     };
     let found = decide(10, &[], "legal").unwrap();

@@ -1,6 +1,7 @@
 //! `RouterConfig` to [`Snapshot`]: every check, and everything that can be built before a request comes.
 
 mod backend;
+mod budgets;
 mod clients;
 mod route;
 
@@ -8,6 +9,7 @@ use super::error::{BackendError, PolicyError};
 use super::{ConfigError, Endpoint, Health, Held, Load, Policy, Served, Side, Snapshot, Timeouts, models};
 use crate::access::{Clients, Limiter};
 use crate::account::{Demand, Metrics};
+use crate::budget::Purses;
 use crate::classify::{Classifier, Sticky};
 use crate::route::{BudgetRules, Draws, EjectionRules, Memory, Pace, RetryBudget, hash};
 use crate::upstream::{Gate, GateRules, Pool};
@@ -35,6 +37,7 @@ pub(super) struct Carried {
     limiters: HashMap<(String, String), Arc<Limiter>>,
     demands: HashMap<(String, String), Arc<Demand>>,
     held: HashMap<(String, String), Arc<Held>>,
+    purses: HashMap<(String, String), Arc<Purses>>,
     /// Models by the address that serves them, of the config that is being compiled.
     models: HashMap<String, HashSet<String>>,
 }
@@ -56,6 +59,9 @@ impl Carried {
             carried.draws.insert(policy.name.clone(), Arc::clone(&policy.draws));
             carried.budgets.insert(policy.name.clone(), Arc::clone(&policy.budget));
             carried.stickies.insert(policy.name.clone(), Arc::clone(&policy.sticky));
+            for budget in &policy.budgets {
+                carried.purses.insert((policy.name.clone(), budget.name.clone()), Arc::clone(&budget.purses));
+            }
             for client in policy.clients.iter().flat_map(Clients::iter) {
                 let key = (policy.name.clone(), client.name.clone());
                 carried.limiters.insert(key, Arc::clone(&client.limiter));
@@ -94,6 +100,11 @@ impl Carried {
     /// What a client did in the last minute.
     fn limiter(&self, policy: &str, client: &str) -> Arc<Limiter> {
         self.limiters.get(&(policy.to_owned(), client.to_owned())).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// What a budget has spent.
+    fn purses(&self, policy: &str, budget: &str) -> Arc<Purses> {
+        self.purses.get(&(policy.to_owned(), budget.to_owned())).map(Arc::clone).unwrap_or_default()
     }
 
     fn budget(&self, policy: &str) -> Arc<RetryBudget> {
@@ -286,6 +297,7 @@ fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> 
             .map(|from| clients::clients(&source.name, from, carried))
             .transpose()
             .map_err(wrap)?,
+        budgets: budgets::budgets(source, &backends, carried).map_err(wrap)?,
         timeouts: timeouts(source.timeouts).map_err(wrap)?,
         draws: carried.draws(&source.name),
         budget: carried.budget(&source.name),

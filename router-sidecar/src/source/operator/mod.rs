@@ -5,6 +5,7 @@ mod connect;
 mod error;
 mod lines;
 mod session;
+mod spend;
 
 pub use connect::{Endpoint, EndpointError};
 use error::StreamError;

@@ -2,6 +2,7 @@
 
 use super::connect::{Endpoint, Stream};
 use super::lines::Lines;
+use super::spend::Spending;
 use super::{Backoff, StreamError};
 use crate::account::{Metrics, demands, report};
 use crate::snapshot::Store;
@@ -42,7 +43,8 @@ pub(super) async fn run(
     };
     metrics.stream_connected.set(1);
     tracing::info!("stream to the operator is up");
-    let mut session = Session { up, store, metrics, in_force: false, reported: Vec::new() };
+    let mut session =
+        Session { up, store, metrics, in_force: false, reported: Vec::new(), spending: Spending::default() };
     match session.serve(Lines::new(down), backoff, stop).await {
         Ok(never) => match never {},
         Err(error) => error,
@@ -56,6 +58,7 @@ struct Session<'a> {
     /// Whether the last config that this stream brought is the one in force.
     in_force: bool,
     reported: Vec<BackendUsage>,
+    spending: Spending,
 }
 
 impl Session<'_> {
@@ -82,12 +85,17 @@ impl Session<'_> {
                     backoff.reset();
                     self.take(&line).await?;
                 }
-                _ = reports.tick() => self.report().await?,
+                _ = reports.tick() => {
+                    self.report().await?;
+                    self.spend(false).await?;
+                }
+                () = self.store.lease_need.raised() => self.spend(false).await?,
                 () = stop.cancelled() => break,
             }
         }
         // What was settled since the last report, then the end of our side; the operator answers it with its own.
         self.report().await?;
+        self.spend(true).await?;
         self.up.close_channel();
         let ended = timeout(LAST_WORDS, async { while lines.next().await.is_ok() {} }).await;
         tracing::debug!(confirmed = ended.is_ok(), "the stream to the operator was closed");
@@ -99,6 +107,11 @@ impl Session<'_> {
         match message {
             OperatorMessage::Ping if self.in_force => self.metrics.config_confirmed(),
             OperatorMessage::Ping => {}
+            OperatorMessage::Leases { leases } => {
+                if let Some(snapshot) = self.store.current() {
+                    super::spend::grant(&snapshot, &leases);
+                }
+            }
             OperatorMessage::Config { config } => {
                 let revision = config.revision.clone();
                 let result = self.store.apply(&config);
@@ -139,6 +152,17 @@ impl Session<'_> {
         }
         self.reported.clone_from(&backends);
         self.send(&RouterMessage::Usage { backends }).await
+    }
+
+    /// Says what budgets have spent and need, as far as that changed.
+    async fn spend(&mut self, stopping: bool) -> Result<(), StreamError> {
+        let Some(snapshot) = self.store.current() else {
+            return Ok(());
+        };
+        for accounts in self.spending.news(&snapshot, stopping) {
+            self.send(&RouterMessage::Spend { router: self.store.instance, accounts }).await?;
+        }
+        Ok(())
     }
 
     async fn send(&mut self, message: &RouterMessage) -> Result<(), StreamError> {
