@@ -2,9 +2,10 @@
 
 use crate::fetch::Job;
 use crate::http::{ClientError, HttpClient};
-use crate::remote::{RemoteError, Settings, remote};
+use crate::remote::{RemoteError, remote};
 use crate::retry::Patience;
 use clap::Parser;
+use flotilla_model_source::origin::{Credentials, DEFAULT_REGION, Place};
 use flotilla_model_source::{Source, SourceError};
 use std::path::PathBuf;
 
@@ -35,7 +36,7 @@ pub struct Options {
     pub endpoint: Option<String>,
 
     /// The region that S3 requests are signed for.
-    #[arg(long, default_value = "us-east-1")]
+    #[arg(long, default_value = DEFAULT_REGION)]
     pub region: String,
 
     /// The token for a hub or a web server.
@@ -90,16 +91,16 @@ impl Options {
             return Err(UsageError::Folder(self.folder.clone()));
         }
         let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-        let settings = Settings {
-            endpoint: given(&self.endpoint),
-            region: self.region.clone(),
+        let endpoint = given(&self.endpoint);
+        let place = Place { endpoint: endpoint.as_deref(), region: Some(&self.region) };
+        let credentials = Credentials {
             token: given(&self.token),
             access_key: given(&self.access_key_id).zip(given(&self.secret_access_key)),
             session_token: given(&self.session_token),
-            sha256: given(&self.sha256).map(|digits| digits.to_ascii_lowercase()),
         };
+        let sha256 = given(&self.sha256).map(|digits| digits.to_ascii_lowercase());
         Ok(Job {
-            remote: remote(&Source::parse(&self.source)?, settings)?,
+            remote: remote(&Source::parse(&self.source)?, place, credentials, sha256)?,
             cache: self.cache.clone(),
             folder: self.folder.clone(),
             client: HttpClient::new(given(&self.ca_pem).as_deref())?,

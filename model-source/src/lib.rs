@@ -1,10 +1,11 @@
 //! Where models come from, as the operator, the fetcher and `kubectl flotilla` agree on it: the forms of
-//! `spec.model.source`, the names of folders in a cache, what parts of a file servers answer with, and what a fetcher
-//! reports. Pure: no client, no clock.
+//! `spec.model.source`, where their files are asked for, the names of folders in a cache, what parts of a file servers
+//! answer with, and what a fetcher reports. No client; only signatures look at the clock.
 
 mod content_range;
 mod folder;
 mod hex;
+pub mod origin;
 pub mod report;
 mod scheme;
 mod shards;

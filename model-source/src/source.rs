@@ -3,7 +3,7 @@
 use crate::scheme::{HuggingFace, NodeFile, OciImage, S3Object, VolumeFile, WebFile};
 
 /// A parsed source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// A file in an OCI image, which the kubelet mounts.
     Oci(OciImage),

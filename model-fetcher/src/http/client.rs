@@ -1,9 +1,10 @@
 //! The client.
 
 use super::answer::{Answer, Linked};
-use super::{HEAD_DEADLINE, Range, Request, refusal, shown};
+use super::{HEAD_DEADLINE, Range, refusal, shown};
 use crate::error::FetchError;
 use bytes::Bytes;
+use flotilla_model_source::origin::Request;
 use http::{StatusCode, header};
 use http_body_util::Empty;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};

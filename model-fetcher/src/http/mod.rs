@@ -17,16 +17,6 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(30);
 /// Between two pieces of a body.
 const IDLE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What is asked for, and as whom. Not `Debug`: it has secrets.
-pub(crate) struct Request {
-    /// Where.
-    pub(crate) url: Url,
-    /// A bearer token, for the host of `url` alone.
-    pub(crate) token: Option<String>,
-    /// Further headers, for that host alone.
-    pub(crate) headers: Vec<(&'static str, &'static str)>,
-}
-
 /// A URL for people: without credentials, query and fragment, which may hold secrets.
 pub(crate) fn shown(url: &Url) -> String {
     let mut public = url.clone();

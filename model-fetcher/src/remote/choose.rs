@@ -1,6 +1,6 @@
 //! Which files of a repository an engine needs. Pure.
 
-use super::hugging_face::Sibling;
+use super::hub::Sibling;
 use super::shard;
 
 /// Endings of what engines read beside weights: shapes, tokenizers, templates.

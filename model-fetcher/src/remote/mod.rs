@@ -1,12 +1,12 @@
-//! Where files are asked for. A new source is a file here and an arm in [`remote`].
+//! Which files a source has. One that can list them is a file here and an arm in [`remote`]; of others their names tell.
 
 mod choose;
-mod hugging_face;
-mod s3;
-mod web;
+mod hub;
+mod named;
 
 use crate::error::FetchError;
-use crate::http::{HttpClient, Request};
+use crate::http::HttpClient;
+use flotilla_model_source::origin::{self, Credentials, OriginError, Place, Request};
 use flotilla_model_source::{MAX_SHARDS, ShardName, Source};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -38,49 +38,34 @@ pub(crate) trait Remote: Send + Sync {
     fn request(&self, file: &Wanted) -> Request;
 }
 
-/// What is known beside the source. Not `Debug`: it has secrets.
-#[derive(Clone, Default)]
-pub(crate) struct Settings {
-    pub(crate) endpoint: Option<String>,
-    pub(crate) region: String,
-    pub(crate) token: Option<String>,
-    /// S3's, with its secret.
-    pub(crate) access_key: Option<(String, String)>,
-    pub(crate) session_token: Option<String>,
-    pub(crate) sha256: Option<String>,
-}
-
 /// Why a source cannot be asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
-    /// It is mounted, not fetched.
-    #[error("this source is mounted where it lies; there is nothing to fetch")]
-    Mounted,
-    /// The endpoint is none.
-    #[error("spec.model.endpoint {0:?} is no http:// or https:// URL")]
-    Endpoint(String),
-    /// The bucket's name is none.
-    #[error("{0:?} cannot be the name of a bucket")]
-    Bucket(String),
-    /// The URL is none.
-    #[error("the URL of spec.model.source cannot be read: {0}")]
-    Url(#[from] url::ParseError),
+    /// It names no place.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
     /// One checksum for several files.
     #[error("spec.model.sha256 is the checksum of one file, and this source has several")]
     SeveralFiles,
 }
 
-/// The place that a source names.
-pub(crate) fn remote(source: &Source, settings: Settings) -> Result<Box<dyn Remote>, RemoteError> {
+/// The place that a source names. `sha256` is its file's.
+pub(crate) fn remote(
+    source: &Source,
+    place: Place<'_>,
+    credentials: Credentials,
+    sha256: Option<String>,
+) -> Result<Box<dyn Remote>, RemoteError> {
     let is_one_file = !source.file().is_empty() && shard(source.file()).is_none();
-    if settings.sha256.is_some() && !is_one_file {
+    if sha256.is_some() && !is_one_file {
         return Err(RemoteError::SeveralFiles);
     }
     Ok(match source {
-        Source::HuggingFace(hub) => Box::new(hugging_face::Hub::new(hub.clone(), settings)?),
-        Source::S3(object) => Box::new(s3::Object::new(object, settings)?),
-        Source::Https(web) => Box::new(web::Web::new(web, settings)?),
-        Source::Oci(_) | Source::Pvc(_) | Source::File(_) => return Err(RemoteError::Mounted),
+        Source::HuggingFace(hub) => {
+            let hub = origin::Hub::new(hub.clone(), place.endpoint, credentials.token)?;
+            Box::new(hub::Repository { hub, sha256 })
+        }
+        _ => Box::new(named::Named { origin: origin::origin(source, place, credentials)?, sha256 }),
     })
 }
 

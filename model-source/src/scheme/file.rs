@@ -3,7 +3,7 @@
 use super::{is_path, last};
 
 /// A file that somebody put on the nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeFile {
     /// Absolute path on the node.
     pub path: String,

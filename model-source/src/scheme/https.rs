@@ -3,7 +3,7 @@
 use super::{is_path, last};
 
 /// A file behind a URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WebFile {
     /// The whole URL. Its query may hold a secret: show [`Self::public`].
     pub url: String,

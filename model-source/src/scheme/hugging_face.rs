@@ -6,7 +6,7 @@ use super::is_path;
 const DEFAULT_REVISION: &str = "main";
 
 /// A file, or all that an engine needs, of a model repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HuggingFace {
     /// `OWNER/REPOSITORY`.
     pub repository: String,

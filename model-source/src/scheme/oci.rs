@@ -4,7 +4,7 @@
 const DEFAULT_FILE: &str = "model.gguf";
 
 /// A file in an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OciImage {
     /// `registry/repository:tag` or `…@digest`.
     pub reference: String,

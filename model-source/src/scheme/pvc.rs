@@ -1,7 +1,7 @@
 //! `pvc://CLAIM/PATH`.
 
 /// A file in a volume of the object's namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VolumeFile {
     /// The claim.
     pub claim: String,

@@ -3,7 +3,7 @@
 use super::{is_path, last};
 
 /// An object in a bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct S3Object {
     /// The bucket.
     pub bucket: String,
