@@ -1,7 +1,7 @@
 //! What to do about a file that cannot be read, where the error itself does not say it. Each begins with `; `, or is
 //! empty.
 
-use crate::input::HUB;
+use flotilla_model_source::origin::HUB;
 use flotilla_operator::model_file::ModelFileError;
 use flotilla_operator::model_file::read::ReadError;
 use flotilla_operator::model_file::read::oci::OciError;
@@ -20,13 +20,13 @@ pub(crate) fn of_file(error: &ModelFileError) -> &'static str {
             "; set HF_TOKEN to a token of an account that may read it"
         }
         ReadError::Denied { .. } => {
-            "; no credentials are sent to this host: download the file and name its path"
+            "; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are used for buckets, and no other credentials are sent to this host: download the file and name its path"
         }
         ReadError::Truncated { .. } => {
             "; try again; if it breaks off there again, the file itself is cut off: upload it anew"
         }
         ReadError::Answer { .. } | ReadError::TooLarge { .. } => "; download the file and name its path",
-        ReadError::NotFound { .. } | ReadError::Io { .. } => "",
+        ReadError::NotFound { .. } | ReadError::Internal { .. } | ReadError::Io { .. } => "",
     }
 }
 

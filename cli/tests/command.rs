@@ -59,6 +59,7 @@ fn with_stdin(line: &str, stdin: &str) -> Ended {
         .args(line.split_whitespace())
         .env_remove("COLUMNS")
         .env_remove("HF_TOKEN")
+        .env_remove("AWS_ACCESS_KEY_ID")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -12,6 +12,8 @@ mod cache;
 mod disk;
 #[path = "sources/failures.rs"]
 mod failures;
+#[path = "sources/heads.rs"]
+mod heads;
 #[path = "sources/hub.rs"]
 mod hub;
 #[path = "sources/kinds.rs"]
@@ -19,3 +21,5 @@ mod kinds;
 #[path = "model_deployment/objects.rs"]
 #[allow(dead_code, reason = "shared with the tests of ModelDeployment, which use more of it")]
 mod objects;
+#[path = "sources/volume.rs"]
+mod volume;

@@ -6,6 +6,7 @@
 pub mod conditions;
 pub mod decide;
 pub mod fleet;
+pub mod internal_hosts;
 pub mod kube_ext;
 pub mod lease;
 pub mod ledger;

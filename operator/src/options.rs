@@ -1,7 +1,7 @@
 //! What the operator is told at its start.
 
+use crate::internal_hosts::InternalHosts;
 use crate::model_deployment::observe::ObserverOptions;
-use crate::routing_policy::Upstreams;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use std::net::SocketAddr;
@@ -39,6 +39,7 @@ pub enum LogFormat {
 ///   flotilla-operator --namespace flotilla --router-image REGISTRY/flotilla/router:TAG
 #[derive(Debug, Clone, Parser)]
 #[command(version, about, long_about = None, verbatim_doc_comment)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Options {
     /// The namespace of the operator's own lease, certificate and Service.
     #[arg(long, env = "POD_NAMESPACE", default_value = "flotilla")]
@@ -93,7 +94,8 @@ pub struct Options {
     #[arg(long, env = "FLOTILLA_ADMIN_LISTEN", default_value = "0.0.0.0:8080")]
     pub admin_listen: SocketAddr,
 
-    /// Whether the heads of model files are read from their registries. Without it the spec has to describe each model.
+    /// Whether the heads of model files are read from their registries, hubs, buckets and web servers. Without it the
+    /// spec has to describe each model.
     #[arg(long, env = "FLOTILLA_READ_MODEL_FILES", default_value_t = true, action = clap::ArgAction::Set)]
     pub read_model_files: bool,
 
@@ -118,7 +120,12 @@ pub struct Options {
     #[arg(long, env = "FLOTILLA_ALLOW_INTERNAL_UPSTREAMS")]
     pub allow_internal_upstreams: bool,
 
-    /// The API server's address, which policies may not name.
+    /// Whether models may name sources at loopback and link-local addresses and at the API server. It is for the heads
+    /// that the operator reads; registries and what pods download are not judged.
+    #[arg(long, env = "FLOTILLA_ALLOW_INTERNAL_SOURCES")]
+    pub allow_internal_sources: bool,
+
+    /// The API server's address, which policies and models may not name.
     #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
     pub api_server: Option<String>,
 
@@ -157,9 +164,14 @@ impl Options {
         })
     }
 
-    /// Which addresses policies may name.
-    pub fn upstreams(&self) -> Upstreams {
-        Upstreams { allow_internal: self.allow_internal_upstreams, api_server: self.api_server.clone() }
+    /// The hosts inside that policies may or may not name.
+    pub fn upstreams(&self) -> InternalHosts {
+        InternalHosts { allowed: self.allow_internal_upstreams, api_server: self.api_server.clone() }
+    }
+
+    /// The hosts inside that models may or may not name as their sources.
+    pub fn sources(&self) -> InternalHosts {
+        InternalHosts { allowed: self.allow_internal_sources, api_server: self.api_server.clone() }
     }
 
     /// What is asked about replicas.

@@ -15,6 +15,8 @@ mod claims;
 mod download;
 #[path = "scripted/heads.rs"]
 mod heads;
+#[path = "scripted/hub_heads.rs"]
+mod hub_heads;
 #[path = "scripted/lease.rs"]
 mod lease;
 #[path = "scripted/observe.rs"]

@@ -12,8 +12,10 @@ engine with flags that keep it within. docs/sizing.md explains each term and how
 The model comes from a manifest (-f), from the catalogue (--preset), from a config.json, or from the head of a
 GGUF file. Flags override what a manifest says, so that you can ask what another context would cost.
 
-Of a manifest with an oci:// source the file's head is read from its registry, as the operator does, with the logins
-of docker and podman. Where that fails, or with --offline, the spec's own words count, with a warning.";
+Of a manifest the head of the model's file is read as the operator does: from its registry with the logins of docker
+and podman, from the hub with HF_TOKEN (never sent to another endpoint), from a bucket with AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, from a web server as anybody. The Secrets that it names are not read. Where
+that fails, or with --offline, the spec's own words count, with a warning.";
 
 pub(super) const SIZE_SHORT: &str = "\
 Try: kubectl flotilla size --preset llama-3.2-3b --quantization Q4_K_M --context 8k

@@ -16,7 +16,7 @@ pub struct Reading {
     /// Speak to registries without TLS.
     #[arg(long, help_heading = "Reading files")]
     pub plain_http: bool,
-    /// Certificate authorities of registries, a file in PEM, beside the public ones.
+    /// Certificate authorities of registries and other hosts, a file in PEM, beside the public ones.
     #[arg(long, value_name = "FILE", help_heading = "Reading files")]
     pub registry_ca_file: Option<String>,
 }

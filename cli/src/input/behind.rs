@@ -4,7 +4,7 @@ use super::location::Location;
 use super::reader::Reader;
 use flotilla_crds::ModelDeployment;
 use flotilla_model_source::{Source, VolumeFile};
-use flotilla_operator::model_deployment::file::Key;
+use flotilla_operator::model_deployment::file::{InImage, Place};
 use flotilla_operator::model_file::{Format, ModelFile};
 
 /// What is known of the file.
@@ -19,17 +19,23 @@ pub(super) struct Behind {
 /// Reads the file of `object`, unless its need is declared or its engine is not ours to size.
 pub(super) fn behind(object: &ModelDeployment, reader: &Reader<'_>) -> Behind {
     let unread = |reason: String| Behind { file: None, unread: Some(reason) };
-    let Key { reference, path, .. } = match Key::of(object) {
-        Ok(Some(key)) => key,
+    let place = match Place::of(object) {
+        Ok(Some(place)) => place,
         Ok(None) => return Behind { file: None, unread: elsewhere(object) },
         Err(failure) => return unread(failure.message),
     };
     if !reader.online() {
-        return unread(format!("{reference}#{path} was not read (--offline)"));
+        return unread(format!("{place} was not read (--offline)"));
     }
-    match reader.read(&Location::Image { reference, file: path.clone() }) {
+    let location = match &place {
+        Place::Image(InImage { reference, path, .. }) => {
+            Location::Image { reference: reference.clone(), file: path.clone() }
+        }
+        Place::Source(source) => Location::Source(source.clone()),
+    };
+    match reader.read(&location) {
         Ok(file) if file.format == Format::Gguf => Behind { file: Some(file), unread: None },
-        Ok(_) => unread(format!("{path} is no GGUF file, and engine LlamaCpp loads no other: convert it")),
+        Ok(_) => unread(format!("{place} is no GGUF file, and engine LlamaCpp loads no other: convert it")),
         Err(error) => unread(error.to_string()),
     }
 }
@@ -47,10 +53,6 @@ fn elsewhere(object: &ModelDeployment) -> Option<String> {
         }
         Source::File(file) => {
             Some(format!("{} lies on nodes of the cluster, where it is not read", file.file()))
-        }
-        // As the operator has it: what is downloaded is sized by the spec.
-        source if source.is_fetched() && !source.file().is_empty() => {
-            Some(format!("{} is downloaded by the pods, and its head is not read before", source.file()))
         }
         _ => None,
     }

@@ -1,12 +1,10 @@
 //! Where a model's file lies, as people write it.
 
 use crate::error::CliError;
-use flotilla_model_source::{HuggingFace, OciImage, Source};
+use flotilla_model_source::{OciImage, Source};
+use flotilla_operator::model_deployment::file::AtSource;
 use flotilla_operator::model_file::read::oci::Reference;
 use std::path::PathBuf;
-
-/// The hub that `hf://` stands for; also the only host that its token is sent to.
-pub(crate) const HUB: &str = "https://huggingface.co/";
 
 /// Where a file lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +13,8 @@ pub(super) enum Location {
     Path(PathBuf),
     /// Behind an http or https URL.
     Url(String),
+    /// Where a manifest's source says.
+    Source(AtSource),
     /// In an image.
     Image {
         /// The image.
@@ -36,7 +36,7 @@ impl Location {
             "file" => {
                 Err(CliError::Usage(format!("{text} names no file of this machine: write file:///PATH")))
             }
-            "hf" => on_hub(text).map(Self::Url).ok_or_else(|| {
+            "hf" => on_hub(text).map(Self::Source).ok_or_else(|| {
                 CliError::Usage(format!(
                     "{text} names no file of the hub: write hf://OWNER/NAME/FILE@REVISION"
                 ))
@@ -61,14 +61,10 @@ fn elsewhere(text: &str) -> CliError {
     ))
 }
 
-/// The URL of one file on the hub.
-fn on_hub(text: &str) -> Option<String> {
-    let Ok(Source::HuggingFace(HuggingFace { repository, file: Some(file), revision })) = Source::parse(text)
-    else {
-        return None;
-    };
-    // In a URL a revision is one part, whatever is in its name.
-    Some(format!("{HUB}{repository}/resolve/{}/{file}", revision.replace('/', "%2F")))
+/// One file on the hub.
+fn on_hub(text: &str) -> Option<AtSource> {
+    let source = Source::parse(text).ok().filter(|source| !source.file().is_empty())?;
+    Some(AtSource { source, endpoint: None, region: None, sha256: None, secret: None })
 }
 
 #[cfg(test)]
@@ -83,14 +79,10 @@ mod tests {
             ("m.gguf", Location::Path("m.gguf".into())),
             ("file:///models/m.gguf", Location::Path("/models/m.gguf".into())),
             ("http://host/m.gguf?a=1", url("http://host/m.gguf?a=1")),
-            ("hf://owner/name/dir/m.gguf", url("https://huggingface.co/owner/name/resolve/main/dir/m.gguf")),
-            (
-                "hf://owner/name/m.gguf@refs/pr/3",
-                url("https://huggingface.co/owner/name/resolve/refs%2Fpr%2F3/m.gguf"),
-            ),
         ] {
             assert_eq!(Location::parse(text).unwrap(), location, "{text}");
         }
+        assert!(matches!(Location::parse("hf://owner/name/dir/m.gguf@v1"), Ok(Location::Source(_))));
         let Location::Image { reference, file } = Location::parse("oci://reg.example/m:1").unwrap() else {
             unreachable!("an image");
         };

@@ -11,8 +11,6 @@ mod reader;
 mod schema;
 mod settings;
 
-pub(crate) use location::HUB;
-
 use crate::args::SizeArgs;
 use crate::case::Subject;
 use crate::error::CliError;

@@ -1,12 +1,16 @@
 //! Reads the heads of model files, wherever they lie.
 
 use super::file;
-use super::location::{HUB, Location};
+use super::location::Location;
 use super::login::credentials;
 use crate::args::Reading;
 use crate::error::CliError;
+use flotilla_model_source::Source;
+use flotilla_model_source::origin::{Credentials, HUB};
+use flotilla_operator::internal_hosts::InternalHosts;
+use flotilla_operator::model_deployment::file::AtSource;
 use flotilla_operator::model_file::read::oci::{Image, Transport, TransportOptions};
-use flotilla_operator::model_file::read::{HttpsClient, HttpsFile, LocalFile, ReadError};
+use flotilla_operator::model_file::read::{HttpsClient, HttpsFile, LocalFile, ReadError, SourceFile};
 use flotilla_operator::model_file::{ModelFile, ModelFileError};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 const TOKEN: &str = "HF_TOKEN";
 /// The longest that one file may take, unless the flags say otherwise.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// Authorities of registries: a bundle of all public ones has 300 KB.
+/// Certificate authorities: a bundle of all public ones has 300 KB.
 const LARGEST_AUTHORITIES: u64 = 4 << 20;
 
 /// Reads one file after the other.
@@ -50,7 +54,8 @@ impl<'a> Reader<'a> {
         let reading = async {
             match location {
                 Location::Path(path) => local(path).await,
-                Location::Url(url) => remote(url).await,
+                Location::Url(url) => self.url(url).await,
+                Location::Source(source) => self.source(source).await,
                 Location::Image { reference, file } => {
                     let transport = Arc::new(self.transport(&reference.registry, deadline)?);
                     let image = Image::open(&transport, reference, credentials(&reference.registry)).await?;
@@ -62,13 +67,35 @@ impl<'a> Reader<'a> {
         self.runtime.block_on(async { tokio::time::timeout(deadline, reading).await.unwrap_or_else(late) })
     }
 
+    async fn url(&self, url: &str) -> Result<ModelFile, CliError> {
+        let token = variable(TOKEN).filter(|_| is_hub(url));
+        let file = HttpsFile::new(self.client()?, url, token).map_err(|error| usage(&error))?;
+        Ok(ModelFile::read(&file).await?)
+    }
+
+    async fn source(&self, source: &AtSource) -> Result<ModelFile, CliError> {
+        let origin = source.origin(credentials_for_source(source)).map_err(|error| usage(&error))?;
+        let file = SourceFile::new(self.client()?, origin).map_err(ModelFileError::from)?;
+        Ok(ModelFile::read(&file).await?)
+    }
+
+    /// One that asks whom it is told to: who runs the command reaches these hosts anyway.
+    fn client(&self) -> Result<HttpsClient, CliError> {
+        let all = InternalHosts { allowed: true, api_server: None };
+        HttpsClient::new(self.authorities()?.as_deref(), all).map_err(|error| usage(&error))
+    }
+
+    fn authorities(&self) -> Result<Option<Vec<u8>>, CliError> {
+        let name = self.flags.registry_ca_file.as_deref();
+        name.map(|name| file::bytes(name, LARGEST_AUTHORITIES)).transpose()
+    }
+
     fn transport(&self, registry: &str, deadline: Duration) -> Result<Transport, CliError> {
-        let authorities = self.flags.registry_ca_file.as_deref();
-        let extra_roots = authorities.map(|name| file::bytes(name, LARGEST_AUTHORITIES)).transpose()?;
+        let extra_roots = self.authorities()?;
         let plain_http = self.flags.plain_http.then(|| registry.to_owned());
         let plain_http: BTreeSet<_> = plain_http.into_iter().collect();
         let options = TransportOptions { plain_http, extra_roots, deadline };
-        Transport::new(options).map_err(|error| CliError::Usage(error.to_string()))
+        Transport::new(options).map_err(|error| usage(&error))
     }
 }
 
@@ -77,12 +104,26 @@ async fn local(path: &Path) -> Result<ModelFile, CliError> {
     Ok(ModelFile::read(&file).await?)
 }
 
-async fn remote(url: &str) -> Result<ModelFile, CliError> {
-    let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty() && url.starts_with(HUB));
-    let usage = |error: &dyn std::error::Error| CliError::Usage(error.to_string());
-    let client = HttpsClient::new().map_err(|error| usage(&error))?;
-    let file = HttpsFile::new(client, url, token).map_err(|error| usage(&error))?;
-    Ok(ModelFile::read(&file).await?)
+/// As whom a source is asked: the hub's token is sent to the hub alone, not to mirrors.
+fn credentials_for_source(source: &AtSource) -> Credentials {
+    let is_hub = source.endpoint.as_deref().is_none_or(is_hub);
+    match &source.source {
+        Source::S3(_) => Credentials::of_environment(variable),
+        Source::HuggingFace(_) if is_hub => Credentials { token: variable(TOKEN), ..Credentials::default() },
+        _ => Credentials::default(),
+    }
+}
+
+fn is_hub(url: &str) -> bool {
+    format!("{url}/").starts_with(HUB)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn usage(error: &dyn std::error::Error) -> CliError {
+    CliError::Usage(error.to_string())
 }
 
 fn late(location: &Location, deadline: Duration) -> CliError {
@@ -90,6 +131,7 @@ fn late(location: &Location, deadline: Duration) -> CliError {
         Location::Path(path) => path.display().to_string(),
         Location::Url(url) => url.split(['?', '#']).next().unwrap_or_default().to_owned(),
         Location::Image { reference, file } => format!("{reference}#{file}"),
+        Location::Source(source) => source.to_string(),
     };
     ModelFileError::from(ReadError::Deadline { name, deadline }).into()
 }

@@ -1,4 +1,5 @@
-//! `size -f`: the file behind `spec.model.source`, read from a registry, and what counts where it cannot be.
+//! `size -f`: the file behind `spec.model.source`, read from a registry, a hub or a bucket, and what counts where it
+//! cannot be.
 
 use super::model_file::{WEIGHTS, file};
 use super::server::{Asked, Server, answer, part};
@@ -102,4 +103,38 @@ fn an_image_may_be_named_directly() {
     assert_eq!(ended.json()["weightsBytes"], WEIGHTS, "{}", ended.stderr);
     let file = super::flotilla(&format!("size --gguf oci://{address}/m:1#other.gguf --plain-http"));
     file.refused(&["there is no file other.gguf", "model.gguf"]);
+}
+
+/// A manifest of a model on a hub or in a bucket.
+fn elsewhere(server: &Server, source: &str) -> String {
+    manifest(server, "").replace(
+        &format!("source: 'oci://{}/m:1'", server.address),
+        &format!("source: '{source}', endpoint: 'http://{}'", server.address),
+    )
+}
+
+#[test]
+fn files_of_hubs_and_buckets_are_read_too() {
+    for (source, path) in [
+        ("hf://owner/name/m.gguf", "/owner/name/resolve/main/m.gguf"),
+        ("s3://models/a/m.gguf", "/models/a/m.gguf"),
+    ] {
+        let content = file();
+        let server = Server::start(move |asked| part(&content, asked));
+        let value = size(&elsewhere(&server, source), "--json").json();
+        assert_eq!((&value["basis"], &value["weightsBytes"]), (&"File".into(), &WEIGHTS.into()), "{source}");
+        let seen = server.seen();
+        assert!(
+            !seen.is_empty() && seen.iter().all(|asked| asked.path.split('?').next() == Some(path)),
+            "{seen:?}"
+        );
+    }
+}
+
+#[test]
+fn a_hub_that_has_no_such_file_says_what_to_set() {
+    let missing = Server::start(|_| answer("404 Not Found", "", b""));
+    let pieces = ["m.gguf does not exist", "spec.model.quantization"];
+    size(&elsewhere(&missing, "hf://o/n/m.gguf"), "").refused(&pieces);
+    size(&elsewhere(&missing, "hf://o/n/m.gguf"), "--offline").refused(&["m.gguf of 127.0.0.1", "--offline"]);
 }

@@ -59,8 +59,8 @@ use serde::{Deserialize, Serialize};
 #[x_kube(
     validation = Rule::new("self.engine.type != 'LlamaCpp' || has(self.model.source)")
         .message("engine LlamaCpp loads a model file: set spec.model.source, for example oci://registry.example/models/llama:q4#model.gguf"),
-    validation = Rule::new("self.engine.type != 'LlamaCpp' || (has(self.placement) && has(self.placement.gpuMemory)) || (has(self.model.quantization) && (has(self.model.preset) || has(self.model.architecture))) || (has(self.model.source) && self.model.source.startsWith('oci://'))")
-        .message("only the head of an oci:// file is read, to compute the GPU memory from: set spec.model.quantization and either spec.model.preset or spec.model.architecture, or declare spec.placement.gpuMemory"),
+    validation = Rule::new("self.engine.type != 'LlamaCpp' || (has(self.placement) && has(self.placement.gpuMemory)) || (has(self.model.quantization) && (has(self.model.preset) || has(self.model.architecture))) || (has(self.model.source) && !self.model.source.startsWith('pvc://') && !self.model.source.startsWith('file://'))")
+        .message("the head of a pvc:// or file:// file is not read, to compute the GPU memory from: set spec.model.quantization and either spec.model.preset or spec.model.architecture, or declare spec.placement.gpuMemory"),
     validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.model.source) || !self.model.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$')")
         .message("engine LlamaCpp loads one model file: set spec.model.source to hf://OWNER/REPOSITORY/FILE"),
     validation = Rule::new("self.engine.type != 'LlamaCpp' || !has(self.model.adapters) || self.model.adapters.all(a, !a.source.matches('^hf://[^/@]+/[^/@]+(@.*)?$'))")

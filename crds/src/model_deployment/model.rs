@@ -10,8 +10,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The model file and what is known of it. Of an `oci://` file the operator reads the head; what the file says of its
-/// shape, quantization and size then counts, and the fields here are compared with it.
+/// The model file and what is known of it. The operator reads its head, unless it lies in a volume or on nodes; what
+/// the file says of its shape, quantization and size then counts, and the fields here are compared with it.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

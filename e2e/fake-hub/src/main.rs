@@ -1,7 +1,7 @@
 //! A stand-in for where models come from, for tests.
 
 use clap::Parser;
-use flotilla_fake_hub::{Contents, Hub, Options};
+use flotilla_fake_hub::{AccessKey, Contents, Hub, Options};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,8 +22,11 @@ struct Cli {
     #[arg(long)]
     token: Option<String>,
     /// The access key that S3 requests must be signed with; likewise.
-    #[arg(long)]
-    access_key: Option<String>,
+    #[arg(long, requires = "secret_access_key")]
+    access_key_id: Option<String>,
+    /// Its secret.
+    #[arg(long, requires = "access_key_id")]
+    secret_access_key: Option<String>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -39,7 +42,9 @@ async fn main() -> ExitCode {
 
 async fn serve(cli: Cli) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let options = Options { token: cli.token, access_key: cli.access_key, storage: String::new() };
+    let access_key =
+        cli.access_key_id.zip(cli.secret_access_key).map(|(id, secret)| AccessKey { id, secret });
+    let options = Options { token: cli.token, access_key, storage: String::new() };
     let hub = Hub::start(cli.listen, options, Contents::below(&cli.folder)?).await?;
     println!("listening on {}", hub.address);
     tokio::select! {

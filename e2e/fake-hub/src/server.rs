@@ -1,6 +1,7 @@
 //! The HTTP side.
 
 use super::content::sha256;
+use super::signature::{self, AccessKey};
 use super::{Asked, Contents, Fault, Script};
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -11,6 +12,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::json;
 use std::io;
@@ -32,7 +34,7 @@ pub struct Options {
     /// The token of the hub and of plain files; `None` lets everybody in.
     pub token: Option<String>,
     /// The access key that S3 requests must be signed with; `None` lets everybody in.
-    pub access_key: Option<String>,
+    pub access_key: Option<AccessKey>,
     /// What the hub's redirects begin with, such as `http://localhost:1234`; empty for this host.
     pub storage: String,
 }
@@ -139,16 +141,14 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> io::Result<Res
     let bearer = options.token.as_ref().map(|token| format!("Bearer {token}"));
     let is_known = bearer.is_none() || text(headers, header::AUTHORIZATION.as_str()) == bearer;
     let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
-    let query = parts.uri.query().unwrap_or_default();
     let file = match segments.as_slice() {
         ["cdn", digest] => contents.by_sha256(digest).cloned(),
         [_bucket, key @ ..] if headers.contains_key(S3_HEADER) => {
-            let signed =
-                options.access_key.is_none_or(|key| query.contains(&format!("X-Amz-Credential={key}%2F")));
-            if !signed {
-                return Ok(whole(StatusCode::FORBIDDEN, "<Error><Code>AccessDenied</Code></Error>"));
+            let check = |key| signature::check(key, &parts.uri, headers, Timestamp::now());
+            if let Some(Err(refusal)) = options.access_key.as_ref().map(check) {
+                return Ok(whole(StatusCode::FORBIDDEN, refusal.body()));
             }
-            contents.get(&key.join("/")).cloned()
+            contents.get(&signature::decoded(&key.join("/"))).cloned()
         }
         _ if !is_known => {
             let mut refused = whole(StatusCode::UNAUTHORIZED, "{}");
@@ -241,15 +241,16 @@ fn send(state: &Arc<State>, index: usize, headers: &HeaderMap, file: &Bytes) -> 
     }
     let etag = format!("\"{}\"", &sha256(file)[..16]);
     let is_same = text(headers, "if-range").is_none_or(|known| known == etag);
-    let from = text(headers, "range").filter(|_| is_same && !script.no_ranges);
-    let from = from.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+    let range = text(headers, "range").filter(|_| is_same && !script.no_ranges);
     let size = file.len();
-    let (status, start) = match from {
-        Some(from) if from >= size => (StatusCode::RANGE_NOT_SATISFIABLE, size),
-        Some(from) => (StatusCode::PARTIAL_CONTENT, from),
-        None => (StatusCode::OK, 0),
+    let (status, start, end) = match range.and_then(|range| part(&range)) {
+        Some((from, _)) if from >= size => (StatusCode::RANGE_NOT_SATISFIABLE, size, size),
+        Some((from, last)) => {
+            (StatusCode::PARTIAL_CONTENT, from, last.map_or(size, |last| size.min(last + 1)))
+        }
+        None => (StatusCode::OK, 0, size),
     };
-    let mut bytes = file.slice(start..).to_vec();
+    let mut bytes = file.slice(start..end).to_vec();
     if let (Fault::WrongBytes, Some(last)) = (fault, bytes.last_mut()) {
         *last ^= 1;
     }
@@ -258,7 +259,7 @@ fn send(state: &Arc<State>, index: usize, headers: &HeaderMap, file: &Bytes) -> 
     let mut response = Response::new(StreamBody::new(body));
     *response.status_mut() = status;
     let range = match status {
-        StatusCode::PARTIAL_CONTENT => Some(format!("bytes {start}-{}/{size}", size - 1)),
+        StatusCode::PARTIAL_CONTENT => Some(format!("bytes {start}-{}/{size}", end - 1)),
         StatusCode::RANGE_NOT_SATISFIABLE => Some(format!("bytes */{size}")),
         _ => None,
     };
@@ -272,6 +273,14 @@ fn send(state: &Arc<State>, index: usize, headers: &HeaderMap, file: &Bytes) -> 
         }
     }
     response
+}
+
+/// The first byte of a part, and the last unless it goes on to the end.
+fn part(range: &str) -> Option<(usize, Option<usize>)> {
+    let (from, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let from = from.parse().ok()?;
+    let last = if last.is_empty() { None } else { Some(last.parse().ok().filter(|last| *last >= from)?) };
+    Some((from, last))
 }
 
 fn pieces(

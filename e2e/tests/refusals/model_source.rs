@@ -45,11 +45,32 @@ fn forms() -> Vec<Row> {
         taken(LLAMA, "a file of the node", source("file:///srv/models/m.gguf")),
         refused(LLAMA, "a file in the node's root", source("file:///m.gguf"), FORM),
         refused(LLAMA, "a file of a host", source("file://host/srv/m.gguf"), FORM),
+        taken(
+            LLAMA,
+            "a hub's file, which says the rest",
+            model(json!({"source": "hf://owner/name/m.gguf", "preset": null})),
+        ),
+        taken(
+            LLAMA,
+            "an object, which says the rest",
+            model(json!({"source": "s3://b/m.gguf", "preset": null})),
+        ),
+        taken(
+            LLAMA,
+            "a URL of what says the rest",
+            model(json!({"source": "https://h/m.gguf", "preset": null})),
+        ),
         refused(
             LLAMA,
-            "a hub's file of which nothing is known",
-            model(json!({"source": "hf://owner/name/m.gguf", "preset": null})),
-            "only the head of an oci:// file is read",
+            "a volume's file of which nothing is known",
+            model(json!({"source": "pvc://c/m.gguf", "preset": null})),
+            "the head of a pvc:// or file:// file is not read",
+        ),
+        refused(
+            LLAMA,
+            "a node's file of which nothing is known",
+            model(json!({"source": "file:///srv/models/m.gguf", "preset": null})),
+            "the head of a pvc:// or file:// file is not read",
         ),
         taken(
             LLAMA,

@@ -2,6 +2,7 @@
 
 use crate::hub::{downloads, hub_model, start};
 use crate::objects::{apply, serving, wait, with_flotilla};
+use crate::volume::{claim, release};
 use flotilla_e2e::bed::Paths;
 use flotilla_e2e::command::{command, output};
 use serde_json::json;
@@ -36,16 +37,7 @@ async fn a_full_disk_is_told_with_figures_and_serves_once_there_is_room() {
     with_flotilla("disk_full", async |_, namespace| {
         let disk = Disk::new(&namespace.name, "8m");
         start(&namespace).await?;
-        let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": namespace.name}, "spec": {
-            "capacity": {"storage": "8Mi"}, "accessModes": ["ReadWriteMany"], "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": "", "hostPath": {"path": disk.0, "type": "Directory"},
-            "claimRef": {"namespace": namespace.name, "name": "small"}}});
-        let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "small"}, "spec": {
-            "accessModes": ["ReadWriteMany"], "storageClassName": "", "volumeName": namespace.name,
-            "resources": {"requests": {"storage": "8Mi"}}}});
-        for object in [volume, claim] {
-            apply(&namespace, &object).await?;
-        }
+        claim(&namespace, "small", &disk.0, "Directory").await?;
         let mut object = hub_model(&namespace, "full", "model.gguf");
         object["spec"]["model"]["cache"] = json!({"persistentVolumeClaim": {"claimName": "small"}});
         apply(&namespace, &object).await?;
@@ -56,8 +48,7 @@ async fn a_full_disk_is_told_with_figures_and_serves_once_there_is_room() {
 
         disk.resize("256m");
         serving(&namespace, "full").await?;
-        let volumes: kube::Api<k8s_openapi::api::core::v1::PersistentVolume> = kube::Api::all(namespace.client.clone());
-        volumes.delete(&namespace.name, &kube::api::DeleteParams::default()).await.unwrap();
+        release(&namespace).await;
         Ok(())
     })
     .await;

@@ -1,6 +1,6 @@
 //! What goes wrong at the source: a clear condition each, and then it serves without anybody starting it again.
 
-use crate::hub::{downloads, hub_model, script, start};
+use crate::hub::{ACCESS_KEY, downloads, hub_model, script, start};
 use crate::objects::{apply, pods_are, serving, wait, with_flotilla};
 use flotilla_e2e::harness::TestNamespace;
 use k8s_openapi::api::core::v1::Pod;
@@ -34,6 +34,17 @@ async fn refusals_are_told_and_mended_by_what_they_name() {
         assert!(message.contains("401") && message.contains("credentialsRef"), "{message}");
         wait(&namespace, "token", "Stalled", "True", "DownloadUnauthorized").await?;
 
+        let mut bucket = hub_model(&namespace, "keys", "model.gguf");
+        bucket["spec"]["model"]["source"] = json!("s3://models/model.gguf");
+        bucket["spec"]["model"]["credentialsRef"] = json!({"name": "wrong-keys"});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wrong-keys"},
+            "stringData": {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": "wr0ng"}});
+        for object in [&secret, &bucket] {
+            apply(&namespace, object).await?;
+        }
+        let message = wait(&namespace, "keys", "ModelLoaded", "False", "DownloadUnauthorized").await?;
+        assert!(message.contains("403") && !message.contains("X-Amz"), "{message}");
+
         apply(&namespace, &hub_model(&namespace, "missing", "no-such.gguf")).await?;
         let message = wait(&namespace, "missing", "ModelLoaded", "False", "ModelFileNotFound").await?;
         assert!(message.contains("no-such.gguf") && message.contains("EntryNotFound"), "{message}");
@@ -48,7 +59,9 @@ async fn refusals_are_told_and_mended_by_what_they_name() {
         for (name, file) in [("token", "model.gguf"), ("missing", "model.gguf"), ("sum", "model.gguf")] {
             apply(&namespace, &hub_model(&namespace, name, file)).await?;
         }
-        for name in ["token", "missing", "sum"] {
+        bucket["spec"]["model"]["credentialsRef"] = json!({"name": "bucket-keys"});
+        apply(&namespace, &bucket).await?;
+        for name in ["token", "keys", "missing", "sum"] {
             serving(&namespace, name).await?;
         }
         Ok(())

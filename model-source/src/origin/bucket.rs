@@ -13,7 +13,7 @@ const CHECKSUM_MODE: (&str, &str) = ("x-amz-checksum-mode", "ENABLED");
 
 /// The bucket of an object.
 pub struct Bucket {
-    bucket: rusty_s3::Bucket,
+    api: rusty_s3::Bucket,
     key: String,
     credentials: Option<rusty_s3::Credentials>,
 }
@@ -37,7 +37,7 @@ impl Bucket {
             None => rusty_s3::Credentials::new(id, secret),
         });
         Ok(Self {
-            bucket: bucket.map_err(|_| OriginError::Bucket(object.bucket.clone()))?,
+            api: bucket.map_err(|_| OriginError::Bucket(object.bucket.clone()))?,
             key: object.key.clone(),
             credentials,
         })
@@ -50,7 +50,7 @@ impl Origin for Bucket {
     }
 
     fn request(&self, at: &str, _revision: Option<&str>) -> Request {
-        let mut action = self.bucket.get_object(self.credentials.as_ref(), at);
+        let mut action = self.api.get_object(self.credentials.as_ref(), at);
         let (name, value) = CHECKSUM_MODE;
         action.headers_mut().insert(name, value);
         Request { url: action.sign(SIGNED_FOR), token: None, headers: vec![CHECKSUM_MODE] }

@@ -43,9 +43,15 @@ reasons!(
     RegistryUnreachable,
     /// The registry refuses the image.
     RegistryDenied,
+    /// The hub, bucket or web server that has the model does not answer, or fails.
+    SourceUnreachable,
+    /// It refuses the file.
+    SourceDenied,
+    /// Its address leads into the cluster, which the operator does not allow.
+    SourceRefused,
     /// The registry does not have the image that holds the model.
     ModelImageNotFound,
-    /// The head of the file lies beyond what is read of a compressed layer.
+    /// The head of the file lies beyond what is read of a compressed layer, or its source gives no parts of files.
     FileHeadOutOfReach,
     /// There is a card that fits.
     Fits,

@@ -1,8 +1,8 @@
 //! Compiles all policies whenever something they are made of changes, and publishes the catalog.
 
 use super::{Catalog, ClientKeys, Entry, FleetBackend, Keys, SecretState, Secrets, Stores, Trigger, Verdict};
+use crate::internal_hosts::InternalHosts;
 use crate::routing_policy::ObjectKey;
-use crate::routing_policy::Upstreams;
 use crate::routing_policy::compile::{Lookup, compile};
 use crate::routing_policy::conflict::conflicts;
 use flotilla_crds::RoutingPolicy;
@@ -24,7 +24,7 @@ pub struct Index {
     stores: Arc<Stores>,
     secrets: Secrets,
     client_keys: ClientKeys,
-    upstreams: Upstreams,
+    internal_hosts: InternalHosts,
     dirty: Arc<Notify>,
     catalog: watch::Sender<Option<Arc<Catalog>>>,
     triggers: Trigger<kube::core::DeserializeGuard<RoutingPolicy>>,
@@ -36,12 +36,12 @@ impl Index {
         stores: Arc<Stores>,
         secrets: Secrets,
         client_keys: ClientKeys,
-        upstreams: Upstreams,
+        internal_hosts: InternalHosts,
         dirty: Arc<Notify>,
         triggers: Trigger<kube::core::DeserializeGuard<RoutingPolicy>>,
     ) -> (Self, CatalogReceiver) {
         let (catalog, receiver) = watch::channel(None);
-        (Self { stores, secrets, client_keys, upstreams, dirty, catalog, triggers }, receiver)
+        (Self { stores, secrets, client_keys, internal_hosts, dirty, catalog, triggers }, receiver)
     }
 
     /// Runs until it is dropped. The caches must be complete.
@@ -142,7 +142,7 @@ impl Lookup for View<'_> {
         self.index.client_keys.get(&self.key(policy))
     }
 
-    fn upstreams(&self) -> &Upstreams {
-        &self.index.upstreams
+    fn internal_hosts(&self) -> &InternalHosts {
+        &self.index.internal_hosts
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::conditions::Reason;
 use crate::fleet::{FleetBackend, Keys, SecretState};
-use crate::routing_policy::Upstreams;
+use crate::internal_hosts::InternalHosts;
 use crate::routing_policy::budget::budget;
 use crate::routing_policy::clients::clients;
 use crate::routing_policy::resilience::{self, millis};
@@ -25,7 +25,7 @@ pub trait Lookup {
     /// The keys of a policy's clients, by their names; none while they are being read: then nobody gets in.
     fn client_keys(&self, policy: &str) -> Keys;
     /// Which addresses it may name.
-    fn upstreams(&self) -> &Upstreams;
+    fn internal_hosts(&self) -> &InternalHosts;
 }
 
 /// A backend's state, for status.
@@ -147,7 +147,7 @@ fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State)
     let state = state.and_then(|()| {
         let message = || format!("baseURL {:?} is no address", base_url.unwrap_or_default());
         let host = host.ok_or_else(|| (Reason::InvalidSpec, message()))?;
-        match lookup.upstreams().refuses(&host) {
+        match lookup.internal_hosts().refuses(&host) {
             None => Ok(()),
             Some(why) => Err((
                 Reason::UpstreamRefused,

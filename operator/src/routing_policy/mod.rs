@@ -9,10 +9,8 @@ mod reconcile;
 mod resilience;
 mod sensitivity;
 pub mod status;
-mod upstream;
 
 pub use reconcile::{Context, Error, error_policy, reconcile};
-pub use upstream::Upstreams;
 
 /// Names one object of any namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

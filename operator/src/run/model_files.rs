@@ -1,6 +1,7 @@
 //! How model files are reached.
 
-use crate::model_deployment::file::Files;
+use crate::model_deployment::file::{Files, Readers};
+use crate::model_file::read::HttpsClient;
 use crate::model_file::read::oci::{Transport, TransportOptions};
 use crate::options::Options;
 use anyhow::Context as _;
@@ -19,8 +20,9 @@ pub(super) async fn reader(options: &Options, client: &Client) -> anyhow::Result
         }
         None => None,
     };
+    let sources = HttpsClient::new(extra_roots.as_deref(), options.sources())?;
     let plain_http = options.plain_http_registries.iter().cloned().collect();
-    let transport =
+    let registries =
         Transport::new(TransportOptions { plain_http, extra_roots, ..TransportOptions::default() })?;
-    Ok(Files::new(Arc::new(transport), client.clone()))
+    Ok(Files::new(Readers { registries: Arc::new(registries), sources, client: client.clone() }))
 }

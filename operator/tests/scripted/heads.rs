@@ -4,8 +4,10 @@ use crate::api_server::ApiServer;
 use crate::reconcile::{DEPLOYMENT, OBJECT, context, once};
 use crate::registry::{Behaviour, Registry, TAR, archive};
 use base64::Engine as _;
+use flotilla_operator::internal_hosts::InternalHosts;
 use flotilla_operator::model_deployment::Context;
-use flotilla_operator::model_deployment::file::Files;
+use flotilla_operator::model_deployment::file::{Files, Readers};
+use flotilla_operator::model_file::read::HttpsClient;
 use flotilla_operator::model_file::read::oci::{Transport, TransportOptions};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -13,8 +15,14 @@ use std::sync::Arc;
 /// An operator of its own: nothing remembered but what is in the cluster.
 async fn operator(server: &ApiServer, registry: &Registry) -> Arc<Context> {
     let plain_http = [registry.address.clone()].into();
-    let transport = Transport::new(TransportOptions { plain_http, ..TransportOptions::default() }).unwrap();
-    context(server, true, Files::new(Arc::new(transport), server.client())).await
+    let registries = Transport::new(TransportOptions { plain_http, ..TransportOptions::default() }).unwrap();
+    let here = InternalHosts { allowed: true, api_server: None };
+    context(server, true, files(server, registries, here)).await
+}
+
+pub(crate) fn files(server: &ApiServer, registries: Transport, hosts: InternalHosts) -> Files {
+    let sources = HttpsClient::new(None, hosts).unwrap();
+    Files::new(Readers { registries: Arc::new(registries), sources, client: server.client() })
 }
 
 fn object(registry: &Registry, model: &Value) -> Value {
@@ -32,7 +40,7 @@ fn object(registry: &Registry, model: &Value) -> Value {
 }
 
 /// Reconciles until nothing is being read any more; returns the status.
-async fn settle(server: &ApiServer, context: &Arc<Context>) -> Value {
+pub(crate) async fn settle(server: &ApiServer, context: &Arc<Context>) -> Value {
     for _ in 0..100 {
         once(server, context).await.unwrap();
         let status = server.get(OBJECT).unwrap()["status"].clone();
@@ -43,24 +51,24 @@ async fn settle(server: &ApiServer, context: &Arc<Context>) -> Value {
     panic!("the file is read for ever");
 }
 
-fn condition(status: &Value, kind: &str) -> Value {
+pub(crate) fn condition(status: &Value, kind: &str) -> Value {
     let conditions = status["conditions"].as_array().unwrap();
     conditions.iter().find(|condition| condition["type"] == kind).unwrap().clone()
 }
 
 /// Status and reason of a condition.
-fn said(status: &Value, kind: &str) -> (String, String) {
+pub(crate) fn said(status: &Value, kind: &str) -> (String, String) {
     let condition = condition(status, kind);
     let text = |field: &str| condition[field].as_str().unwrap().to_owned();
     (text("status"), text("reason"))
 }
 
-fn is(status: &str, reason: &str) -> (String, String) {
+pub(crate) fn is(status: &str, reason: &str) -> (String, String) {
     (status.to_owned(), reason.to_owned())
 }
 
 /// The head of a GGUF file of a Llama with 2 layers, then weights.
-fn gguf(kv_heads: u32) -> Vec<u8> {
+pub(crate) fn gguf(kv_heads: u32) -> Vec<u8> {
     let mut pairs: Vec<Vec<u8>> = Vec::new();
     let mut pair = |key: &str, kind: u32, value: &[u8]| {
         let length = (key.len() as u64).to_le_bytes();

@@ -61,7 +61,11 @@ pub(crate) async fn with_stores(
         stores: Arc::new(stores),
         capacity: Capacity::fixed(inventory),
         files,
-        defaults: Defaults { llama_cpp_image: "example/engine:1".to_owned(), ..Defaults::default() },
+        defaults: Defaults {
+            llama_cpp_image: "example/engine:1".to_owned(),
+            fetcher_image: Some("example/fetcher:1".to_owned()),
+            ..Defaults::default()
+        },
         observer: Observer::new(server.client(), ObserverOptions { engine_metrics: true, dcgm_namespace }),
         leadership: leadership(leads).await,
         status: StatusWriter::new(server.client(), Events::new(server.client(), "operator-0")),

@@ -1,11 +1,8 @@
 //! Reads each file once, whoever asks, and remembers what it said.
 
 use super::entry::{Entry, Head};
-use super::read::read;
-use super::{Failure, FileState, Key, Look};
-use crate::model_file::read::oci::Transport;
+use super::{Failure, FileState, Look, Place, Readers};
 use flotilla_crds::ModelDeployment;
-use kube::Client;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,10 +27,9 @@ const COME_BACK: Duration = Duration::from_secs(2);
 pub struct Files(Option<Arc<Inner>>);
 
 struct Inner {
-    transport: Arc<Transport>,
-    client: Client,
+    readers: Readers,
     turns: Semaphore,
-    files: Mutex<BTreeMap<Key, Slot>>,
+    files: Mutex<BTreeMap<Place, Slot>>,
 }
 
 #[derive(Default)]
@@ -50,10 +46,10 @@ struct Reading {
 }
 
 impl Files {
-    /// Reads through `transport`, and pull secrets through `client`.
-    pub fn new(transport: Arc<Transport>, client: Client) -> Self {
+    /// Reads by `readers`.
+    pub fn new(readers: Readers) -> Self {
         let turns = Semaphore::new(AT_ONCE);
-        Self(Some(Arc::new(Inner { transport, client, turns, files: Mutex::default() })))
+        Self(Some(Arc::new(Inner { readers, turns, files: Mutex::default() })))
     }
 
     /// Reads nothing: every file is as if it lay in a volume.
@@ -63,22 +59,22 @@ impl Files {
 
     /// What the object's file says, as far as it is known by now.
     pub async fn look(&self, object: &ModelDeployment) -> Look {
-        match (&self.0, Key::of(object)) {
+        match (&self.0, Place::of(object)) {
             (None, _) | (_, Ok(None)) => Look::NONE,
             (_, Err(failure)) => Look { state: FileState::Failed(Arc::new(failure)), again: None },
-            (Some(inner), Ok(Some(key))) => inner.look(key).await,
+            (Some(inner), Ok(Some(place))) => inner.look(place).await,
         }
     }
 }
 
 impl Inner {
-    async fn look(self: &Arc<Self>, key: Key) -> Look {
-        if let Some(mut done) = self.begin(&key) {
+    async fn look(self: &Arc<Self>, place: Place) -> Look {
+        if let Some(mut done) = self.begin(&place) {
             // An end of the task without a word shows below, too.
             let _ = tokio::time::timeout(PATIENCE, done.wait_for(|done| *done)).await;
         }
         let files = self.files.lock();
-        let slot = files.get(&key);
+        let slot = files.get(&place);
         let mut look = slot
             .map_or(Look { state: FileState::Reading, again: None }, |slot| slot.entry.look(Instant::now()));
         if slot.is_none_or(|slot| slot.reading.is_some()) {
@@ -88,35 +84,35 @@ impl Inner {
     }
 
     /// Starts a reading if one is due, and says when the one under way is done.
-    fn begin(self: &Arc<Self>, key: &Key) -> Option<watch::Receiver<bool>> {
+    fn begin(self: &Arc<Self>, place: &Place) -> Option<watch::Receiver<bool>> {
         let now = Instant::now();
         let mut files = self.files.lock();
-        if files.len() >= MOST_FILES && !files.contains_key(key) {
-            let oldest = files.iter().min_by_key(|(_, slot)| slot.asked).map(|(key, _)| key.clone());
+        if files.len() >= MOST_FILES && !files.contains_key(place) {
+            let oldest = files.iter().min_by_key(|(_, slot)| slot.asked).map(|(place, _)| place.clone());
             oldest.and_then(|oldest| files.remove(&oldest));
         }
-        let slot = files.entry(key.clone()).or_default();
+        let slot = files.entry(place.clone()).or_default();
         slot.asked = Some(now);
         if slot.reading.is_none() && slot.entry.is_due(now) {
             let (announce, done) = watch::channel(false);
-            let task = self.clone().run(key.clone(), slot.entry.head().cloned(), announce);
+            let task = self.clone().run(place.clone(), slot.entry.head().cloned(), announce);
             slot.reading = Some(Reading { done, _task: AbortOnDropHandle::new(tokio::spawn(task)) });
         }
         slot.reading.as_ref().map(|reading| reading.done.clone())
     }
 
-    async fn run(self: Arc<Self>, key: Key, known: Option<Head>, announce: watch::Sender<bool>) {
+    async fn run(self: Arc<Self>, place: Place, known: Option<Head>, announce: watch::Sender<bool>) {
         // Never closed, so it cannot fail.
         let turn = self.turns.acquire().await;
-        let reading = read(&self.transport, &self.client, &key, known);
-        let late = |_| Err(Failure::late(&key.reference.registry, READ_DEADLINE.as_secs()));
+        let reading = place.readable().read(&self.readers, known);
+        let late = |_| Err(Failure::late(&place, READ_DEADLINE.as_secs()));
         let result = tokio::time::timeout(READ_DEADLINE, reading).await.unwrap_or_else(late);
         drop(turn);
         if let Err(failure) = &result {
-            tracing::warn!(image = %key.reference, file = %key.path, why = %failure.message, "a model file was not read");
+            tracing::warn!(file = %place, why = %failure.message, "a model file was not read");
         }
-        if let Some(slot) = self.files.lock().get_mut(&key) {
-            slot.entry.store(result, key.may_move(), Instant::now());
+        if let Some(slot) = self.files.lock().get_mut(&place) {
+            slot.entry.store(result, place.readable().may_move(), Instant::now());
             slot.reading = None;
         }
         // Nobody may be waiting any more.

@@ -1,14 +1,13 @@
 //! What is remembered of one file, and when it is looked at again. Pure: the time is a value.
 
 use super::{Failure, FileState, Look};
-use crate::model_file::ModelFile;
-use crate::model_file::read::oci::Digest;
+use crate::model_file::{Format, ModelFile};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A tag may be pushed anew; this often its digest is compared.
-const TAG_REFRESH: Duration = Duration::from_mins(10);
+/// A tag, a branch or a key may mean another file tomorrow; this often its version is compared.
+const REFRESH: Duration = Duration::from_mins(10);
 /// After a failure that time may mend; doubled for each one in a row.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 /// After a failure that somebody has to mend, outside of the object; likewise.
@@ -20,10 +19,20 @@ const LARGEST_EXPONENT: u32 = 8;
 /// What a reading found.
 #[derive(Debug, Clone)]
 pub(super) struct Head {
-    /// Of the image.
-    pub(super) digest: Digest,
+    /// The image's digest, or what the source says of the file's version. Another one means another file.
+    pub(super) version: Option<String>,
     /// What the file says.
     pub(super) file: Arc<ModelFile>,
+}
+
+impl Head {
+    /// What `file` says; an error if the engine does not load its format. `path` is for the message.
+    pub(super) fn new(file: ModelFile, version: Option<String>, path: &str) -> Result<Self, Failure> {
+        if file.format != Format::Gguf {
+            return Err(Failure::not_gguf(path));
+        }
+        Ok(Self { version, file: Arc::new(file) })
+    }
 }
 
 /// One file.
@@ -32,7 +41,7 @@ pub(super) struct Entry {
     head: Option<Head>,
     failure: Option<Arc<Failure>>,
     failures: u32,
-    /// When it is read again; never, for a digest that was read.
+    /// When it is read again; never, for what cannot move and was read.
     due: Option<Instant>,
     looked: bool,
 }
@@ -56,7 +65,7 @@ impl Entry {
                 self.head = Some(head);
                 self.failure = None;
                 self.failures = 0;
-                self.due = may_move.then(|| now + TAG_REFRESH);
+                self.due = may_move.then(|| now + REFRESH);
             }
             Err(failure) => {
                 let first = if failure.passing { FIRST_RETRY } else { FIRST_LASTING_RETRY };
@@ -82,7 +91,6 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::conditions::Reason;
-    use crate::model_file::Format;
 
     fn head() -> Head {
         let file = ModelFile {
@@ -93,7 +101,7 @@ mod tests {
             quantization: None,
             notes: Vec::new(),
         };
-        Head { digest: Digest::of(b"image"), file: Arc::new(file) }
+        Head::new(file, Some("v1".to_owned()), "m.gguf").unwrap()
     }
 
     fn failure(passing: bool) -> Failure {
@@ -109,8 +117,8 @@ mod tests {
         assert!(!entry.is_due(now + Duration::from_hours(24 * 365)));
         assert_eq!(entry.look(now).again, None);
         entry.store(Ok(head()), true, now);
-        assert!(!entry.is_due(now + TAG_REFRESH / 2) && entry.is_due(now + TAG_REFRESH));
-        assert_eq!(entry.look(now).again, Some(TAG_REFRESH));
+        assert!(!entry.is_due(now + REFRESH / 2) && entry.is_due(now + REFRESH));
+        assert_eq!(entry.look(now).again, Some(REFRESH));
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! What the model file itself says, read from where the engine will load it.
 //!
-//! Only the head of the file is read, once per image and file, in a task of its own: a reconcile waits a moment
-//! for it and otherwise comes back, so that a registry that does not answer holds up nobody else.
+//! Only the head of the file is read, once per place, in a task of its own: a reconcile waits a moment for it and
+//! otherwise comes back, so that a registry or hub that does not answer holds up nobody else.
 
 mod cache;
 mod entry;
 mod failure;
-mod key;
-mod read;
+mod place;
+mod readers;
 
 pub use cache::Files;
 pub use failure::Failure;
-pub use key::Key;
+pub use place::{AtSource, InImage, Place, SecretRef};
+pub use readers::Readers;
 
 use crate::model_file::ModelFile;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use std::time::Duration;
 /// What is known of a `ModelDeployment`'s file.
 #[derive(Debug, Clone)]
 pub enum FileState {
-    /// It is not looked at: it lies in a volume, the engine is not ours to size, or the need is declared.
+    /// It is not looked at: it lies in a volume or on nodes, the engine is not ours to size, or the need is declared.
     NotRead,
     /// It is being read.
     Reading,

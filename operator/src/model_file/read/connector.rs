@@ -1,5 +1,7 @@
 //! The HTTP client that all remote files are read with.
 
+use super::lookup::Lookup;
+use crate::internal_hosts::InternalHosts;
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -7,6 +9,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,19 +21,34 @@ const IDLE_PER_HOST: usize = 4;
 const MAX_HEAD: usize = 64 << 10;
 
 /// Requests without a body, over HTTP/1.1 with TLS or without.
-pub(super) type HttpClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
+pub(super) type HttpClient = Client<HttpsConnector<HttpConnector<Lookup>>, Empty<Bytes>>;
 
-/// The authorities that browsers trust.
-pub(super) fn public_roots() -> RootCertStore {
-    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The TLS library refuses its own defaults, or a certificate.
+    #[error("TLS to the places of model files cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The extra authorities cannot be read.
+    #[error("the certificate authorities of registries and other sources are no PEM certificates: {0}")]
+    Authorities(#[from] rustls_pki_types::pem::Error),
 }
 
-/// A client that trusts `roots` and keeps a connection without work for `idle`.
+/// A client that trusts the authorities that browsers trust and those in `extra_pem`, connects to no name that leads
+/// to one of `hosts`, and keeps a connection without work for `idle`.
 ///
 /// # Errors
-/// The TLS library refuses its own defaults.
-pub(super) fn client(roots: RootCertStore, idle: Duration) -> Result<HttpClient, rustls::Error> {
-    let mut http = HttpConnector::new();
+/// The TLS library refuses its own defaults, or there are no certificates in `extra_pem`.
+pub(super) fn client(
+    extra_pem: Option<&[u8]>,
+    hosts: Arc<InternalHosts>,
+    idle: Duration,
+) -> Result<HttpClient, ClientError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in extra_pem.into_iter().flat_map(CertificateDer::pem_slice_iter) {
+        roots.add(certificate?)?;
+    }
+    let mut http = HttpConnector::new_with_resolver(Lookup::new(hosts));
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(CONNECT_DEADLINE));

@@ -19,6 +19,14 @@ pub enum ReadError {
         /// What was answered, such as `401 Unauthorized`.
         reason: String,
     },
+    /// Its address, or one that it leads to, is inside.
+    #[error("{name} is not asked: {reason}")]
+    Internal {
+        /// The file.
+        name: String,
+        /// Which host, and why it is refused.
+        reason: String,
+    },
     /// The server was not reached, or the connection broke.
     #[error("{name} cannot be reached: {reason}")]
     Unreachable {

@@ -34,7 +34,7 @@ spec:
 #[derive(Default)]
 struct World {
     clients: BTreeMap<String, Secret>,
-    upstreams: Upstreams,
+    internal_hosts: InternalHosts,
     fleet: BTreeMap<&'static str, FleetBackend>,
     secrets: BTreeMap<&'static str, BTreeMap<String, Secret>>,
 }
@@ -51,8 +51,8 @@ impl Lookup for World {
     fn client_keys(&self, _: &str) -> Keys {
         Arc::new(self.clients.clone())
     }
-    fn upstreams(&self) -> &Upstreams {
-        &self.upstreams
+    fn internal_hosts(&self) -> &InternalHosts {
+        &self.internal_hosts
     }
 }
 
@@ -73,7 +73,7 @@ fn whole_world() -> World {
         clients: [("team-a", "key-a\n"), ("team-b", "key-b"), ("team-c", "key-a")]
             .map(|(name, key)| (name.to_owned(), Secret::new(key)))
             .into(),
-        upstreams: Upstreams::default(),
+        internal_hosts: InternalHosts::default(),
     }
 }
 
@@ -157,6 +157,6 @@ fn an_address_inside_takes_its_own_backend_out_unless_the_operator_allows_it() {
     let compiled = compile(&object, &world);
     assert_eq!((compiled.backends[1].healthy, compiled.backends[1].reason), (false, Reason::UpstreamRefused));
     assert!(compiled.policy.backends[1].unavailable.as_ref().unwrap().contains("link-local"));
-    world.upstreams.allow_internal = true;
+    world.internal_hosts.allowed = true;
     assert!(compile(&object, &world).backends[1].healthy);
 }

@@ -1,6 +1,8 @@
 //! The HTTP client.
 
-use crate::model_file::read::connector::{self, HttpClient};
+use crate::internal_hosts::InternalHosts;
+use crate::model_file::read::connector::{self, ClientError, HttpClient};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A few reads of a file follow each other at once; nothing is kept for longer.
@@ -11,16 +13,20 @@ pub(super) type Response = http::Response<Body>;
 
 /// Connections that files share. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct HttpsClient(pub(super) HttpClient);
-
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-#[error("TLS cannot be set up: {0}")]
-pub struct TlsError(#[from] rustls::Error);
+pub struct HttpsClient {
+    pub(super) http: HttpClient,
+    /// Hosts that are not asked, also where a redirect leads to them.
+    pub(super) hosts: Arc<InternalHosts>,
+}
 
 impl HttpsClient {
-    /// A client that trusts the authorities that browsers trust.
-    pub fn new() -> Result<Self, TlsError> {
-        Ok(Self(connector::client(connector::public_roots(), IDLE_CONNECTION)?))
+    /// A client that trusts the authorities that browsers trust and those in `extra_pem`, and asks none of `hosts`
+    /// unless they are allowed.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up.
+    pub fn new(extra_pem: Option<&[u8]>, hosts: InternalHosts) -> Result<Self, ClientError> {
+        let hosts = Arc::new(hosts);
+        Ok(Self { http: connector::client(extra_pem, hosts.clone(), IDLE_CONNECTION)?, hosts })
     }
 }

@@ -5,19 +5,23 @@ mod range;
 mod redirect;
 #[cfg(test)]
 mod tests;
+mod version;
 
-pub use client::{HttpsClient, TlsError};
+pub use client::HttpsClient;
 
-use super::{ReadAt, ReadError};
+use super::lookup::LookupError;
+use super::{Reach, ReadAt, ReadError, reach_of};
 use bytes::{Bytes, BytesMut};
 use client::{Body, Response};
 use flotilla_model_source::ContentRange;
+use flotilla_model_source::origin::Request;
 use futures::future::BoxFuture;
 use http::{StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use range::content_range;
 use std::error::Error as _;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Looking up the name, connecting, redirects, and the whole answer.
@@ -26,15 +30,22 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const MAX_READ: u64 = 1 << 25;
 /// The most that is read of an answer from a server without ranges, which sends the file from its start.
 const MAX_FROM_START: u64 = 4 << 20;
+/// Causes of a cause that are looked at.
+const LONGEST_CHAIN: usize = 8;
 
 /// A file behind a URL.
-#[derive(Debug)]
 pub struct HttpsFile {
     client: HttpsClient,
     url: Uri,
     name: String,
     token: Option<String>,
+    /// For the host of `url` alone, as the token.
+    headers: Vec<(&'static str, &'static str)>,
     size: OnceLock<u64>,
+    /// Of the first answer; none where it says none.
+    version: OnceLock<Option<String>>,
+    /// Whether the server gave a part when it was asked for one.
+    gives_parts: AtomicBool,
 }
 
 /// A text that is no URL of a file.
@@ -54,10 +65,34 @@ impl HttpsFile {
             matches!(url.scheme_str(), Some("http" | "https"))
                 && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
         };
-        match url.parse::<Uri>() {
-            Ok(url) if usable(&url) => Ok(Self { client, url, name, token, size: OnceLock::new() }),
-            _ => Err(UrlError { name }),
+        let url = url.parse::<Uri>().ok().filter(usable).ok_or_else(|| UrlError { name: name.clone() })?;
+        Ok(Self {
+            client,
+            url,
+            name,
+            token,
+            headers: Vec::new(),
+            size: OnceLock::new(),
+            version: OnceLock::new(),
+            gives_parts: AtomicBool::new(false),
+        })
+    }
+
+    /// The file that `request` asks for.
+    pub fn of(client: HttpsClient, request: Request) -> Result<Self, UrlError> {
+        let Request { url, token, headers } = request;
+        Ok(Self { headers, ..Self::new(client, url.as_str(), token)? })
+    }
+
+    /// Which version of it the server has: another text, another file. None where the server does not say.
+    ///
+    /// # Errors
+    /// If the server does not answer a request for its first byte, or refuses it.
+    pub async fn version(&self) -> Result<Option<String>, ReadError> {
+        if self.version.get().is_none() {
+            self.read(0, 1).await?;
         }
+        Ok(self.version.get().cloned().flatten())
     }
 
     /// Reads within the deadline.
@@ -77,7 +112,10 @@ impl HttpsFile {
 
     async fn ask(&self, offset: u64, length: u64) -> Result<Bytes, ReadError> {
         let end = offset.checked_add(length).ok_or_else(|| self.answer("the offset is too large"))?;
-        let response = redirect::follow(self, &range::header(offset, end)).await?;
+        let (response, version) = redirect::follow(self, &range::header(offset, end)).await?;
+        if response.status().is_success() {
+            self.version.get_or_init(|| version.text());
+        }
         match response.status() {
             StatusCode::PARTIAL_CONTENT => self.part(response, offset, end).await,
             StatusCode::OK => self.whole(response, offset, end).await,
@@ -99,6 +137,7 @@ impl HttpsFile {
         if from != offset || to != wanted {
             return Err(self.answer(&format!("bytes {from} to {to}, not {offset} to {wanted}")));
         }
+        self.gives_parts.store(true, Ordering::Relaxed);
         let length = wanted - offset;
         let bytes = self.collect(response.into_body(), length, length).await?;
         if (bytes.len() as u64) < length {
@@ -186,9 +225,18 @@ impl HttpsFile {
         ReadError::Answer { name: self.name.clone(), reason: reason.to_owned() }
     }
 
+    fn internal(&self, reason: &str) -> ReadError {
+        ReadError::Internal { name: self.name.clone(), reason: reason.to_owned() }
+    }
+
     fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ReadError {
-        let causes = std::iter::successors(Some(error), |error| (**error).source()).take(8);
-        let reason = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        let causes: Vec<_> =
+            std::iter::successors(Some(error), |error| (**error).source()).take(LONGEST_CHAIN).collect();
+        let lookup = causes.iter().find_map(|cause| cause.downcast_ref::<LookupError>());
+        if let Some(LookupError::Refused(refused)) = lookup {
+            return self.internal(&refused.to_string());
+        }
+        let reason = causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
         ReadError::Unreachable { name: self.name.clone(), reason }
     }
 
@@ -225,6 +273,12 @@ impl ReadAt for HttpsFile {
         let file = Self::new(self.client.clone(), &format!("{folder}/{name}{query}"), self.token.clone());
         let file = file.map(|file| Some(Box::new(file) as Box<dyn ReadAt>));
         Box::pin(std::future::ready(file.map_err(|error| self.answer(&error.to_string()))))
+    }
+
+    /// Until it was read from, and where a server gives no parts, no more than what comes first.
+    fn reach(&self) -> Reach {
+        let size = self.size.get().filter(|_| self.gives_parts.load(Ordering::Relaxed));
+        size.map_or(Reach::Dimensions, |size| reach_of(*size))
     }
 }
 

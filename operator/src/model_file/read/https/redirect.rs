@@ -1,6 +1,7 @@
 //! Following redirects, as from a model hub to its storage.
 
 use super::client::Response;
+use super::version::Version;
 use super::{HttpsFile, ReadError};
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -10,23 +11,35 @@ use http_body_util::Empty;
 /// A hub sends to its storage in one or two steps.
 const MAX_REDIRECTS: usize = 5;
 
-/// Asks for `range` of the file and follows redirects to the first other answer.
-pub(super) async fn follow(file: &HttpsFile, range: &str) -> Result<Response, ReadError> {
+/// Asks for `range` of the file and follows redirects to the first other answer, with the version that was told on the
+/// way.
+pub(super) async fn follow(file: &HttpsFile, range: &str) -> Result<(Response, Version), ReadError> {
     let mut url = file.url.clone();
+    let mut version = Version::default();
     for _ in 0..=MAX_REDIRECTS {
+        let host = url.host().unwrap_or_default();
+        if let Some(why) = file.client.hosts.refuses(host) {
+            return Err(file.internal(&format!("{host} is refused: {why}")));
+        }
         let mut request = Request::get(url.clone())
             .header(header::RANGE, range)
             .header(header::ACCEPT_ENCODING, "identity")
             .header(header::USER_AGENT, concat!("flotilla/", env!("CARGO_PKG_VERSION")));
-        if let Some(token) = file.token.as_deref().filter(|_| same_origin(&url, &file.url)) {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        if same_origin(&url, &file.url) {
+            for (name, value) in &file.headers {
+                request = request.header(*name, *value);
+            }
+            if let Some(token) = &file.token {
+                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            }
         }
         let request = request.body(Empty::<Bytes>::new());
         let request =
             request.map_err(|_| file.answer("the token or a redirect holds characters of no header"))?;
-        let response = file.client.0.request(request).await.map_err(|error| file.unreachable(&error))?;
+        let response = file.client.http.request(request).await.map_err(|error| file.unreachable(&error))?;
+        version.learn(response.headers());
         if !is_redirect(response.status()) {
-            return Ok(response);
+            return Ok((response, version));
         }
         let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
         let next = location.and_then(|location| resolve(&url, location));

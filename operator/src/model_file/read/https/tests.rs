@@ -1,6 +1,8 @@
 use super::{HttpsClient, HttpsFile};
+use crate::internal_hosts::InternalHosts;
 use crate::model_file::read::{ReadAt, ReadError};
 use bytes::Bytes;
+use flotilla_model_source::origin::Request;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,6 +10,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 const SIZE: usize = 10_000;
+
+/// One that may ask this machine.
+fn client() -> HttpsClient {
+    HttpsClient::new(None, InternalHosts { allowed: true, api_server: None }).unwrap()
+}
 
 fn content() -> Vec<u8> {
     (0..SIZE).map(|index| u8::try_from(index % 251).unwrap()).collect()
@@ -47,7 +54,7 @@ impl Server {
     }
 
     fn file(&self, path: &str) -> HttpsFile {
-        HttpsFile::new(HttpsClient::new().unwrap(), &self.url(path), None).unwrap()
+        HttpsFile::new(client(), &self.url(path), None).unwrap()
     }
 }
 
@@ -130,8 +137,56 @@ async fn redirects_are_followed_without_the_token() {
     })
     .await;
     let token = Some("LetMeIn".to_owned());
-    let file = HttpsFile::new(HttpsClient::new().unwrap(), &hub.url("/m.gguf"), token).unwrap();
+    let file = HttpsFile::new(client(), &hub.url("/m.gguf"), token).unwrap();
     assert_eq!(file.read_at(5, 5).await.unwrap(), content()[5..10]);
+}
+
+#[tokio::test]
+async fn further_headers_go_where_the_token_goes() {
+    let storage = Server::start(|asked| {
+        assert!(!asked.head.contains("x-amz-checksum-mode"), "it is for the first host");
+        right(asked)
+    })
+    .await;
+    let target = storage.url("/blob");
+    let bucket = Server::start(move |asked| {
+        assert!(asked.head.contains("x-amz-checksum-mode: enabled"));
+        redirect(&target)
+    })
+    .await;
+    let headers = vec![("x-amz-checksum-mode", "ENABLED")];
+    let request = Request { url: bucket.url("/m.gguf").parse().unwrap(), token: None, headers };
+    let file = HttpsFile::of(client(), request).unwrap();
+    assert_eq!(file.read_at(5, 5).await.unwrap(), content()[5..10]);
+}
+
+#[tokio::test]
+async fn the_version_is_what_the_server_says() {
+    let with = |tag: &'static str| {
+        Server::start(move |asked| {
+            let mut answer = String::from_utf8_lossy(&right(asked)).into_owned();
+            answer.insert_str(answer.find("content-length").unwrap(), tag);
+            answer.into_bytes()
+        })
+    };
+    let server = with("etag: \"v1\"\r\n").await;
+    assert_eq!(server.file("/m").version().await.unwrap().as_deref(), Some("\"v1\""));
+    let server = with("").await;
+    assert_eq!(server.file("/m").version().await, Ok(None));
+}
+
+#[tokio::test]
+async fn hosts_inside_are_not_asked() {
+    let server = Server::start(|_| unreachable!("it was asked")).await;
+    let port = server.address.port();
+    let judged = HttpsClient::new(None, InternalHosts::default()).unwrap();
+    // What is written may be harmless; then what it leads to is judged.
+    let by_lookup = HttpsClient { hosts: client().hosts, ..judged.clone() };
+    for (client, host) in [(&judged, "127.0.0.1"), (&judged, "localhost"), (&by_lookup, "localhost")] {
+        let file = HttpsFile::new(client.clone(), &format!("http://{host}:{port}/m"), None).unwrap();
+        let error = file.read_at(0, 5).await.unwrap_err();
+        assert!(matches!(error, ReadError::Internal { .. }), "{host}: {error:?}");
+    }
 }
 
 #[tokio::test]
@@ -260,10 +315,14 @@ async fn a_certificate_of_no_known_authority_is_refused() {
             drop(acceptor.accept(stream).await);
         }
     });
-    let file =
-        HttpsFile::new(HttpsClient::new().unwrap(), &format!("https://localhost:{port}/m"), None).unwrap();
+    let file = HttpsFile::new(client(), &format!("https://localhost:{port}/m"), None).unwrap();
     let refused = file.read_at(0, 5).await.unwrap_err().to_string();
     assert!(refused.contains("invalid peer certificate"), "{refused}");
+
+    let known = HttpsClient::new(Some(cert.pem().as_bytes()), client().hosts.as_ref().clone()).unwrap();
+    let file = HttpsFile::new(known, &format!("https://localhost:{port}/m"), None).unwrap();
+    let trusted = file.read_at(0, 5).await.unwrap_err().to_string();
+    assert!(!trusted.contains("certificate"), "it hangs up after the handshake: {trusted}");
 }
 
 #[tokio::test]
@@ -282,7 +341,7 @@ fn urls_that_are_none_are_refused_without_their_secrets() {
         ("file.gguf", "file.gguf"),
         ("https://", "https://"),
     ] {
-        let refused = HttpsFile::new(HttpsClient::new().unwrap(), url, None).unwrap_err();
+        let refused = HttpsFile::new(client(), url, None).err().unwrap();
         assert_eq!(refused.name, name);
     }
 }

@@ -18,9 +18,9 @@ mod transport;
 pub use credentials::{Basic, DOCKER_CONFIG_KEY, credentials_for};
 pub use error::{Names, OciError};
 pub use reference::{Digest, Reference, Version};
-pub use transport::{Transport, TransportError, TransportOptions};
+pub use transport::{Transport, TransportOptions};
 
-use super::{Reach, ReadAt, ReadError};
+use super::{Reach, ReadAt, ReadError, reach_of};
 use blob::Layer;
 use bytes::Bytes;
 use find::{Found, find};
@@ -34,8 +34,6 @@ use std::sync::Arc;
 const MOST_MANIFESTS: usize = 3;
 /// A link may lead to a link.
 const MOST_LINKS: usize = 4;
-/// Below this a file's weights are told by its list of tensors, not by its length: a tokenizer of 8 MiB is 1 % of it.
-const SMALL_FILE: u64 = 800 * 1024 * 1024;
 /// Digest of a manifest, as registries state it.
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -231,9 +229,8 @@ impl ReadAt for OciFile {
         })
     }
 
-    /// Of a small file the metadata is a part of it that counts, and no more than a few MiB to read.
     fn reach(&self) -> Reach {
-        if self.size < SMALL_FILE && !self.layer.is_compressed() { Reach::Tensors } else { Reach::Dimensions }
+        if self.layer.is_compressed() { Reach::Dimensions } else { reach_of(self.size) }
     }
 
     fn read_at(&self, offset: u64, length: usize) -> BoxFuture<'_, Result<Bytes, ReadError>> {

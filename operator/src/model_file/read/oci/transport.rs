@@ -1,16 +1,17 @@
 //! One bounded GET over HTTPS, redirects included.
 
 use super::error::OciError;
-use crate::model_file::read::connector::{self, HttpClient};
+use crate::internal_hosts::InternalHosts;
+use crate::model_file::read::connector::{self, ClientError, HttpClient};
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, HeaderMap, LOCATION, USER_AGENT};
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use std::collections::BTreeSet;
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a request may take, unless the options say otherwise.
@@ -38,17 +39,6 @@ impl Default for TransportOptions {
     }
 }
 
-/// Why there is no transport.
-#[derive(Debug, thiserror::Error)]
-pub enum TransportError {
-    /// The TLS library refuses its own defaults, or a certificate.
-    #[error("TLS to registries cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
-    /// The extra authorities cannot be read.
-    #[error("the certificate authorities for registries are no PEM certificates: {0}")]
-    Roots(#[from] rustls_pki_types::pem::Error),
-}
-
 /// The pooled client that all registries share.
 #[derive(Debug)]
 pub struct Transport {
@@ -72,12 +62,10 @@ impl Transport {
     ///
     /// # Errors
     /// If TLS cannot be set up.
-    pub fn new(options: TransportOptions) -> Result<Self, TransportError> {
-        let mut roots = connector::public_roots();
-        for certificate in options.extra_roots.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem)) {
-            roots.add(certificate?)?;
-        }
-        let client = connector::client(roots, IDLE_CONNECTION)?;
+    pub fn new(options: TransportOptions) -> Result<Self, ClientError> {
+        // A registry is spoken to by TLS, unless who runs the operator says otherwise of it.
+        let all = Arc::new(InternalHosts { allowed: true, api_server: None });
+        let client = connector::client(options.extra_roots.as_deref(), all, IDLE_CONNECTION)?;
         Ok(Self { client, plain_http: options.plain_http, deadline: options.deadline })
     }
 

@@ -1,12 +1,13 @@
-//! Which addresses a policy may not name: routers would reach into the cluster for whoever writes policies. Pure.
+//! Which addresses no policy and no model may name: routers and the operator would reach into the cluster for whoever
+//! writes them. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What is allowed besides public addresses.
+/// Hosts inside, and whether they may be named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Upstreams {
-    /// Every address may be named.
-    pub allow_internal: bool,
+pub struct InternalHosts {
+    /// They may.
+    pub allowed: bool,
     /// The API server, where its address is known.
     pub api_server: Option<String>,
 }
@@ -25,10 +26,10 @@ const BELOW: [&str; 2] = [".localhost", ".kubernetes.default.svc"];
 /// Of the cluster's own names, what is left of the rest.
 const CLUSTER: &str = "kubernetes.default.svc.";
 
-impl Upstreams {
+impl InternalHosts {
     /// Why a host may not be named; `None` if it may.
     pub fn refuses(&self, host: &str) -> Option<&'static str> {
-        if self.allow_internal {
+        if self.allowed {
             return None;
         }
         let host = host.trim_end_matches('.').to_ascii_lowercase();
@@ -37,7 +38,7 @@ impl Upstreams {
             return Some("it is the API server's");
         }
         if let Ok(ip) = bare.parse::<IpAddr>() {
-            return of_ip(ip.to_canonical());
+            return self.refuses_ip(ip);
         }
         // What is not written as an address but read as one: 2130706433, 127.1, 0x7f.1.
         if bare
@@ -50,6 +51,19 @@ impl Upstreams {
         let named =
             NAMES.contains(&bare) || BELOW.iter().any(|end| bare.ends_with(end)) || bare.starts_with(CLUSTER);
         named.then_some("the name leads to the node, the API server or the cloud's metadata")
+    }
+
+    /// The same of an address that a name leads to.
+    pub fn refuses_ip(&self, ip: IpAddr) -> Option<&'static str> {
+        let ip = ip.to_canonical();
+        let server = || self.api_server.as_deref()?.parse::<IpAddr>().ok();
+        if self.allowed {
+            None
+        } else if server().is_some_and(|server| server.to_canonical() == ip) {
+            Some("it is the API server's")
+        } else {
+            of_ip(ip)
+        }
     }
 }
 
@@ -85,7 +99,7 @@ mod tests {
 
     #[test]
     fn addresses_inside_are_refused_however_they_are_written() {
-        let upstreams = Upstreams { allow_internal: false, api_server: Some("10.96.0.1".to_owned()) };
+        let hosts = InternalHosts { allowed: false, api_server: Some("10.96.0.1".to_owned()) };
         for host in [
             "127.0.0.1",
             "127.8.8.8",
@@ -110,8 +124,8 @@ mod tests {
             "kubernetes.default.svc.cluster.local",
             "metadata.google.internal",
         ] {
-            assert!(upstreams.refuses(host).is_some(), "{host} was taken");
-            let allowed = Upstreams { allow_internal: true, ..upstreams.clone() };
+            assert!(hosts.refuses(host).is_some(), "{host} was taken");
+            let allowed = InternalHosts { allowed: true, ..hosts.clone() };
             assert_eq!(allowed.refuses(host), None);
         }
         for host in [
@@ -124,7 +138,21 @@ mod tests {
             "1.2.3.4",
             "llama3",
         ] {
-            assert_eq!(upstreams.refuses(host), None, "{host}");
+            assert_eq!(hosts.refuses(host), None, "{host}");
+        }
+    }
+    #[test]
+    fn what_a_name_leads_to_is_judged_as_what_is_written() {
+        let hosts = InternalHosts { allowed: false, api_server: Some("10.96.0.1".to_owned()) };
+        for ip in
+            ["127.0.0.1", "::1", "::ffff:169.254.169.254", "169.254.0.7", "10.96.0.1", "::ffff:10.96.0.1"]
+        {
+            let ip = ip.parse().unwrap();
+            assert!(hosts.refuses_ip(ip).is_some(), "{ip} was taken");
+            assert_eq!(InternalHosts { allowed: true, ..hosts.clone() }.refuses_ip(ip), None);
+        }
+        for ip in ["10.96.0.2", "192.168.0.9", "2001:db8::1"] {
+            assert_eq!(hosts.refuses_ip(ip.parse().unwrap()), None, "{ip}");
         }
     }
 }
