@@ -17,6 +17,7 @@ pub struct Job {
     pub(crate) folder: String,
     pub(crate) client: HttpClient,
     pub(crate) patience: Patience,
+    pub(crate) make_room: bool,
 }
 
 impl Job {
@@ -34,19 +35,27 @@ impl Job {
 /// What the last try failed with.
 pub async fn fetch(job: &Job, meter: &Arc<Meter>) -> Result<(), FetchError> {
     let cache = Cache::open(&job.cache, &job.folder)?;
+    let cache = if job.make_room { cache.making_room() } else { cache };
     let _lock = Lock::take(&cache, meter).await?;
+    cache.touch()?;
+    bring(job, &cache, meter).await?;
+    // Until its replica holds it, the time counts from here.
+    cache.touch()
+}
+
+async fn bring(job: &Job, cache: &Cache, meter: &Arc<Meter>) -> Result<(), FetchError> {
     if let Some(bytes) = cache.complete() {
         meter.set_bytes(bytes);
         meter.set_total(bytes);
         return Ok(());
     }
-    let files = plan(job, &cache).await?;
+    let files = plan(job, cache).await?;
     let sizes: Option<u64> = files.iter().map(|file| file.size).sum();
     meter.set_total(sizes.unwrap_or_default());
     meter.set_bytes(0);
     let only = files.len() == 1;
     for file in &files {
-        Transfer { job, cache: &cache, file, only, meter }.run().await?;
+        Transfer { job, cache, file, only, meter }.run().await?;
     }
     cache.finish(&files)
 }

@@ -1,6 +1,7 @@
 //! Brings a model into a cache: whole, checked and once, however often it is started and by however many replicas.
 //!
-//! It runs to its end before the engine starts. What it has when it is stopped is where the next start goes on.
+//! It runs to its end before the engine starts. What it has when it is stopped is where the next start goes on. Beside
+//! the engine another run of it, `hold`, keeps the model from being deleted.
 
 mod cache;
 mod error;
@@ -12,10 +13,10 @@ mod remote;
 mod retry;
 mod transfer;
 
-pub use cache::Cache;
+pub use cache::{Cache, hold};
 pub use error::FetchError;
 pub use fetch::{Job, fetch};
 pub use http::HttpClient;
-pub use options::{Options, UsageError};
+pub use options::{Cli, Command, Hold, Options, UsageError};
 pub use progress::{Meter, print};
 pub use retry::Patience;

@@ -1,7 +1,8 @@
 //! `flotilla-fetch`: see `flotilla-fetch --help`.
 
-use clap::Parser as _;
-use flotilla_model_fetcher::{FetchError, Meter, Options, fetch, print};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+use flotilla_model_fetcher::{Cli, Command, FetchError, Hold, Meter, Options, fetch, hold, print};
 use flotilla_model_source::report::{Cause, Failure};
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,10 +12,40 @@ use tokio_util::task::AbortOnDropHandle;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    let cli = Cli::parse();
+    match (cli.command, cli.options) {
+        (Some(Command::Hold(options)), _) => keep(&options).await,
+        (None, Some(options)) => bring(&options).await,
+        (None, None) => {
+            Cli::command().error(ErrorKind::MissingRequiredArgument, "--source is missing").exit()
+        }
+    }
+}
+
+/// Until it is told to stop: that is how it succeeds.
+async fn keep(options: &Hold) -> ExitCode {
+    let stopped = match stopped() {
+        Ok(stopped) => stopped,
+        Err(error) => {
+            eprintln!("flotilla-fetch: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    tokio::select! {
+        result = hold(&options.cache, &options.folders) => {
+            if let Err(error) = result {
+                eprintln!("flotilla-fetch: {error}");
+            }
+            ExitCode::FAILURE
+        }
+        () = stopped => ExitCode::SUCCESS,
+    }
+}
+
+async fn bring(options: &Options) -> ExitCode {
     let meter = Arc::new(Meter::default());
     let printer = AbortOnDropHandle::new(tokio::spawn(print(meter.clone())));
-    let result = run(&options, &meter).await;
+    let result = run(options, &meter).await;
     drop(printer);
     match result {
         Ok(()) => ExitCode::SUCCESS,

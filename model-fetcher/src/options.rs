@@ -4,7 +4,7 @@ use crate::fetch::Job;
 use crate::http::{ClientError, HttpClient};
 use crate::remote::{RemoteError, remote};
 use crate::retry::Patience;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use flotilla_model_source::origin::{Credentials, DEFAULT_REGION, Place};
 use flotilla_model_source::{Source, SourceError};
 use std::path::PathBuf;
@@ -12,8 +12,46 @@ use std::path::PathBuf;
 /// Downloads a model into a cache folder, and ends when all of it is there and checked.
 ///
 /// By hand: flotilla-fetch --source hf://OWNER/REPOSITORY/FILE --cache /tmp/cache --folder model
+#[derive(Parser)]
+#[command(
+    name = "flotilla-fetch",
+    version,
+    about,
+    long_about = None,
+    verbatim_doc_comment,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub struct Cli {
+    /// What else it does.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What is downloaded.
+    #[command(flatten)]
+    pub options: Option<Options>,
+}
+
+/// What else it does.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Keeps models of a cache from being deleted until it is told to stop.
+    Hold(Hold),
+}
+
+/// What is kept.
+#[derive(Args)]
+pub struct Hold {
+    /// The cache that replicas share.
+    #[arg(long, default_value = "/cache")]
+    pub cache: PathBuf,
+
+    /// The folder of a model in the cache. May be given more than once.
+    #[arg(long = "folder", required = true, value_name = "FOLDER")]
+    pub folders: Vec<String>,
+}
+
+/// What is downloaded.
 #[derive(Clone, Parser)]
-#[command(name = "flotilla-fetch", version, about, long_about = None, verbatim_doc_comment)]
 pub struct Options {
     /// Where the model comes from: hf://, s3:// or https://.
     #[arg(long)]
@@ -26,6 +64,11 @@ pub struct Options {
     /// The folder of this model in the cache.
     #[arg(long)]
     pub folder: String,
+
+    /// Delete models of the cache that nothing holds, those first that were used longest ago, where there is too little
+    /// room. For caches whose replicas all run `flotilla-fetch hold`, on one node.
+    #[arg(long)]
+    pub make_room: bool,
 
     /// The SHA-256 of the file, in hex.
     #[arg(long)]
@@ -105,6 +148,7 @@ impl Options {
             folder: self.folder.clone(),
             client: HttpClient::new(given(&self.ca_pem).as_deref())?,
             patience: Patience::default(),
+            make_room: self.make_room,
         })
     }
 }

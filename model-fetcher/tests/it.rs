@@ -6,6 +6,8 @@
     reason = "a failed unwrap or an outcome of another kind is a failed test"
 )]
 
+#[path = "it/cache.rs"]
+mod cache;
 #[path = "it/faults.rs"]
 mod faults;
 #[path = "it/process.rs"]

@@ -1,7 +1,7 @@
 //! The cache's disk is full, and then it is not.
 
 use crate::hub::{downloads, hub_model, start};
-use crate::objects::{apply, serving, wait, with_flotilla};
+use crate::objects::{apply, pods_are, serving, wait, with_flotilla};
 use crate::volume::{claim, release};
 use flotilla_e2e::bed::Paths;
 use flotilla_e2e::command::{command, output};
@@ -13,7 +13,11 @@ struct Disk(String);
 
 impl Disk {
     fn new(name: &str, size: &str) -> Self {
-        let path = Paths::from_env().unwrap().state.join(name).display().to_string();
+        Self::at(&Paths::from_env().unwrap().state.join(name), size)
+    }
+
+    fn at(path: &Path, size: &str) -> Self {
+        let path = path.display().to_string();
         std::fs::create_dir_all(&path).unwrap();
         let options = format!("size={size},mode=0777");
         output(&mut command("mount", ["-t", "tmpfs", "-o", &options, "tmpfs", &path])).unwrap();
@@ -52,4 +56,47 @@ async fn a_full_disk_is_told_with_figures_and_serves_once_there_is_room() {
         Ok(())
     })
     .await;
+}
+
+/// Left free by fetchers.
+const RESERVE: u64 = 64 << 20;
+
+#[tokio::test]
+async fn a_node_gives_up_a_model_that_nothing_uses_for_one_that_is_asked_for() {
+    with_flotilla("cache_room", async |_, namespace| {
+        let disk = Disk::at(&Paths::from_env()?.models().join(&namespace.name), "512m");
+        start(&namespace).await?;
+        let mut first = hub_model(&namespace, "first", "model.gguf");
+        apply(&namespace, &first).await?;
+        serving(&namespace, "first").await?;
+        let entry = std::fs::read_dir(&disk.0).unwrap().next().unwrap().unwrap().path();
+        let size = std::fs::metadata(entry.join("files/model.gguf")).unwrap().len();
+        disk.resize(&(RESERVE + size * 3 / 2).to_string());
+
+        // The same file, by another name: another model to the cache.
+        let mut second = hub_model(&namespace, "second", "model.gguf");
+        second["spec"]["model"]["source"] = json!("s3://models/model.gguf");
+        second["spec"]["model"]["credentialsRef"] = json!({"name": "bucket-keys"});
+        apply(&namespace, &second).await?;
+        // Long unused, by its time; but held by the pod that serves it.
+        long_ago(&entry);
+        wait(&namespace, "second", "ModelLoaded", "False", "DiskFull").await?;
+        assert!(entry.exists());
+
+        first["spec"]["replicas"] = json!(0);
+        apply(&namespace, &first).await?;
+        pods_are(&namespace, "first", 0).await?;
+        long_ago(&entry);
+        serving(&namespace, "second").await?;
+        assert!(!entry.exists(), "{} is still there", entry.display());
+        Ok(())
+    })
+    .await;
+}
+
+/// As if nothing had used a model for a day.
+fn long_ago(entry: &Path) {
+    let file = std::fs::OpenOptions::new().append(true).open(entry.join("use")).unwrap();
+    let a_day_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24);
+    file.set_modified(a_day_ago.into()).unwrap();
 }

@@ -1,13 +1,17 @@
 //! The folder of one model in a cache.
 //!
 //! `files/` is what engines see: a file is in it only whole and checked. `parts/` has what is on its way, `plan.json`
-//! which files there are to be, `done.json` that all of them are there, and `lock` keeps a second replica waiting.
+//! which files there are to be, `done.json` that all of them are there, `lock` keeps a second replica waiting, and `use`
+//! keeps the model from being deleted.
 
+mod hold;
 mod lock;
 mod part;
+mod room;
 mod space;
 mod state;
 
+pub use hold::hold;
 pub(crate) use lock::Lock;
 pub(crate) use part::Part;
 pub(crate) use state::State;
@@ -16,13 +20,15 @@ use crate::error::FetchError;
 use crate::remote::Wanted;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The folder of one model.
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
+    makes_room: bool,
 }
 
 /// A file that is there, as `done.json` has it.
@@ -38,12 +44,36 @@ impl Cache {
     /// # Errors
     /// If it cannot be written.
     pub fn open(cache: &Path, folder: &str) -> Result<Self, FetchError> {
-        let folder = cache.join(folder);
+        let cache = Self { folder: cache.join(folder), makes_room: false };
+        cache.make_folders()?;
+        Ok(cache)
+    }
+
+    /// The same, in which other models that nothing uses are deleted where there is too little room for this one.
+    #[must_use]
+    pub fn making_room(self) -> Self {
+        Self { makes_room: true, ..self }
+    }
+
+    fn make_folders(&self) -> Result<(), FetchError> {
         for part in ["files", "parts"] {
-            let path = folder.join(part);
+            let path = self.folder.join(part);
             fs::create_dir_all(&path).map_err(FetchError::cache(&path, "made"))?;
         }
-        Ok(Self { folder })
+        Ok(())
+    }
+
+    /// Says that the model is used now, where that matters.
+    pub(crate) fn touch(&self) -> Result<(), FetchError> {
+        if self.makes_room { hold::touch(&self.folder) } else { Ok(()) }
+    }
+
+    /// Gives `lacking` bytes of room, if others can be deleted for it.
+    fn make_room(&self, lacking: u64) {
+        let own = self.folder.file_name().and_then(|name| name.to_str());
+        if let (true, Some(cache), Some(own)) = (self.makes_room && lacking > 0, self.folder.parent(), own) {
+            room::make(cache, own, lacking);
+        }
     }
 
     /// Where a finished file lies.
@@ -62,7 +92,7 @@ impl Cache {
     }
 
     pub(crate) fn lock_file(&self) -> PathBuf {
-        self.folder.join("lock")
+        lock_file(&self.folder)
     }
 
     /// The model's bytes, if all files are there with the sizes that they had when they were checked. A file that
@@ -105,14 +135,34 @@ impl Cache {
     }
 }
 
+fn lock_file(folder: &Path) -> PathBuf {
+    folder.join("lock")
+}
+
+/// Bytes of the files below a folder.
 fn below(folder: &Path) -> u64 {
+    sum(folder, &|file| file.len())
+}
+
+/// Room that the files below a folder take, holes and what was taken ahead considered.
+fn allocated(folder: &Path) -> u64 {
+    sum(folder, &|file| file.blocks().saturating_mul(space::BLOCK))
+}
+
+fn sum(folder: &Path, of: &dyn Fn(&fs::Metadata) -> u64) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(is) if is.is_dir() => below(&entry.path()),
-        Ok(is) => is.len(),
+        Ok(is) if is.is_dir() => sum(&entry.path(), of),
+        Ok(is) => of(&is),
         Err(_) => 0,
     };
     entries.map(size).sum()
+}
+
+/// Whether an open file is still the one at `path`.
+fn same_file(file: &File, path: &Path) -> bool {
+    let identity = |is: fs::Metadata| (is.dev(), is.ino());
+    file.metadata().ok().map(identity) == fs::metadata(path).ok().map(identity)
 }
 
 /// What cannot be read is as if it were not there.

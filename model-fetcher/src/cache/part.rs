@@ -14,6 +14,7 @@ const BLOCK: usize = 1 << 20;
 /// The bytes so far of one file.
 #[derive(Debug)]
 pub(crate) struct Part {
+    cache: Cache,
     file: File,
     path: PathBuf,
     target: PathBuf,
@@ -38,7 +39,9 @@ impl Part {
         let state: Option<State> = read_json(&state_path);
         let known = state.is_some();
         let state = state.unwrap_or_default();
-        let mut part = Self { file, path, target, state_path, hasher, length, state, resumed: length > 0 };
+        let cache = cache.clone();
+        let mut part =
+            Self { cache, file, path, target, state_path, hasher, length, state, resumed: length > 0 };
         if length > 0 && !known {
             part.restart()?;
         }
@@ -78,6 +81,7 @@ impl Part {
     /// Writes down which version of the file the bytes are of, and takes room for the rest of it.
     pub(crate) fn expect(&mut self, state: State) -> Result<(), FetchError> {
         if let Some(size) = state.size {
+            self.cache.make_room(space::lacking(&self.file, &self.path, size)?);
             space::reserve(&self.file, &self.path, self.length, size)?;
         }
         if state != self.state {

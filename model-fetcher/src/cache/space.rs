@@ -12,18 +12,31 @@ const MIB: u64 = 1 << 20;
 /// Left free, so that a model does not take the last of a node's disk.
 const RESERVE: u64 = 64 * MIB;
 /// The unit of `st_blocks`, whatever the file system's own is.
-const BLOCK: u64 = 512;
+pub(super) const BLOCK: u64 = 512;
+
+/// Bytes that are lacking for a file of `size`.
+pub(super) fn lacking(file: &File, path: &Path, size: u64) -> Result<u64, FetchError> {
+    let (taken, free) = (taken(file, path)?, free(file, path)?);
+    let wanted = size.saturating_sub(taken);
+    Ok(if wanted == 0 { 0 } else { wanted.saturating_add(RESERVE).saturating_sub(free) })
+}
+
+fn taken(file: &File, path: &Path) -> Result<u64, FetchError> {
+    Ok(file.metadata().map_err(FetchError::cache(path, "looked at"))?.blocks().saturating_mul(BLOCK))
+}
+
+fn free(file: &File, path: &Path) -> Result<u64, FetchError> {
+    let stat = fstatvfs(file).map_err(|error| FetchError::cache(path, "looked at")(error.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
 
 /// Sees to it that the bytes from `length` up to `size` have room, and takes that room where the file system can.
 pub(super) fn reserve(file: &File, path: &Path, length: u64, size: u64) -> Result<(), FetchError> {
-    let taken = file.metadata().map_err(FetchError::cache(path, "looked at"))?.blocks().saturating_mul(BLOCK);
-    if taken >= size {
+    if taken(file, path)? >= size {
         return Ok(());
     }
-    let stat = fstatvfs(file).map_err(|error| FetchError::cache(path, "looked at")(error.into()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    let needed = size.saturating_sub(length);
-    if free < size.saturating_sub(taken).saturating_add(RESERVE) {
+    let (needed, free) = (size.saturating_sub(length), free(file, path)?);
+    if lacking(file, path, size)? > 0 {
         return Err(full(path, needed, free));
     }
     match fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) {

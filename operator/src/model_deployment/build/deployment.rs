@@ -1,6 +1,7 @@
 //! The Deployment: pods on nodes whose cards are large enough.
 
 use super::gpus::{Gpus, gpus};
+use super::hold::holder;
 use super::{child_labels, child_meta, engine::launch, model, selector, template};
 use crate::decide::placement::Mode;
 use crate::model_deployment::failure::ENGINE_CONTAINER;
@@ -57,7 +58,7 @@ fn pod_template(valid: &Valid<'_>, mode: &Mode) -> PodTemplateSpec {
     PodTemplateSpec {
         metadata: Some(ObjectMeta { labels: Some(child_labels(valid.name)), ..ObjectMeta::default() }),
         spec: Some(PodSpec {
-            init_containers: some(valid.assets().filter_map(model::fetcher)),
+            init_containers: some(before_the_engine(valid)),
             containers: vec![container(valid, drain_seconds, resources)],
             image_pull_secrets: pull_secrets(valid),
             volumes: some(valid.assets().filter_map(model::volume)),
@@ -84,6 +85,13 @@ fn pod_template(valid: &Valid<'_>, mode: &Mode) -> PodTemplateSpec {
             ..PodSpec::default()
         }),
     }
+}
+
+/// What fetches, and what holds from then on. The holder comes second: a fetcher locks what it brings itself, and says
+/// best what is wrong with its image or the cache.
+fn before_the_engine(valid: &Valid<'_>) -> impl Iterator<Item = Container> {
+    let mut fetchers = valid.assets().filter_map(model::fetcher);
+    fetchers.next().into_iter().chain(holder(valid.assets())).chain(fetchers)
 }
 
 /// A list, or none if it would be empty.

@@ -5,6 +5,7 @@ mod claim;
 mod deployment;
 mod engine;
 mod gpus;
+mod hold;
 mod model;
 mod service;
 mod template;

@@ -88,14 +88,19 @@ pub(super) fn fetcher(asset: &Asset<'_>) -> Option<Container> {
         args: Some(arguments(&asset.origin, fetch)),
         env: Some(environment(asset, fetch)).filter(|env| !env.is_empty()),
         resources: Some(ResourceRequirements { requests: Some(requests), ..ResourceRequirements::default() }),
-        volume_mounts: Some(vec![VolumeMount {
-            name: volume_name(asset.adapter),
-            mount_path: CACHE_PATH.to_owned(),
-            ..VolumeMount::default()
-        }]),
+        volume_mounts: Some(vec![cache_mount(asset)]),
         security_context: Some(rights(&fetch.cache)),
         ..Container::default()
     })
+}
+
+/// Where the fetcher's program sees the cache that an asset is kept in.
+pub(super) fn cache_mount(asset: &Asset<'_>) -> VolumeMount {
+    VolumeMount {
+        name: volume_name(asset.adapter),
+        mount_path: CACHE_PATH.to_owned(),
+        ..VolumeMount::default()
+    }
 }
 
 fn arguments(origin: &Origin<'_>, fetch: &Fetch<'_>) -> Vec<String> {
@@ -108,7 +113,9 @@ fn arguments(origin: &Origin<'_>, fetch: &Fetch<'_>) -> Vec<String> {
         ("--sha256", sha256),
     ];
     let given = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?.to_owned()]));
-    given.flatten().collect()
+    // What other nodes read of a volume cannot be told.
+    let make_room = matches!(fetch.cache, Kept::Node(_)).then(|| "--make-room".to_owned());
+    given.flatten().chain(make_room).collect()
 }
 
 fn environment(asset: &Asset<'_>, fetch: &Fetch<'_>) -> Vec<EnvVar> {
@@ -139,7 +146,7 @@ fn environment(asset: &Asset<'_>, fetch: &Fetch<'_>) -> Vec<EnvVar> {
 }
 
 /// Folders that the kubelet makes on a node belong to root, and only root without any capability may write them.
-fn rights(cache: &Kept<'_>) -> SecurityContext {
+pub(super) fn rights(cache: &Kept<'_>) -> SecurityContext {
     let root = matches!(cache, Kept::Node(_));
     SecurityContext {
         run_as_user: root.then_some(0),
