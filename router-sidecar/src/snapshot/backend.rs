@@ -41,7 +41,8 @@ pub struct Backend {
     pub dialect: &'static Dialect,
     /// The header with its key, marked sensitive.
     pub key: Option<(HeaderName, HeaderValue)>,
-    /// The model's name there, as a JSON string with its quotes.
+    /// What stands for the client's name of the model there: a JSON string with its quotes, and further members of the
+    /// request where it has adapters that are to be left out.
     pub model_json: Bytes,
     /// Tokens of prompt and completion together, where known.
     pub context_window: Option<u32>,

@@ -40,12 +40,33 @@ async fn an_adapter_is_asked_for_by_its_number_or_by_a_name() {
     // The stand-in does not know the name, and says so.
     assert_eq!((reply.status.as_u16(), reply.backend()), (404, "vllm"));
     assert_eq!(vllm.last().body, format!(r#"{{"model":"base:medic",{MESSAGES}}}"#));
-    // The model itself goes where it went before, and without any.
+    // The model itself goes where it went before.
     assert_eq!(chat(&rig, "assistant").await.backend(), "api");
     assert_eq!(api.last().body, format!(r#"{{"model":"m",{MESSAGES}}}"#));
     let reply = chat(&rig, "assistant:chef").await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (404, "model_not_found"));
     assert_eq!((llama.seen().requests, vllm.seen().requests, api.seen().requests), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn the_model_itself_is_asked_for_without_any() {
+    let (llama, vllm) = (engine().await, engine().await);
+    let both = "{name: poet, choice: {lora: 0}}, {name: legal, choice: {lora: 1}}";
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\nrules:\n- {{name: long, match: {{promptTokens: {{moreThan: 50}}}}, route: {{backends: [{{name: vllm}}]}}}}\ndefault: {{backends: [{{name: llama}}]}}",
+        with_adapters(&fleet("llama", &[llama.address]), both),
+        with_adapters(&fleet("vllm", &[vllm.address]), "{name: medic, choice: {model: 'base:medic'}}"),
+    ))
+    .await;
+    assert_eq!(chat(&rig, "assistant").await.status.as_u16(), 200);
+    let off = r#""lora":[{"id":0,"scale":0.0},{"id":1,"scale":0.0}]"#;
+    assert_eq!(llama.last().body, format!(r#"{{"model":"m",{off},{MESSAGES}}}"#));
+    let long = format!(
+        r#"{{"model":"assistant","messages":[{{"role":"user","content":"{}"}}]}}"#,
+        "word ".repeat(100)
+    );
+    assert_eq!(Reply::of(rig.post("/v1/chat/completions", &[], long.clone()).await).await.backend(), "vllm");
+    assert_eq!(vllm.last().body, long.replace("assistant", "m"));
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ fn llama_cpp_args(valid: &Valid<'_>) -> Vec<String> {
     if let Some(asset) = &valid.model {
         flag("--model", &model::path(asset));
     }
-    // A request names the adapter by its place in this order. Without a name it gets the model as it is.
+    // A request names the adapter by its place in this order; routers always say which.
     for adapter in &valid.adapters {
         flag("--lora", &model::path(adapter));
     }

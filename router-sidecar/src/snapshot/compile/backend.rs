@@ -43,7 +43,7 @@ pub(super) fn backend(
         adapters: target.adapters,
         dialect: target.dialect,
         key: target.key,
-        model_json: json_string(target.model),
+        model_json: target.model_json,
         context_window: target.context_window,
         prices: target.prices,
         counters,
@@ -51,25 +51,25 @@ pub(super) fn backend(
 }
 
 /// What differs between the two sides.
-struct Target<'a> {
+struct Target {
     side: Side,
     endpoints: Vec<Endpoint>,
     number: Option<u64>,
     adapters: Vec<Adapter>,
     dialect: &'static Dialect,
     key: Option<(HeaderName, HeaderValue)>,
-    model: &'a str,
+    model_json: Bytes,
     context_window: Option<u32>,
     prices: Prices,
     hold: Option<HoldRules>,
 }
 
-fn target<'a>(
+fn target(
     policy: &str,
-    source: &'a config::Backend,
+    source: &config::Backend,
     used: bool,
     carried: &mut Carried,
-) -> Result<Target<'a>, BackendError> {
+) -> Result<Target, BackendError> {
     let owner = |side| owner(policy, &source.name, side);
     Ok(match &source.target {
         BackendTarget::Fleet(fleet) => Target {
@@ -83,7 +83,7 @@ fn target<'a>(
             adapters: fleet.adapters.iter().map(|source| adapter(fleet, source)).collect(),
             dialect: dialect::of(Provider::OpenAICompatible),
             key: None,
-            model: &fleet.model,
+            model_json: unadapted(fleet),
             context_window: fleet.context_window,
             prices: Prices::default(),
             hold: fleet.hold.map(hold),
@@ -103,7 +103,7 @@ fn target<'a>(
                 adapters: Vec::new(),
                 key: key.map(|key| credentials::header(dialect, key)).transpose()?,
                 dialect,
-                model: &external.model,
+                model_json: json_string(&external.model),
                 context_window: external.context_window,
                 prices: external.pricing.as_ref().map(prices).transpose()?.unwrap_or_default(),
                 hold: None,
@@ -112,14 +112,32 @@ fn target<'a>(
     })
 }
 
+/// The model without any adapter. llama-server has to be told so in each request: without `lora` it applies all that
+/// it has, to what it kept of prompts with others.
+fn unadapted(fleet: &FleetTarget) -> Bytes {
+    let numbers = fleet.adapters.iter().filter_map(|adapter| match adapter.choice {
+        AdapterChoice::Lora(number) => Some((number, "0.0")),
+        AdapterChoice::Model(_) => None,
+    });
+    with_lora(&fleet.model, numbers)
+}
+
+/// The model's name, and the member `lora` if there is anything to say in it.
+fn with_lora(model: &str, scales: impl Iterator<Item = (u32, &'static str)>) -> Bytes {
+    let entries: Vec<_> = scales.map(|(id, scale)| format!(r#"{{"id":{id},"scale":{scale}}}"#)).collect();
+    let model = json_string(model);
+    if entries.is_empty() {
+        return model;
+    }
+    let lora = format!(r#","lora":[{}]"#, entries.join(","));
+    [&*model, lora.as_bytes()].concat().into()
+}
+
 fn adapter(fleet: &FleetTarget, source: &FleetAdapter) -> Adapter {
     let model_json = match &source.choice {
         AdapterChoice::Model(model) => json_string(model),
-        AdapterChoice::Lora(number) => {
-            let mut json = Vec::from(json_string(&fleet.model));
-            json.extend(format!(r#","lora":[{{"id":{number},"scale":1.0}}]"#).into_bytes());
-            json.into()
-        }
+        // Those that are not named are not applied.
+        AdapterChoice::Lora(number) => with_lora(&fleet.model, std::iter::once((*number, "1.0"))),
     };
     let number = hash(format!("{}:{}", fleet.model, source.name).as_bytes());
     Adapter { name: source.name.as_str().into(), number, model_json }
