@@ -13,6 +13,7 @@ pub mod cli;
 mod decimal;
 pub mod dialect;
 pub mod error;
+pub mod explain;
 pub mod request;
 pub mod route;
 pub mod serve;

@@ -17,6 +17,9 @@ pub struct Pricing {
     pub input: String,
     /// USD per million completion tokens.
     pub output: String,
+    /// USD per million prompt tokens that the API had in its cache. Absent: as other prompt tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input: Option<String>,
 }
 
 /// Why a decimal string is no price.

@@ -96,4 +96,8 @@ pub struct PricingSpec {
     /// Of completion tokens, for example "10.00".
     #[schemars(length(max = 19), regex(pattern = r"^[0-9]{1,9}(\.[0-9]{1,9})?$"))]
     pub output: String,
+    /// Of prompt tokens that the API had in its cache, for example "1.25". Default: as other prompt tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 19), regex(pattern = r"^[0-9]{1,9}(\.[0-9]{1,9})?$"))]
+    pub cached_input: Option<String>,
 }

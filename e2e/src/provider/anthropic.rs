@@ -87,7 +87,15 @@ fn ask(headers: &HeaderMap, body: &[u8]) -> Result<Asked, String> {
     }
     let tool = body.tool_choice.filter(|choice| choice.kind == "tool").and_then(|choice| choice.name);
     let (model, stream) = (body.model, body.stream);
-    Ok(Asked { model, stream, prompt_tokens, usage: true, limit: Some(body.max_tokens), tool })
+    Ok(Asked {
+        model,
+        stream,
+        prompt_tokens,
+        usage: true,
+        limit: Some(body.max_tokens),
+        tool,
+        cached_tokens: 0,
+    })
 }
 
 /// Words in text, blocks of text, and results of tools.
@@ -114,8 +122,8 @@ fn block(block: &Value) -> Result<u64, String> {
 }
 
 fn usage(asked: &Asked, output: usize) -> Value {
-    json!({"input_tokens": asked.prompt_tokens, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
-        "output_tokens": output})
+    json!({"input_tokens": asked.prompt_tokens - asked.cached_tokens, "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": asked.cached_tokens, "output_tokens": output})
 }
 
 fn stop_reason(asked: &Asked) -> &'static str {

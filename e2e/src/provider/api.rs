@@ -14,6 +14,8 @@ pub(super) struct Asked {
     pub(super) stream: bool,
     /// Words in the messages.
     pub(super) prompt_tokens: u64,
+    /// Of these, in its cache.
+    pub(super) cached_tokens: u64,
     /// Whether a stream is to say what it cost.
     pub(super) usage: bool,
     /// Words of the answer at most.

@@ -41,12 +41,14 @@ fn ask(_: &HeaderMap, body: &[u8]) -> Result<Asked, String> {
         stream: body.stream,
         limit: body.max_tokens,
         tool: None,
+        cached_tokens: 0,
     })
 }
 
 fn usage(asked: &Asked, words: &[&str]) -> Value {
     let (prompt, completion) = (asked.prompt_tokens, words.len() as u64);
-    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
+    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": asked.cached_tokens}})
 }
 
 fn whole(asked: &Asked, script: &Script) -> Vec<Piece> {

@@ -21,6 +21,8 @@ pub struct Script {
     pub piece_bytes: usize,
     /// Milliseconds between pieces.
     pub gap_ms: u64,
+    /// Tokens of each prompt that it had in its cache.
+    pub cached_tokens: u64,
     /// Strings to look for in everything received.
     pub markers: Vec<String>,
 }
@@ -35,6 +37,7 @@ impl Default for Script {
             created: 1_700_000_000,
             piece_bytes: 0,
             gap_ms: 0,
+            cached_tokens: 0,
             markers: Vec::new(),
         }
     }

@@ -19,6 +19,9 @@ pub struct Seen {
     pub abandoned: u64,
     /// Prompt tokens billed.
     pub prompt_tokens: u64,
+    /// Of these, at the price of cached ones.
+    #[serde(default)]
+    pub cached_tokens: u64,
     /// Completion tokens billed: those that were sent.
     pub completion_tokens: u64,
     /// How many requests each marker of the script was in, anywhere in headers or body.

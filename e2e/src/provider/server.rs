@@ -157,13 +157,14 @@ async fn complete(state: &Arc<State>, api: &'static Api, received: Received) -> 
             ));
         }
     }
-    let asked = match (api.ask)(&received.headers, &received.body) {
+    let mut asked = match (api.ask)(&received.headers, &received.body) {
         Ok(asked) => asked,
         Err(wrong) => {
             let body = (api.error)(&wrong, "invalid_request_error", "invalid_json");
             return Ok(json(StatusCode::BAD_REQUEST, body));
         }
     };
+    asked.cached_tokens = script.cached_tokens.min(asked.prompt_tokens);
     if asked.model != state.options.model {
         let message = format!("The model `{}` does not exist", asked.model);
         return Ok(json(
@@ -183,7 +184,10 @@ async fn complete(state: &Arc<State>, api: &'static Api, received: Received) -> 
         Fault::None | Fault::CutAfter(_) | Fault::StallAfter(_) | Fault::ErrorAfter(_) => {}
     }
     let pieces = if asked.stream { (api.events)(&asked, &script) } else { (api.whole)(&asked, &script) };
-    state.seen.lock().prompt_tokens += asked.prompt_tokens;
+    let mut seen = state.seen.lock();
+    seen.prompt_tokens += asked.prompt_tokens;
+    seen.cached_tokens += asked.cached_tokens;
+    drop(seen);
     let pieces = api::cut(pieces, script.piece_bytes);
     Ok(stream_of(state, api, asked.stream, pieces, fault, Duration::from_millis(script.gap_ms)))
 }

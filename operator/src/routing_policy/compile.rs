@@ -135,7 +135,11 @@ fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State)
         Some(Ok(secret)) => (Some(Credentials::ApiKey(secret)), Ok(())),
         Some(Err(why)) => (None, Err(why)),
     };
-    let pricing = spec.pricing.as_ref().map(|p| Pricing { input: p.input.clone(), output: p.output.clone() });
+    let pricing = spec.pricing.as_ref().map(|p| Pricing {
+        input: p.input.clone(),
+        output: p.output.clone(),
+        cached_input: p.cached_input.clone(),
+    });
     let priced = pricing
         .iter()
         .flat_map(|p| [&p.input, &p.output])

@@ -1,6 +1,7 @@
 //! The keys of clients, by their SHA-256: the router never holds the keys themselves.
 
 use super::limiter::{Limiter, Limits};
+use crate::account::ClientCounters;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ pub struct Client {
     pub limits: Limits,
     /// What it did.
     pub limiter: Arc<Limiter>,
+    /// What its requests took.
+    pub counters: ClientCounters,
 }
 
 /// All clients of one policy.
@@ -89,9 +92,11 @@ fn hash_of_hex(hex: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::Metrics;
 
     fn client(name: &str) -> Client {
-        Client { name: name.to_owned(), limits: Limits::default(), limiter: Arc::default() }
+        let counters = Metrics::new().unwrap().clients.of("p", name, 0).unwrap();
+        Client { name: name.to_owned(), limits: Limits::default(), limiter: Arc::default(), counters }
     }
 
     /// printf %s open-sesame | sha256sum

@@ -59,8 +59,19 @@ pub(super) struct Bill {
 }
 
 impl Bill {
+    /// Counts the prompt of an attempt that had no content in time: its target was at work on it.
+    pub(super) fn of_prompt(backend: &Backend, prompt_estimate: u32) -> Bill {
+        let tokens = Tokens::new(prompt_estimate.into(), 0);
+        let cost = backend.prices.cost(tokens).0;
+        backend.counters.estimated.inc();
+        backend.counters.prompt_tokens.inc_by(tokens.prompt);
+        backend.counters.cost.inc_by(cost);
+        Bill { tokens, cost }
+    }
+
     pub(super) fn add(&mut self, more: Self) {
         self.tokens.prompt += more.tokens.prompt;
+        self.tokens.cached += more.tokens.cached;
         self.tokens.completion += more.tokens.completion;
         self.cost = self.cost.saturating_add(more.cost);
     }
@@ -83,11 +94,12 @@ impl Attempt {
             None if error_status || nothing_done => Tokens::default(),
             None => {
                 counters.estimated.inc();
-                Tokens { prompt: u64::from(prompt_estimate), completion: self.pieces }
+                Tokens::new(u64::from(prompt_estimate), self.pieces)
             }
         };
         let cost = backend.prices.cost(tokens).0;
         counters.prompt_tokens.inc_by(tokens.prompt);
+        counters.cached_tokens.inc_by(tokens.cached);
         counters.completion_tokens.inc_by(tokens.completion);
         counters.cost.inc_by(cost);
         if self.outcome == Outcome::Complete && tokens.completion > 0 {

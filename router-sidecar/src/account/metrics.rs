@@ -3,6 +3,7 @@
 
 use super::Faults;
 use super::budgets::BudgetGauge;
+use super::clients::ClientMetrics;
 use crate::snapshot::Snapshot;
 use parking_lot::Mutex;
 use prometheus::{
@@ -26,6 +27,8 @@ pub struct BackendCounters {
     pub failed: IntCounter,
     /// Prompt tokens.
     pub prompt_tokens: IntCounter,
+    /// Of these, tokens that the backend had in its cache.
+    pub cached_tokens: IntCounter,
     /// Completion tokens.
     pub completion_tokens: IntCounter,
     /// Cost in nano-dollars.
@@ -42,7 +45,7 @@ pub struct BackendCounters {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    counters: [IntCounterVec; 6],
+    counters: [IntCounterVec; 7],
     histograms: [HistogramVec; 2],
     known: Mutex<HashSet<(String, String)>>,
     responses: IntCounterVec,
@@ -54,6 +57,8 @@ pub struct Metrics {
     confirmed: Mutex<Option<Instant>>,
     buffered: IntGauge,
     budgets: BudgetGauge,
+    /// What clients took.
+    pub(crate) clients: ClientMetrics,
     /// Failures, and what was done about them.
     pub faults: Faults,
     /// Whether the stream to the operator is up.
@@ -111,6 +116,11 @@ impl Metrics {
                     BACKEND,
                 )?,
                 counter_vec("prompt_tokens_total", "Prompt tokens of answered requests.", BACKEND)?,
+                counter_vec(
+                    "cached_tokens_total",
+                    "Prompt tokens of answered requests that the backend had in its cache.",
+                    BACKEND,
+                )?,
                 counter_vec("completion_tokens_total", "Completion tokens of answered requests.", BACKEND)?,
                 counter_vec("cost_nano_usd_total", "Cost by the policy's pricing, in 10^-9 USD.", BACKEND)?,
                 counter_vec(
@@ -136,6 +146,7 @@ impl Metrics {
             confirmed: Mutex::new(None),
             buffered: gauge("buffered_bytes", "Bytes of bodies held now, of all requests together.")?,
             budgets: BudgetGauge::new(&registry)?,
+            clients: ClientMetrics::new(&registry)?,
             faults: Faults::new(&registry)?,
             stream_connected: gauge("stream_connected", "1 while the stream to the operator is up.")?,
             connections: gauge("connections", "Client connections open now.")?,
@@ -147,12 +158,13 @@ impl Metrics {
     pub(crate) fn backend(&self, policy: &str, backend: &str) -> Result<BackendCounters, prometheus::Error> {
         self.known.lock().insert((policy.to_owned(), backend.to_owned()));
         let labels = &[policy, backend];
-        let [requests, failed, prompt, completion, cost, estimated] = &self.counters;
+        let [requests, failed, prompt, cached, completion, cost, estimated] = &self.counters;
         let [duration, first_byte] = &self.histograms;
         Ok(BackendCounters {
             requests: requests.get_metric_with_label_values(labels)?,
             failed: failed.get_metric_with_label_values(labels)?,
             prompt_tokens: prompt.get_metric_with_label_values(labels)?,
+            cached_tokens: cached.get_metric_with_label_values(labels)?,
             completion_tokens: completion.get_metric_with_label_values(labels)?,
             cost: cost.get_metric_with_label_values(labels)?,
             estimated: estimated.get_metric_with_label_values(labels)?,
@@ -163,6 +175,7 @@ impl Metrics {
 
     /// Drops the labels of backends that a snapshot does not have.
     pub(crate) fn keep_only(&self, snapshot: &Snapshot) {
+        self.clients.keep_only(snapshot);
         let kept: HashSet<(&str, &str)> = snapshot
             .policies
             .iter()

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod budgets;
+mod clients;
 mod demand;
 mod faults;
 mod lengths;
@@ -10,6 +11,7 @@ mod record;
 mod usage;
 
 pub use attempt::Outcome;
+pub use clients::ClientCounters;
 pub use demand::{Asked, Demand, demands};
 pub use faults::{Event, Faults};
 pub use metrics::{BackendCounters, Metrics};

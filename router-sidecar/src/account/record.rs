@@ -233,6 +233,14 @@ impl Record {
                 backend.counters.requests.inc();
                 backend.counters.failed.inc();
                 self.metrics.faults.failure(&self.policy.name, &backend.name, &failure);
+                // It was at work until its deadline.
+                if failure == Failure::Timeout {
+                    let bill = Bill::of_prompt(backend, self.prompt_estimate);
+                    self.bill.add(bill);
+                    if let Some(reservation) = attempt.reservation {
+                        reservation.settle(bill.tokens);
+                    }
+                }
             }
             if attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
                 self.count(Event::Ejection, attempt.backend);

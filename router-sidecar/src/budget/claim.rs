@@ -3,8 +3,8 @@
 use super::{Budget, Purse};
 use crate::account::Tokens;
 use crate::request::Peek;
-use crate::snapshot::{BackendIndex, Policy, Side};
-use flotilla_crds::router_config::OnExceeded;
+use crate::snapshot::{Backend, BackendIndex, Policy, Side};
+use flotilla_crds::router_config::{NanoUsd, OnExceeded};
 use jiff::Timestamp;
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,14 @@ impl Estimate {
     /// By the length of its prompt and the limit that it names for its answer.
     pub fn of(peek: &Peek) -> Self {
         let completion = peek.max_tokens.map_or(COMPLETION, u64::from);
-        Self(Tokens { prompt: peek.prompt_tokens.into(), completion })
+        Self(Tokens::new(peek.prompt_tokens.into(), completion))
+    }
+}
+
+impl Estimate {
+    /// What it may cost at a backend.
+    pub fn cost_at(self, backend: &Backend) -> NanoUsd {
+        backend.prices.cost(self.0)
     }
 }
 

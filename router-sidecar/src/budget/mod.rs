@@ -62,7 +62,7 @@ impl Budget {
     pub fn amount(&self, backend: &Backend, tokens: Tokens) -> u64 {
         match self.unit {
             Unit::NanoUsd => backend.prices.cost(tokens).0,
-            Unit::Tokens => tokens.prompt.saturating_add(tokens.completion),
+            Unit::Tokens => tokens.total(),
         }
     }
 

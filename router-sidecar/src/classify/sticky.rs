@@ -17,6 +17,13 @@ struct Generations {
 }
 
 impl Sticky {
+    /// The classes that a session has had, and nothing else: it is not in use because of that.
+    pub fn known(&self, session: u64) -> Vec<String> {
+        let generations = self.0.lock();
+        let classes = generations.young.get(&session).or_else(|| generations.old.get(&session));
+        classes.into_iter().flatten().cloned().collect()
+    }
+
     /// Adds the classes of a request to those of its session, and those of the session to the request. Gives what the
     /// request did not have.
     pub fn join(&self, session: u64, classes: &mut Vec<String>, keeps: impl Fn(&str) -> bool) -> Vec<String> {

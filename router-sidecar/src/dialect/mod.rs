@@ -6,6 +6,7 @@
 mod anthropic;
 mod openai;
 
+use crate::account::Tokens;
 use crate::request::Operation;
 use bytes::Bytes;
 use flotilla_crds::router_config::Provider;
@@ -75,7 +76,7 @@ pub trait StreamDecoder: fmt::Debug + Send + Sync {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>);
 
     /// The prompt's tokens, where the stream says them before its end.
-    fn prompt_tokens(&self) -> Option<u64>;
+    fn prompt_tokens(&self) -> Option<Tokens>;
 }
 
 /// Part of a request has no form in the target's dialect.

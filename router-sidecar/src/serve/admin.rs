@@ -1,6 +1,6 @@
 //! Paths for kubelets and Prometheus; on the admin port, and on the data port as well.
 
-use super::{AnswerBody, Router};
+use super::{AnswerBody, Router, explain};
 use crate::error::{Code, Rejection};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -8,9 +8,12 @@ use hyper::body::Incoming;
 
 /// Answers one request on the admin port.
 pub async fn admin_service(router: &Router, request: Request<Incoming>) -> Response<AnswerBody> {
+    if let Some(operation) = explain::asked(request.method(), request.uri().path()) {
+        return explain::answer(router, operation, request).await;
+    }
     let path = request.uri().path();
     let unknown = || {
-        let message = format!("there is no {path}: use /healthz, /readyz or /metrics");
+        let message = format!("there is no {path}: use /healthz, /readyz, /metrics or POST /explain");
         Rejection::new(Code::UnknownUrl, message).into_response()
     };
     answer(router, request.method(), path).unwrap_or_else(unknown).map(AnswerBody::whole)

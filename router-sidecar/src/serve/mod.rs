@@ -4,6 +4,7 @@ mod admin;
 mod body;
 mod clients;
 mod dispatch;
+mod explain;
 mod hedge;
 mod hold;
 mod leg;
@@ -15,6 +16,7 @@ mod resume;
 pub use admin::admin_service;
 pub use body::AnswerBody;
 pub use listener::{Limits as ListenerLimits, Stop, serve};
+pub(crate) use operation::{classes, model_not_found, refused, unpeeked};
 pub use paths::data_service;
 
 use crate::account::Metrics;

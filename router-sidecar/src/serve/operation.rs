@@ -11,7 +11,7 @@ use crate::request::{self, Operation, PeekError, ReadError};
 use crate::route::{self, Facts, Reason, Refusal, RefusalKind, Standing};
 use crate::snapshot::{BackendIndex, Policy};
 use crate::upstream::{Outgoing, unpaid};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ pub(super) async fn decide(
     outgoing: Outgoing,
 ) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
-    let (classes, found) = classes(&policy, &outgoing);
+    let (classes, found) = classes(&policy, &outgoing.headers, &outgoing.body, outgoing.session);
     let estimate = Estimate::of(&outgoing.peek);
     let unpaid = budget::unpaid(&policy, record.client(), estimate, Timestamp::now().as_second());
     let facts = Facts {
@@ -124,17 +124,22 @@ pub(super) async fn decide(
 
 /// The classes of a request: what its header says, what is found in it, and what its session had before; with the
 /// reasons of those that its header does not say.
-fn classes(policy: &Policy, outgoing: &Outgoing) -> (Vec<String>, Vec<Reason>) {
-    let mut classes = request::data_classes(&outgoing.headers, &policy.class_header);
+pub(crate) fn classes(
+    policy: &Policy,
+    headers: &HeaderMap,
+    body: &[u8],
+    session: Option<u64>,
+) -> (Vec<String>, Vec<Reason>) {
+    let mut classes = request::data_classes(headers, &policy.class_header);
     let mut reasons = Vec::new();
-    let found = policy.classifier.as_ref().map(|classifier| classifier.classify(&outgoing.body));
+    let found = policy.classifier.as_ref().map(|classifier| classifier.classify(body));
     for finding in found.into_iter().flatten() {
         if !classes.contains(&finding.class) {
             classes.push(finding.class.clone());
         }
         reasons.push(Reason::Found(finding));
     }
-    if let Some(session) = outgoing.session {
+    if let Some(session) = session {
         let before = policy.sticky.join(session, &mut classes, |class| policy.keeps(class).is_some());
         reasons.extend(before.into_iter().map(Reason::SessionClass));
     }
@@ -146,16 +151,16 @@ fn may_wait(policy: &Policy, backend: BackendIndex) -> bool {
     policy.backends.get(backend).is_some_and(|backend| backend.hold.is_some() && backend.endpoints.is_empty())
 }
 
-pub(super) fn not_configured() -> Rejection {
+pub(crate) fn not_configured() -> Rejection {
     Rejection::new(Code::NotConfigured, "the router has no config yet").retry_after(RETRY_AFTER)
 }
 
-pub(super) fn model_not_found(model: &str) -> Rejection {
+pub(crate) fn model_not_found(model: &str) -> Rejection {
     let message = format!("the model {model:?} does not exist: GET /v1/models lists those that do");
     Rejection::new(Code::ModelNotFound, message).param("model")
 }
 
-fn unread(error: &ReadError) -> Rejection {
+pub(super) fn unread(error: &ReadError) -> Rejection {
     let code = match error {
         ReadError::TooLarge(_) => Code::RequestTooLarge,
         ReadError::TooSlow(_) => Code::RequestTimeout,
@@ -166,7 +171,7 @@ fn unread(error: &ReadError) -> Rejection {
     if code == Code::RouterOverloaded { rejection.retry_after(RETRY_AFTER) } else { rejection }
 }
 
-fn unpeeked(error: &PeekError) -> Rejection {
+pub(crate) fn unpeeked(error: &PeekError) -> Rejection {
     let message = error.to_string();
     match error {
         PeekError::Json(_) => Rejection::new(Code::InvalidJson, message),
@@ -175,7 +180,7 @@ fn unpeeked(error: &PeekError) -> Rejection {
     }
 }
 
-fn refused(policy: &Policy, refusal: &Refusal, operation: Operation) -> Rejection {
+pub(crate) fn refused(policy: &Policy, refusal: &Refusal, operation: Operation) -> Rejection {
     match refusal.kind {
         RefusalKind::DataBoundary => Rejection::new(
             Code::DataBoundary,

@@ -1,6 +1,6 @@
 //! Paths of the data port.
 
-use super::{AnswerBody, Router, admin, operation};
+use super::{AnswerBody, Router, admin, explain, operation};
 use crate::error::{Code, Rejection};
 use crate::request::Operation;
 use crate::snapshot::Model;
@@ -19,6 +19,9 @@ pub async fn data_service(router: &Arc<Router>, request: Request<Incoming>) -> R
             return not_allowed(router, "POST");
         }
         return operation::answer(router, operation, request, Instant::now()).await;
+    }
+    if let Some(operation) = explain::asked(method, request.uri().path()) {
+        return explain::answer(router, operation, request).await;
     }
     match request.uri().path() {
         MODELS if method == Method::GET => models(router),

@@ -138,6 +138,8 @@ impl Endpoint {
 pub struct Prices {
     /// Of prompt tokens.
     pub input: NanoUsd,
+    /// Of prompt tokens that the target had in its cache.
+    pub cached_input: NanoUsd,
     /// Of completion tokens.
     pub output: NanoUsd,
 }
@@ -145,7 +147,10 @@ pub struct Prices {
 impl Prices {
     /// The cost of one answer.
     pub fn cost(self, tokens: Tokens) -> NanoUsd {
-        self.input.cost_of(tokens.prompt).saturating_add(self.output.cost_of(tokens.completion))
+        let cached = tokens.cached.min(tokens.prompt);
+        let prompt = self.input.cost_of(tokens.prompt - cached);
+        let prompt = prompt.saturating_add(self.cached_input.cost_of(cached));
+        prompt.saturating_add(self.output.cost_of(tokens.completion))
     }
 }
 

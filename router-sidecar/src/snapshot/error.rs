@@ -45,6 +45,9 @@ pub enum ConfigError {
 /// What can be wrong inside one policy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
+    /// The router's own metrics refused a label; a fault of the router, not of the config.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// Two backends of one name.
     #[error("there are two backends named {0:?}: give each its own name")]
     DuplicateBackend(String),

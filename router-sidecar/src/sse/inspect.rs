@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn usage_is_found_in_an_answer_and_not_made_up() {
-        let tokens = Some(Tokens { prompt: 3, completion: 5 });
+        let tokens = Some(Tokens::new(3, 5));
         let usage = r#""usage" : {"prompt_tokens":3,"completion_tokens":5,"details":{"x":1}}"#;
         let quoted = r#""content":"\"usage\":{\"prompt_tokens\":9}""#;
         for (body, expected) in [
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn events_are_told_apart() {
-        let tokens = Tokens { prompt: 3, completion: 5 };
+        let tokens = Tokens::new(3, 5);
         for (event, seen) in [
             (": keep-alive\n\n", Seen::Nothing),
             ("data: [DONE]\n\n", Seen::Done),

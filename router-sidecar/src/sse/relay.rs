@@ -254,7 +254,7 @@ mod tests {
         for size in 1..=stream.len() {
             let (seen, out) = relay(&stream, size, true);
             assert_eq!(std::str::from_utf8(&out).unwrap(), expected, "pieces of {size} bytes");
-            assert_eq!(seen.tokens, Some(Tokens { prompt: 7, completion: 2 }));
+            assert_eq!(seen.tokens, Some(Tokens::new(7, 2)));
             assert_eq!((seen.pieces, seen.begun, seen.progress), (2, true, Progress::Done));
             let (_, out) = relay(&stream, size, false);
             assert_eq!(out, stream.as_bytes(), "pieces of {size} bytes");

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_is_reported_becomes_the_sum_and_nothing_else_changes() {
-        let before = Tokens { prompt: 7, completion: 90 };
+        let before = Tokens::new(7, 90);
         for (event, expected) in [
             (
                 "data: {\"choices\":[],\"usage\":{\"total_tokens\": 15, \"prompt_tokens\":5,\"completion_tokens\":10,\"x\":{\"cached_tokens\":5}}}\n\n",

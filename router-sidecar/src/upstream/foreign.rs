@@ -34,7 +34,8 @@ impl Decoded {
 
     /// The usage reported. A stream that was cut has said how long the prompt is, and what came of the answer is seen.
     pub(super) fn tokens(&self) -> Option<Tokens> {
-        let cut = || Some(Tokens { prompt: self.decoder.prompt_tokens()?, completion: self.relay.pieces });
+        let cut =
+            || self.decoder.prompt_tokens().map(|prompt| Tokens { completion: self.relay.pieces, ..prompt });
         self.relay.tokens.or_else(cut)
     }
 }

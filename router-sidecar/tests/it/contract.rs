@@ -20,7 +20,7 @@ backends:
     baseUrl: https://api.example/v1
     model: gpt-4o
     credentials: {apiKey: sk-1}
-    pricing: {input: "2.50", output: "10.00"}
+    pricing: {input: "2.50", output: "10.00", cachedInput: "1.25"}
     contextWindow: 128000
 - {name: claude, external: {provider: Anthropic, model: claude, credentials: {apiKey: sk-1}}}
 rules:

@@ -7,6 +7,7 @@
     reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
 )]
 
+mod accounting;
 mod adapters;
 mod affinity;
 mod bodies;
@@ -17,6 +18,7 @@ mod clients;
 mod continuation;
 mod contract;
 mod embeddings;
+mod explain;
 mod failover;
 mod hedging;
 mod hold;

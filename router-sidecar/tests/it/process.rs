@@ -12,12 +12,12 @@ use tokio::process::{Child, ChildStderr, Command};
 const PROMPT: &str = "the-prompt-itself-0042";
 const CLIENT_KEY: &str = "sk-clients-own-0815";
 
-struct Process {
+pub(crate) struct Process {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
     seen: Vec<String>,
     data: SocketAddr,
-    admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
@@ -31,7 +31,7 @@ impl Process {
         Self::launch(&format!("backends:\n{api}\ndefault: {{backends: [{{name: api}}]}}"), more).await
     }
 
-    async fn launch(policy: &str, more: &[&str]) -> Self {
+    pub(crate) async fn launch(policy: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("router.yaml");
         std::fs::write(&path, config(policy)).unwrap();
@@ -55,7 +55,7 @@ impl Process {
     }
 
     /// The next log line with this message; all lines are kept.
-    async fn line_with(&mut self, message: &str) -> serde_json::Value {
+    pub(crate) async fn line_with(&mut self, message: &str) -> serde_json::Value {
         loop {
             let line = self.log.next_line().await.unwrap().unwrap();
             let json: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -66,7 +66,7 @@ impl Process {
         }
     }
 
-    async fn post(&self, body: String) -> http::Response<hyper::body::Incoming> {
+    pub(crate) async fn post(&self, body: String) -> http::Response<hyper::body::Incoming> {
         let request = http::Request::post(format!("http://{}/v1/chat/completions", self.data))
             .header("authorization", format!("Bearer {CLIENT_KEY}"))
             .header("x-flotilla-explain", "1");

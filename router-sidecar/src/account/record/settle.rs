@@ -33,7 +33,8 @@ impl Drop for Record {
         let backend = attempt.as_ref().and_then(|a| self.policy.backends.get(a.backend));
         let Bill { tokens, cost } = self.bill;
         if let Some(admission) = &self.admission {
-            admission.settle(tokens.prompt.saturating_add(tokens.completion));
+            admission.settle(tokens.total());
+            admission.client.counters.add(tokens.total(), cost);
         }
         let status = self.status.or(self.refused.map(Code::status));
         if let Some(status) = status {
@@ -53,6 +54,7 @@ impl Drop for Record {
             streamed = self.streamed,
             promptEstimate = self.prompt_estimate,
             promptTokens = tokens.prompt,
+            cachedTokens = tokens.cached,
             completionTokens = tokens.completion,
             costNanoUsd = cost,
             failedAttempts = self.failed.len(),

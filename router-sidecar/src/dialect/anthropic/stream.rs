@@ -3,6 +3,7 @@
 use super::answer::{Reported, error_body};
 use super::finish_reason;
 use super::usage::{Counted, Usage};
+use crate::account::Tokens;
 use crate::dialect::StreamDecoder;
 use crate::sse::{Splitter, TooLong, data_of};
 use serde::{Deserialize, Serialize};
@@ -155,7 +156,7 @@ impl StreamDecoder for Decoder {
         }
     }
 
-    fn prompt_tokens(&self) -> Option<u64> {
+    fn prompt_tokens(&self) -> Option<Tokens> {
         self.said.usage.prompt_tokens()
     }
 }

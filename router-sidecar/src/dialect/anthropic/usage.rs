@@ -1,5 +1,6 @@
 //! Token counts. Anthropic counts tokens that were read from or written to its cache apart from the prompt's others.
 
+use crate::account::Tokens;
 use serde::{Deserialize, Serialize};
 
 /// As Anthropic counts. In a stream each report has the sums so far of what it names.
@@ -52,15 +53,16 @@ impl Usage {
     }
 
     /// All tokens of the prompt, if they were reported.
-    pub(super) fn prompt_tokens(self) -> Option<u64> {
-        let cached = self.cache_creation_input_tokens.unwrap_or(0);
-        let cached = cached.saturating_add(self.cache_read_input_tokens.unwrap_or(0));
-        self.input_tokens.map(|tokens| tokens.saturating_add(cached))
+    pub(super) fn prompt_tokens(self) -> Option<Tokens> {
+        let cached = self.cache_read_input_tokens.unwrap_or(0);
+        let apart = cached.saturating_add(self.cache_creation_input_tokens.unwrap_or(0));
+        self.input_tokens.map(|tokens| Tokens { prompt: tokens.saturating_add(apart), cached, completion: 0 })
     }
 
     /// In OpenAI's fields.
     pub(super) fn counted(self) -> Counted {
-        let (prompt, completion) = (self.prompt_tokens().unwrap_or(0), self.output_tokens.unwrap_or(0));
+        let (prompt, completion) =
+            (self.prompt_tokens().unwrap_or_default().prompt, self.output_tokens.unwrap_or(0));
         Counted {
             prompt_tokens: prompt,
             completion_tokens: completion,

@@ -204,5 +204,8 @@ fn external_uris(external: &ExternalTarget, dialect: &Dialect) -> Result<(Uri, O
 fn prices(pricing: &Pricing) -> Result<Prices, BackendError> {
     let parse =
         |field, text| NanoUsd::parse_usd(text).map_err(|source| BackendError::Price { field, source });
-    Ok(Prices { input: parse("input", &pricing.input)?, output: parse("output", &pricing.output)? })
+    let input = parse("input", &pricing.input)?;
+    let cached_input = pricing.cached_input.as_ref().map(|text| parse("cachedInput", text));
+    let output = parse("output", &pricing.output)?;
+    Ok(Prices { input, cached_input: cached_input.transpose()?.unwrap_or(input), output })
 }

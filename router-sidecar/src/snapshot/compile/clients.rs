@@ -2,12 +2,14 @@
 
 use super::Carried;
 use crate::access::{Client, Clients, Limits};
+use crate::account::Metrics;
 use crate::snapshot::error::PolicyError;
 use flotilla_crds::router_config as config;
 
 pub(super) fn clients(
     policy: &str,
     source: &config::Clients,
+    metrics: &Metrics,
     carried: &Carried,
 ) -> Result<Clients, PolicyError> {
     let limit = |name, limit: Option<u64>| match limit {
@@ -19,9 +21,10 @@ pub(super) fn clients(
         tokens: limit("tokensPerMinute", source.limits.tokens_per_minute)?,
     };
     let mut clients = Clients::default();
-    for key in &source.keys {
+    for (place, key) in source.keys.iter().enumerate() {
+        let counters = metrics.clients.of(policy, &key.name, place).map_err(PolicyError::Metrics)?;
         let limiter = carried.limiter(policy, &key.name);
-        clients.add(&key.sha256, Client { name: key.name.clone(), limits, limiter })?;
+        clients.add(&key.sha256, Client { name: key.name.clone(), limits, limiter, counters })?;
     }
     Ok(clients)
 }

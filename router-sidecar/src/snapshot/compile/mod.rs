@@ -294,7 +294,7 @@ fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> 
         clients: source
             .clients
             .as_ref()
-            .map(|from| clients::clients(&source.name, from, carried))
+            .map(|from| clients::clients(&source.name, from, metrics, carried))
             .transpose()
             .map_err(wrap)?,
         budgets: budgets::budgets(source, &backends, carried).map_err(wrap)?,

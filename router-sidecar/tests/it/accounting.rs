@@ -1,0 +1,157 @@
+//! What decision records say was used is what the providers bill, to the token, whatever happens to requests.
+
+use crate::process::Process;
+use crate::rig::{anthropic, ask, engine, external, fleet, get, provider};
+use flotilla_e2e::provider::{Fault, Provider, Script};
+use http_body_util::BodyExt;
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Eight words, and eight tokens by the router's estimate: what the providers bill, and what the router counts where
+/// nobody told it.
+const PROMPT: &str = "a a a a a a a a";
+/// When a client has waited enough.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// For faults to be what they are, without rests and limits.
+const RULES: &str = "ejection: {consecutiveFailures: 0, failurePercent: 0}\nretries: {minPerSecond: 1000}";
+
+/// Prompt, cached and completion tokens, and nano-dollars.
+type Sums = [u64; 4];
+
+/// What providers bill: 2.50 USD a million tokens of prompts, 1.25 for cached ones, 10 for answers.
+fn billed(providers: &[&Provider], free: &[&Provider]) -> Sums {
+    let mut sums = [0; 4];
+    for (providers, price) in [(providers, 1), (free, 0)] {
+        for seen in providers.iter().map(|provider| provider.seen()) {
+            let cost = (seen.prompt_tokens - seen.cached_tokens) * 2500
+                + seen.cached_tokens * 1250
+                + seen.completion_tokens * 10_000;
+            let more = [seen.prompt_tokens, seen.cached_tokens, seen.completion_tokens, cost * price];
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        }
+    }
+    sums
+}
+
+/// Adds what a record says.
+fn add(sums: &mut Sums, record: &Value) {
+    assert_eq!(record["promptEstimate"], 8, "{record}");
+    let fields = ["promptTokens", "cachedTokens", "completionTokens", "costNanoUsd"];
+    sums.iter_mut().zip(fields).for_each(|(sum, field)| *sum += record[field].as_u64().unwrap());
+}
+
+/// Asks, and reads until the end, or until nothing comes for a while.
+async fn ask_and_read(router: &Process, stream: bool) {
+    let mut body = router.post(ask(PROMPT, stream)).await.into_body();
+    while let Ok(Some(Ok(_))) = tokio::time::timeout(PATIENCE, body.frame()).await {}
+}
+
+fn paid(backend: &str) -> String {
+    backend.replacen("output: '10'", "output: '10', cachedInput: '1.25'", 1)
+}
+
+#[tokio::test]
+async fn cached_tokens_are_paid_at_their_own_price_whatever_the_api_calls_them() {
+    for stream in [false, true] {
+        for dialect in [external, anthropic] {
+            let api = provider().await;
+            api.script(Script { cached_tokens: 3, ..Script::default() });
+            let backend = paid(&dialect("api", &api));
+            let mut router = Process::launch(
+                &format!("backends:\n{backend}\ndefault: {{backends: [{{name: api}}]}}"),
+                &[],
+            )
+            .await;
+            ask_and_read(&router, stream).await;
+            let mut sums = Sums::default();
+            add(&mut sums, &router.line_with("request").await);
+            assert_eq!(sums, [8, 3, 5, 5 * 2500 + 3 * 1250 + 5 * 10_000]);
+            assert_eq!(sums, billed(&[&api], &[]));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_breaks_records_say_what_is_billed() {
+    let faults = [
+        Fault::None,
+        Fault::Status(500),
+        Fault::Reset,
+        Fault::ErrorEvent,
+        Fault::CutAfter(3),
+        Fault::ErrorAfter(3),
+        // The client leaves after a while.
+        Fault::StallAfter(3),
+        // The router goes on to the next target after a while.
+        Fault::StallAfter(0),
+    ];
+    let mut dice = SmallRng::seed_from_u64(7);
+    let (one, two, pod) = (provider().await, provider().await, engine().await);
+    for api in [&one, &two] {
+        let drawn = (0..60).map(|_| faults[dice.random_range(0..faults.len())]);
+        api.script(Script { faults: drawn.collect(), gap_ms: 10, ..Script::default() });
+    }
+    let policy = format!(
+        "backends:\n{}\n{}\n{}\ndefault: {{backends: [{{name: one}}, {{name: two}}], fallback: [one, two, pod]}}\ntimeouts: {{firstTokenMs: 400}}\n{RULES}",
+        paid(&external("one", &one)),
+        paid(&anthropic("two", &two)),
+        fleet("pod", &[pod.address])
+    );
+    let mut router = Process::launch(&policy, &[]).await;
+    let mut sums = Sums::default();
+    for _ in 0..10 {
+        futures::future::join_all((0..8).map(|_| ask_and_read(&router, true))).await;
+        for _ in 0..8 {
+            add(&mut sums, &router.line_with("request").await);
+        }
+    }
+    assert_eq!(sums, billed(&[&one, &two], &[&pod]));
+    let metrics = String::from_utf8(get(router.admin, "/metrics").await.body.to_vec()).unwrap();
+    let counted = |name: &str| -> u64 {
+        let lines = metrics.lines().filter(|line| line.starts_with(&format!("flotilla_router_{name}{{")));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    };
+    let names =
+        ["prompt_tokens_total", "cached_tokens_total", "completion_tokens_total", "cost_nano_usd_total"];
+    assert_eq!(names.map(counted), sums);
+}
+
+#[tokio::test]
+async fn both_legs_of_a_request_and_both_parts_of_a_stream_are_in_its_record() {
+    let (slow, fast) = (provider().await, provider().await);
+    let policy = format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: slow}}], fallback: [fast], hedge: true}}\n{RULES}",
+        external("slow", &slow),
+        external("fast", &fast)
+    );
+    let mut router = Process::launch(&policy, &[]).await;
+    let mut sums = Sums::default();
+    for _ in 0..30 {
+        ask_and_read(&router, true).await;
+        add(&mut sums, &router.line_with("request").await);
+    }
+    slow.script(Script { faults: [Fault::StallAfter(0)].into(), ..Script::default() });
+    ask_and_read(&router, true).await;
+    let record = router.line_with("request").await;
+    assert!(record["reasons"].as_str().unwrap().contains("a second leg to fast"), "{record}");
+    add(&mut sums, &record);
+    assert_eq!(sums, billed(&[&slow, &fast], &[]));
+
+    let (broken, whole) = (engine().await, engine().await);
+    broken.script(Script { faults: [Fault::CutAfter(3)].into(), gap_ms: 10, ..Script::default() });
+    let policy = format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: broken}}], fallback: [whole], continuation: true}}\n{RULES}",
+        fleet("broken", &[broken.address]),
+        fleet("whole", &[whole.address])
+    );
+    let mut router = Process::launch(&policy, &[]).await;
+    ask_and_read(&router, true).await;
+    let record = router.line_with("request").await;
+    assert!(record["reasons"].as_str().unwrap().contains("whole went on"), "{record}");
+    let mut sums = Sums::default();
+    add(&mut sums, &record);
+    assert_eq!(sums, billed(&[], &[&broken, &whole]));
+    assert_eq!((broken.seen().completion_tokens, whole.seen().requests), (2, 1));
+}
