@@ -6,6 +6,8 @@
     reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
 )]
 
+#[path = "scaling/spill.rs"]
+mod spill;
 #[path = "scaling/stage.rs"]
 mod stage;
 

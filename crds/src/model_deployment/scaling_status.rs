@@ -1,5 +1,6 @@
 //! What the operator reports of scaling.
 
+use crate::router_config::SpillState;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,10 +30,27 @@ pub struct ScalingStatus {
     /// How long a replica takes to start, in seconds, as seen last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_seconds: Option<i32>,
+    /// Why requests go outside now. Absent: they do not, or no policy has them do so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spill: Option<SpillStatus>,
     /// The last changes, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub history: Vec<ScalingChange>,
+}
+
+/// Requests for this object's model go to an external API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpillStatus {
+    /// Why.
+    pub state: SpillState,
+    /// How many of a hundred requests go.
+    pub percent: i32,
+    /// Since when they go for this reason.
+    pub since: Time,
+    /// Why, in a sentence with figures, and where they go.
+    pub message: String,
 }
 
 /// One change of the number of replicas.

@@ -1,6 +1,6 @@
 //! Where a request can go.
 
-use super::{Concurrency, FleetAdapter, Hold, Pricing, Provider, Secret, resilience};
+use super::{Concurrency, FleetAdapter, Hold, Pricing, Provider, Secret, Spill, resilience};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,9 @@ pub struct FleetTarget {
     /// How requests wait while no pod is ready. Absent: they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// What goes elsewhere now. Absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spill: Option<Spill>,
 }
 
 /// One engine pod.

@@ -3,7 +3,7 @@
 //! A router POSTs to [`STREAM_PATH`] over HTTP/2 with TLS, its projected ServiceAccount token as bearer.
 //! Both bodies are newline-delimited JSON and stay open: [`RouterMessage`] up, [`OperatorMessage`] down.
 
-use super::{Lease, NanoUsd, RouterConfig, Spent};
+use super::{Feature, Lease, NanoUsd, RouterConfig, Spent};
 use serde::{Deserialize, Serialize};
 
 /// The path of the stream on the operator's router port.
@@ -23,6 +23,9 @@ pub enum RouterMessage {
         router_version: String,
         /// The revision it serves now; empty before the first.
         revision: String,
+        /// What it understands beyond what every version does.
+        #[serde(default)]
+        features: Vec<Feature>,
     },
     /// The revision is in force: the next request follows it.
     #[serde(rename_all = "camelCase")]

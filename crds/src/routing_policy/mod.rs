@@ -6,6 +6,7 @@ mod clients;
 mod resilience;
 mod rule;
 mod sensitivity;
+mod spill;
 mod status;
 
 pub use backend::{BackendSpec, ExternalSpec, LocalRef, PricingSpec, Provider, SecretKeyRef};
@@ -16,6 +17,7 @@ pub use rule::{
     BoundarySpec, MatchSpec, PromptTokensSpec, RouteSpec, RuleSpec, TimeoutsSpec, WeightedBackendSpec,
 };
 pub use sensitivity::{Detector, PatternSpec, SensitivitySpec};
+pub use spill::{SpillSpec, SpillState};
 pub use status::{BackendStatus, RouterCounts, RoutingPolicyStatus, SplitStatus};
 
 use kube::{CustomResource, KubeSchema};
@@ -64,7 +66,9 @@ use std::collections::BTreeMap;
     validation = Rule::new("has(self.clientKeys) || !has(self.budgets) || self.budgets.all(b, !has(b.perClient) || !b.perClient)")
         .message("a budget per client needs clients: set spec.clientKeys"),
     validation = Rule::new("!has(self.budgets) || self.budgets.all(b, !has(b.backends) || b.backends.all(n, self.backends.exists(x, x.name == n)))")
-        .message("a budget's backends name a backend that is not in spec.backends")
+        .message("a budget's backends name a backend that is not in spec.backends"),
+    validation = Rule::new("!has(self.spill) || self.backends.exists(b, b.name == self.spill.backend && has(b.external))")
+        .message("spec.spill.backend must be the name of an external entry of spec.backends")
 )]
 pub struct RoutingPolicySpec {
     /// The model names that clients ask for. A name belongs to the oldest policy that a router serves.
@@ -85,6 +89,9 @@ pub struct RoutingPolicySpec {
     pub rules: Vec<RuleSpec>,
     /// The route of requests that no rule matches.
     pub default: RouteSpec,
+    /// Where requests go that the fleet cannot take now. Default: nowhere else than a route says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spill: Option<SpillSpec>,
     /// How the data class of a request is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<SensitivitySpec>,

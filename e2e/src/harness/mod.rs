@@ -9,6 +9,7 @@ mod dump;
 mod error;
 mod install;
 mod namespace;
+mod provider;
 mod proxy;
 mod wait;
 mod yaml;
@@ -22,6 +23,7 @@ pub use install::{
     ENGINE_IMAGE, NAMESPACE as INSTALL_NAMESPACE, OPERATOR, Release, image, install, install_definitions,
 };
 pub use namespace::{TestNamespace, others_are_gone};
+pub use provider::{PROVIDER, start_provider};
 pub use proxy::{Target, call, post_json};
 pub use wait::{POLL, wait_for, wait_until};
 pub use yaml::{apply, documents, try_create};

@@ -56,7 +56,7 @@ fn timeout(name: &str, value: &str) -> Value {
 }
 
 pub fn rows() -> Vec<Row> {
-    [whole(), sensitivity(), clients_and_budgets(), backends(), rules(), timeouts(), resilience()]
+    [whole(), sensitivity(), clients_and_budgets(), backends(), rules(), spill(), timeouts(), resilience()]
         .into_iter()
         .flatten()
         .collect()
@@ -208,6 +208,44 @@ fn sensitivity() -> Vec<Row> {
             POLICY,
             "one detector twice",
             with(json!({"detectors": ["SSN", "SSN"], "onDetect": "PHI"})),
+            "Duplicate value",
+        ),
+    ]
+}
+
+fn spill() -> Vec<Row> {
+    let spill = |given: Value| spec(json!({"spill": given}));
+    vec![
+        taken(POLICY, "spilling in every state", spill(json!({"backend": "out"}))),
+        taken(
+            POLICY,
+            "spilling in some states",
+            spill(
+                json!({"backend": "out", "when": ["ScaledToZero", "Pending", "Loading", "Saturated", "NoFit", "NoFreeGPU"]}),
+            ),
+        ),
+        refused(
+            POLICY,
+            "spilling into the fleet",
+            spill(json!({"backend": "fleet"})),
+            "spec.spill.backend must be the name of an external entry of spec.backends",
+        ),
+        refused(
+            POLICY,
+            "spilling to nobody",
+            spill(json!({"backend": "nobody"})),
+            "spec.spill.backend must be the name of an external entry of spec.backends",
+        ),
+        refused(
+            POLICY,
+            "spilling in a state that is none",
+            spill(json!({"backend": "out", "when": ["Busy"]})),
+            r#"supported values: "ScaledToZero""#,
+        ),
+        refused(
+            POLICY,
+            "spilling in a state twice",
+            spill(json!({"backend": "out", "when": ["NoFit", "NoFit"]})),
             "Duplicate value",
         ),
     ]

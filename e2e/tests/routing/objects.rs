@@ -2,12 +2,11 @@
 
 use flotilla_crds::{ModelDeployment, RoutingPolicy};
 use flotilla_e2e::harness::{
-    App, Cluster, HarnessError, Reply, Result, Target, TestNamespace, call, case, condition, image, install,
-    wait_for,
+    App, Cluster, HarnessError, PROVIDER, Reply, Result, Target, TestNamespace, call, case, condition, image,
+    install, start_provider, wait_for,
 };
 use flotilla_e2e::provider::Seen;
 use http::Method;
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,30 +59,7 @@ pub async fn fleet_serves(namespace: &TestNamespace) -> Result<()> {
 /// Starts the stand-in provider, which takes [`KEY`] only, and waits until it listens.
 pub async fn provider(namespace: &TestNamespace) -> Result<()> {
     namespace.apply(&secret("provider-side", "apiKey", KEY).to_string()).await?;
-    let objects = [
-        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "provider", "labels": {"app": "provider"}}, "spec": {
-            "terminationGracePeriodSeconds": 1,
-            "automountServiceAccountToken": false,
-            "containers": [{
-                "name": "provider", "image": image("flotilla/fake-provider:dev"), "args": ["--listen=0.0.0.0:9100"],
-                "env": [{"name": "FLOTILLA_FAKE_PROVIDER_KEY", "valueFrom": {"secretKeyRef": {"name": "provider-side", "key": "apiKey"}}}],
-                "ports": [{"name": "http", "containerPort": 9100}],
-                "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 1},
-            }],
-        }}),
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "provider"}, "spec": {
-            "selector": {"app": "provider"}, "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
-        }}),
-    ];
-    for object in objects {
-        namespace.apply(&object.to_string()).await?;
-    }
-    wait_for(&namespace.api(), "provider", "listen", START, |pod: &Pod| {
-        let conditions = pod.status.clone().unwrap_or_default().conditions.unwrap_or_default();
-        let ready = conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
-        if ready { Ok(()) } else { Err(format!("{conditions:?}")) }
-    })
-    .await
+    start_provider(namespace, Some("provider-side")).await
 }
 
 /// A Secret with one key.
@@ -93,13 +69,13 @@ pub fn secret(name: &str, key: &str, value: &str) -> Value {
 
 /// Tells the provider what happens next.
 pub async fn script(namespace: &TestNamespace, script: &Value) -> Result<()> {
-    let target = Target::Service("provider".to_owned());
+    let target = Target::Service(PROVIDER.to_owned());
     call(namespace, &target, Method::POST, "/_script", Some(script)).await.map(drop)
 }
 
 /// What the provider received so far.
 pub async fn seen(namespace: &TestNamespace) -> Result<Seen> {
-    let text = call(namespace, &Target::Service("provider".to_owned()), Method::GET, "/_seen", None).await?;
+    let text = call(namespace, &Target::Service(PROVIDER.to_owned()), Method::GET, "/_seen", None).await?;
     serde_json::from_str(&text)
         .map_err(|_| HarnessError::Answer { what: "the provider's memory".to_owned(), text })
 }

@@ -3,8 +3,10 @@
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{ModelDeploymentStatus, ScalingStatus};
 use flotilla_e2e::harness::{
-    App, HarnessError, Reply, Result, TestNamespace, case, image, install, wait_for,
+    App, HarnessError, Reply, Result, TestNamespace, case, image, install, wait_for, wait_until,
 };
+use k8s_openapi::api::events::v1::Event;
+use kube::api::ListParams;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -22,6 +24,20 @@ pub async fn with_stage<F>(test: &str, scaling: &Value, body: F)
 where
     F: AsyncFnOnce(Stage) -> Result<()>,
 {
+    let fleet_only = |_: &str| {
+        json!({
+            "backends": [{"name": "fleet", "modelDeploymentRef": {"name": "fleet"}}],
+            "default": {"backends": [{"name": "fleet"}]},
+        })
+    };
+    with_policy(test, scaling, fleet_only, body).await;
+}
+
+/// The same with another policy, which may depend on the namespace's name.
+pub async fn with_policy<F>(test: &str, scaling: &Value, policy: impl FnOnce(&str) -> Value, body: F)
+where
+    F: AsyncFnOnce(Stage) -> Result<()>,
+{
     case(test, async |cluster, namespace| {
         install(&cluster).await?;
         let model = json!({
@@ -34,14 +50,12 @@ where
                 "scaling": scaling,
             },
         });
+        let mut spec = policy(&namespace.name);
+        spec["models"] = json!([MODEL]);
+        spec["attach"] = json!({"selector": {"matchLabels": {"app": "chat"}}});
         let policy = json!({
             "apiVersion": "flotilla.dev/v1alpha1", "kind": "RoutingPolicy", "metadata": {"name": "scaled"},
-            "spec": {
-                "models": [MODEL],
-                "backends": [{"name": "fleet", "modelDeploymentRef": {"name": "fleet"}}],
-                "default": {"backends": [{"name": "fleet"}]},
-                "attach": {"selector": {"matchLabels": {"app": "chat"}}},
-            },
+            "spec": spec,
         });
         for object in [model, policy] {
             namespace.apply(&object.to_string()).await?;
@@ -73,6 +87,17 @@ impl Stage {
                 if wished(&status) { Ok(status) } else { Err(format!("{:?}", status.scaling)) }
             },
         )
+        .await
+    }
+
+    /// Waits until an event of this reason is there.
+    pub async fn event(&self, reason: &str) -> Result<()> {
+        wait_until(&format!("an event {reason}"), START, async || {
+            let events = self.namespace.api::<Event>().list(&ListParams::default()).await;
+            let events = events.map_err(|error| error.to_string())?;
+            let reasons: Vec<_> = events.into_iter().filter_map(|event| event.reason).collect();
+            if reasons.iter().any(|there| there == reason) { Ok(()) } else { Err(format!("{reasons:?}")) }
+        })
         .await
     }
 

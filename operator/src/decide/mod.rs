@@ -7,5 +7,6 @@ pub mod observe;
 pub mod placement;
 pub mod scale;
 pub mod sizing;
+pub mod spill;
 
 pub use nearest::nearest;

@@ -5,6 +5,7 @@ use crate::internal_hosts::InternalHosts;
 use crate::routing_policy::ObjectKey;
 use crate::routing_policy::compile::{Lookup, compile};
 use crate::routing_policy::conflict::conflicts;
+use crate::scaling::Board;
 use flotilla_crds::RoutingPolicy;
 use flotilla_crds::router_config::Endpoint;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ pub type CatalogReceiver = watch::Receiver<Option<Arc<Catalog>>>;
 /// Owns the catalog.
 pub struct Index {
     stores: Arc<Stores>,
+    board: Arc<Board>,
     secrets: Secrets,
     client_keys: ClientKeys,
     internal_hosts: InternalHosts,
@@ -34,6 +36,7 @@ impl Index {
     /// An index that recompiles when `dirty` is notified and has each changed policy reconciled.
     pub fn new(
         stores: Arc<Stores>,
+        board: Arc<Board>,
         secrets: Secrets,
         client_keys: ClientKeys,
         internal_hosts: InternalHosts,
@@ -41,7 +44,7 @@ impl Index {
         triggers: Trigger<kube::core::DeserializeGuard<RoutingPolicy>>,
     ) -> (Self, CatalogReceiver) {
         let (catalog, receiver) = watch::channel(None);
-        (Self { stores, secrets, client_keys, internal_hosts, dirty, catalog, triggers }, receiver)
+        (Self { stores, board, secrets, client_keys, internal_hosts, dirty, catalog, triggers }, receiver)
     }
 
     /// Runs until it is dropped. The caches must be complete.
@@ -131,7 +134,7 @@ impl View<'_> {
 
 impl Lookup for View<'_> {
     fn fleet(&self, name: &str) -> Option<FleetBackend> {
-        self.index.stores.fleet_backend(&self.key(name), self.endpoints)
+        self.index.stores.fleet_backend(&self.key(name), self.endpoints, &self.index.board)
     }
 
     fn secret(&self, name: &str) -> SecretState {

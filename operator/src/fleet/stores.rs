@@ -4,9 +4,9 @@ use super::Known;
 use crate::decide::placement::{Inventory, Usage};
 use crate::model_deployment::need::DEFAULT_MAX_TOKENS;
 use crate::routing_policy::ObjectKey;
-use crate::scaling::hold;
+use crate::scaling::{Board, hold, spilling};
 use flotilla_crds::model_deployment::EngineType;
-use flotilla_crds::router_config::{AdapterChoice, Endpoint, FleetAdapter, Hold};
+use flotilla_crds::router_config::{AdapterChoice, Endpoint, FleetAdapter, Hold, SpillState};
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -46,6 +46,8 @@ pub struct FleetBackend {
     pub adapters: Vec<FleetAdapter>,
     /// How requests wait while there is no ready replica.
     pub hold: Option<Hold>,
+    /// Why, and how many of a hundred requests it cannot take now.
+    pub spilling: Option<(SpillState, u8)>,
 }
 
 impl Stores {
@@ -86,6 +88,7 @@ impl Stores {
         &self,
         key: &ObjectKey,
         endpoints: &BTreeMap<ObjectKey, Vec<Endpoint>>,
+        board: &Board,
     ) -> Option<FleetBackend> {
         let guard = self.model_deployments.get(&ObjectRef::new(&key.name).within(&key.namespace))?;
         let object = guard.0.as_ref().ok()?;
@@ -97,6 +100,7 @@ impl Stores {
             context_window: sized.then_some(max_tokens),
             adapters: adapters(object),
             hold: hold(object),
+            spilling: spilling(object, board),
         })
     }
 }

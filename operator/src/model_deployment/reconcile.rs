@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::options::Defaults;
 use crate::routing_policy::ObjectKey;
 use crate::run::Backoff;
-use crate::scaling::{Board, effective, untold};
+use crate::scaling::{Board, effective, spill_news, untold};
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::ModelDeploymentStatus;
 use jiff::Timestamp;
@@ -155,13 +155,17 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     }
 }
 
-/// An event for each change of the number of replicas that the status does not have yet.
+/// An event for each change of the number of replicas that the status does not have yet, and for requests that begin or
+/// cease to go outside.
 async fn tell_changes(object: &ModelDeployment, ctx: &Context) {
     let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
     let after = ctx.scaling.status(object);
     for change in untold(known, after.as_ref()) {
         let note = format!("{} -> {}: {}", change.from, change.to, change.message);
         ctx.status.tell(object, &change.reason, &note).await;
+    }
+    if let Some((reason, note)) = spill_news(known, after.as_ref()) {
+        ctx.status.tell(object, reason, &note).await;
     }
 }
 

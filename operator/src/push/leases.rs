@@ -59,7 +59,7 @@ mod tests {
                 {"name": "team", "per": "Minute", "tokens": 100, "perClient": true, "leased": true},
             ],
         }));
-        let compiled = Compiled { policy: policy.unwrap(), backends: vec![] };
+        let compiled = Compiled { policy: policy.unwrap(), backends: vec![], spill: None };
         vec![Arc::new(Entry {
             key: ObjectKey { namespace: "apps".to_owned(), name: "split".to_owned() },
             generation: None,

@@ -9,7 +9,7 @@ use axum::body::{Body, BodyDataStream};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use flotilla_crds::RoutingPolicy;
-use flotilla_crds::router_config::{OperatorMessage, RouterConfig, RouterMessage};
+use flotilla_crds::router_config::{Feature, OperatorMessage, RouterConfig, RouterMessage};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
@@ -81,6 +81,8 @@ struct Session {
     identity: RouterIdentity,
     state: State,
     sender: mpsc::Sender<Result<Bytes, Infallible>>,
+    /// What the router understands; none before it said hello.
+    features: Option<Vec<Feature>>,
     sent: Vec<Arc<Entry>>,
     sent_any: bool,
     /// What the router calls itself in the ledger, once it has spoken of budgets.
@@ -112,8 +114,16 @@ impl Session {
         let pod = format!("{}/{}", identity.namespace, identity.pod);
         let id = state.registry.connect(pod.clone());
         let shutdown = state.shutdown.clone();
-        let mut session =
-            Self { id, identity, state, sender, sent: Vec::new(), sent_any: false, router: None };
+        let mut session = Self {
+            id,
+            identity,
+            state,
+            sender,
+            features: None,
+            sent: Vec::new(),
+            sent_any: false,
+            router: None,
+        };
         tracing::info!(router = %pod, "router connected");
         tokio::select! {
             ended = session.serve(up) => tracing::info!(router = %pod, reason = %ended, "router disconnected"),
@@ -135,7 +145,8 @@ impl Session {
         let mut buffer = BytesMut::new();
         loop {
             let step = tokio::select! {
-                changed = catalog.changed() => match changed {
+                // What a router gets depends on what it understands.
+                changed = catalog.changed(), if self.features.is_some() => match changed {
                     Ok(()) => {
                         let present = catalog.borrow_and_update().clone();
                         match present { Some(present) => self.push(&present).await, None => Ok(()) }
@@ -163,8 +174,9 @@ impl Session {
         if same && self.sent_any {
             return Ok(());
         }
+        let features = self.features.as_deref().unwrap_or_default();
         let policies = attached.iter().filter_map(|entry| match &entry.verdict {
-            Verdict::Compiled(compiled) => Some(compiled.policy.clone()),
+            Verdict::Compiled(compiled) => Some(compiled.policy.clone().for_features(features)),
             Verdict::Conflicted(_) => None,
         });
         let config = RouterConfig::new(policies.collect());
@@ -201,8 +213,9 @@ impl Session {
 
     async fn take(&mut self, message: RouterMessage) -> Result<(), Ended> {
         let served = match message {
-            RouterMessage::Hello { router_version, revision } => {
-                tracing::debug!(router = %self.identity.pod, %router_version, %revision, "hello");
+            RouterMessage::Hello { router_version, revision, features } => {
+                tracing::debug!(router = %self.identity.pod, %router_version, %revision, ?features, "hello");
+                self.features = Some(features);
                 return Ok(());
             }
             RouterMessage::Ack { revision } => {

@@ -7,13 +7,14 @@ use crate::routing_policy::budget::budget;
 use crate::routing_policy::clients::clients;
 use crate::routing_policy::resilience::{self, millis};
 use crate::routing_policy::sensitivity::sensitivity;
+use crate::scaling::spill_told;
 use flotilla_crds::RoutingPolicy;
 use flotilla_crds::router_config::{
     Backend, BackendTarget, Boundary, Credentials, ExternalTarget, FleetTarget, Match, NanoUsd, Policy,
     Pricing, PromptTokens, Route, Rule, Secret, Timeouts, WeightedBackend,
 };
 use flotilla_crds::routing_policy::{
-    BackendSpec, BoundarySpec, ExternalSpec, RouteSpec, RuleSpec, SecretKeyRef, TimeoutsSpec,
+    BackendSpec, BoundarySpec, ExternalSpec, RouteSpec, RuleSpec, SecretKeyRef, SpillSpec, TimeoutsSpec,
 };
 
 /// What a policy may ask of the cluster.
@@ -52,6 +53,8 @@ pub struct Compiled {
     pub policy: Policy,
     /// For status, in the order of the spec.
     pub backends: Vec<BackendVerdict>,
+    /// Where requests go that the fleet cannot take, as the spec says.
+    pub spill: Option<SpillSpec>,
 }
 
 /// Compiles a policy. A backend that cannot be used is part of the result, marked as unavailable: the rest of the
@@ -60,7 +63,7 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
     let spec = &object.spec;
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let name = object.metadata.name.as_deref().unwrap_or_default();
-    let (backends, verdicts) = spec.backends.iter().map(|b| backend(b, lookup)).unzip();
+    let (backends, verdicts) = spec.backends.iter().map(|b| backend(b, spec.spill.as_ref(), lookup)).unzip();
     let policy = Policy {
         name: format!("{namespace}/{name}"),
         models: spec.models.clone(),
@@ -74,12 +77,12 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
         retries: resilience::retries(spec.retries.as_ref()),
         ejection: resilience::ejection(spec.ejection.as_ref()),
     };
-    Compiled { policy, backends: verdicts }
+    Compiled { policy, backends: verdicts, spill: spec.spill.clone() }
 }
 
-fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict) {
+fn backend(spec: &BackendSpec, spill: Option<&SpillSpec>, lookup: &impl Lookup) -> (Backend, BackendVerdict) {
     let (target, state) = match (&spec.model_deployment_ref, &spec.external) {
-        (Some(reference), _) => fleet(&reference.name, lookup),
+        (Some(reference), _) => fleet(&reference.name, spill, lookup),
         (None, Some(given)) => external(given, lookup),
         (None, None) => {
             (no_fleet(String::new()), Err((Reason::InvalidSpec, "the backend names no target".to_owned())))
@@ -105,7 +108,7 @@ fn backend(spec: &BackendSpec, lookup: &impl Lookup) -> (Backend, BackendVerdict
 
 type State = Result<(), (Reason, String)>;
 
-fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
+fn fleet(name: &str, spill: Option<&SpillSpec>, lookup: &impl Lookup) -> (BackendTarget, State) {
     match lookup.fleet(name) {
         None => {
             let message = format!("there is no ModelDeployment {name} in this namespace");
@@ -117,8 +120,10 @@ fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
             } else {
                 Ok(())
             };
-            let FleetBackend { model, endpoints, context_window, adapters, hold } = found;
-            (BackendTarget::Fleet(FleetTarget { model, endpoints, context_window, adapters, hold }), state)
+            let FleetBackend { model, endpoints, context_window, adapters, hold, spilling } = found;
+            let spill = spill_told(spill, spilling);
+            let target = FleetTarget { model, endpoints, context_window, adapters, hold, spill };
+            (BackendTarget::Fleet(target), state)
         }
     }
 }
@@ -126,7 +131,8 @@ fn fleet(name: &str, lookup: &impl Lookup) -> (BackendTarget, State) {
 /// A target that there is not.
 fn no_fleet(model: String) -> BackendTarget {
     let (endpoints, adapters) = (Vec::new(), Vec::new());
-    BackendTarget::Fleet(FleetTarget { model, endpoints, context_window: None, adapters, hold: None })
+    let none = FleetTarget { model, endpoints, context_window: None, adapters, hold: None, spill: None };
+    BackendTarget::Fleet(none)
 }
 
 fn external(spec: &ExternalSpec, lookup: &impl Lookup) -> (BackendTarget, State) {

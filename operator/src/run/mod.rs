@@ -68,16 +68,17 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let watched = watches::start(&client, &mut tasks, &dirty, &model_triggers, &policy_triggers, &metrics);
     let secrets = Secrets::new(client.clone(), dirty.clone());
+    let (reports, board) = (Arc::new(Reports::default()), Arc::new(Board::default()));
     let (index, catalog) = Index::new(
         watched.stores.clone(),
+        board.clone(),
         secrets,
         ClientKeys::new(client.clone(), dirty.clone()),
         options.upstreams(),
-        dirty,
+        dirty.clone(),
         policy_triggers.clone(),
     );
     let registry = Arc::new(Registry::default());
-    let (reports, board) = (Arc::new(Reports::default()), Arc::new(Board::default()));
 
     let shared = controllers::Shared {
         client: client.clone(),
@@ -104,6 +105,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         gauges: metrics.scaling().clone(),
         leadership: leadership.clone(),
         models: model_triggers,
+        dirty,
     };
     let ending = shutdown.clone();
     tasks.spawn(after(watched.first_lists.clone(), async move { ticker.run(ending).await }));

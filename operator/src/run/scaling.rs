@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,8 @@ pub(super) struct Ticker {
     pub(super) gauges: Gauges,
     pub(super) leadership: Leadership,
     pub(super) models: Trigger<DeserializeGuard<ModelDeployment>>,
+    /// Has policies compiled anew.
+    pub(super) dirty: Arc<Notify>,
 }
 
 impl Ticker {
@@ -47,7 +50,11 @@ impl Ticker {
                 continue;
             };
             let world = World::of(&self.stores, inventory, targets.clone());
-            for key in autoscaler.pass(&world, Timestamp::now()) {
+            let news = autoscaler.pass(&world, Timestamp::now());
+            if news.spills {
+                self.dirty.notify_one();
+            }
+            for key in news.objects {
                 self.models.send(&key.namespace, &key.name).await;
             }
         }

@@ -1,7 +1,8 @@
 //! One pass over all models: what is asked, what there is, what there should be.
 
+use super::board::NewsFor;
 use super::gauges::Gauges;
-use super::group::Group;
+use super::group::{Around, Group};
 use super::{Board, Pods, Reports, Targets, by_model};
 use crate::decide::placement::Inventory;
 use crate::decide::scale::Book;
@@ -34,6 +35,15 @@ impl World {
     }
 }
 
+/// What a pass changed.
+#[derive(Debug, Default)]
+pub struct News {
+    /// These have to be reconciled.
+    pub objects: Vec<ObjectKey>,
+    /// Whether requests of some model go elsewhere, so that routers have to be told.
+    pub spills: bool,
+}
+
 /// Decides for every model. What it remembers can be lost: see [`crate::decide::scale::Scaler`].
 pub struct Autoscaler {
     reports: Arc<Reports>,
@@ -50,12 +60,12 @@ impl Autoscaler {
         Self { reports, board, gauges, book: Book::default(), groups: BTreeMap::new() }
     }
 
-    /// Decides once for every model with `spec.scaling`. Gives the objects that have to be reconciled.
-    pub fn pass(&mut self, world: &World, now: Timestamp) -> Vec<ObjectKey> {
+    /// Decides once for every model with `spec.scaling`.
+    pub fn pass(&mut self, world: &World, now: Timestamp) -> News {
         let sums = self.reports.sums(now, |policy, backend| world.targets.get(policy, backend));
         let pods = by_model(&world.pods);
         let none = Pods::default();
-        let mut news = Vec::new();
+        let mut news = News::default();
         let mut kept = HashSet::new();
         let scaled = scaled(&world.objects);
         self.forget(&scaled);
@@ -67,14 +77,17 @@ impl Autoscaler {
                 let (pods, reported) = (pods.get(&key).unwrap_or(&none), sums.get(&key).copied());
                 (*object, key, desired, pods, reported)
             });
-            let decided = group.decide(members.collect(), &world.inventory, &mut self.book, now);
+            let around = Around { inventory: &world.inventory, targets: &world.targets };
+            let decided = group.decide(members.collect(), around, &mut self.book, now);
             if let Some(row) = decided.row {
                 self.gauges.set(&namespace, &model, row);
             }
             for (key, status) in decided.statuses {
                 kept.insert(key.clone());
-                if self.board.post(&key, status, now) {
-                    news.push(key);
+                let whom = self.board.post(&key, status, now);
+                news.spills |= whom == NewsFor::Routers;
+                if whom != NewsFor::Nobody {
+                    news.objects.push(key);
                 }
             }
         }

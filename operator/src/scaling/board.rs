@@ -19,6 +19,17 @@ const NEWS: f64 = 0.1;
 #[derive(Debug, Default)]
 pub struct Board(Mutex<HashMap<ObjectKey, Posted>>);
 
+/// Who has to hear of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewsFor {
+    /// It says what the one before said.
+    Nobody,
+    /// The object: it is to be carried out or shown now.
+    Status,
+    /// The object, and the routers of its policies: requests go elsewhere.
+    Routers,
+}
+
 #[derive(Debug, Clone)]
 struct Posted {
     status: ScalingStatus,
@@ -26,14 +37,16 @@ struct Posted {
 }
 
 impl Board {
-    /// Posts a decision; true if it is to be carried out or shown now.
-    pub fn post(&self, key: &ObjectKey, status: ScalingStatus, now: Timestamp) -> bool {
+    /// Posts a decision, and says whom it is news for.
+    pub fn post(&self, key: &ObjectKey, status: ScalingStatus, now: Timestamp) -> NewsFor {
         let mut posted = self.0.lock();
-        if posted.get(key).is_some_and(|before| !before.is_news(&status, now)) {
-            return false;
+        let before = posted.get(key);
+        if before.is_some_and(|before| !before.is_news(&status, now)) {
+            return NewsFor::Nobody;
         }
+        let spills = before.is_none_or(|before| !same_spill(&before.status, &status));
         posted.insert(key.clone(), Posted { status, at: now });
-        true
+        if spills { NewsFor::Routers } else { NewsFor::Status }
     }
 
     /// Forgets whatever is not wanted any more.
@@ -66,9 +79,16 @@ impl Posted {
             (before - after).abs() > NEWS * before.abs().max(after.abs())
         };
         before.desired != status.desired
+            || !same_spill(before, status)
             || (before.reason != status.reason && age >= REASONS_EVERY)
             || (age >= FIGURES_EVERY && figures(before).into_iter().zip(figures(status)).any(differ))
     }
+}
+
+/// Whether as many requests go outside, for the same reason.
+fn same_spill(before: &ScalingStatus, after: &ScalingStatus) -> bool {
+    let told = |status: &ScalingStatus| status.spill.as_ref().map(|spill| (spill.state, spill.percent));
+    told(before) == told(after)
 }
 
 /// The object with as many replicas in its spec as there should be. Only a copy: what a user wrote stays as it is.
@@ -123,8 +143,9 @@ mod tests {
             (60, status(2, "A", 120), true),
         ] {
             let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
-            assert!(board.post(&key, status(2, "A", 100), at(0)));
-            assert_eq!(board.post(&key, next.clone(), at(second)), news, "{second} s: {next:?}");
+            assert_eq!(board.post(&key, status(2, "A", 100), at(0)), NewsFor::Routers);
+            let expected = if news { NewsFor::Status } else { NewsFor::Nobody };
+            assert_eq!(board.post(&key, next.clone(), at(second)), expected, "{second} s: {next:?}");
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Facts {
     pub prior: Capacity,
     /// Requests that one replica answers at a time; none where only the engine knows.
     pub slots: Option<u32>,
+    /// Whether any GPU is large enough, taken or not.
+    pub fits: bool,
     /// Replicas that could be placed beside those that have a node.
     pub room: u32,
     /// Of one replica, in US dollars, where a price list has its card.
@@ -50,6 +52,7 @@ impl Facts {
         Some(Self {
             prior: prior(object, memory, card, gpus)?,
             slots: slots(object),
+            fits: fits.any() || fits.closed > 0,
             room: fits.room,
             hourly_cost: card.and_then(Gpu::hourly).map(|hour| f64::from(hour.cents) / 100.0 * gpus),
             product,

@@ -7,7 +7,7 @@ const LABELS: &[&str] = &["namespace", "model"];
 
 /// One gauge for each figure.
 #[derive(Clone)]
-pub struct Gauges([GaugeVec; 4]);
+pub struct Gauges([GaugeVec; GAUGES.len()]);
 
 /// The figures of one model.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -16,9 +16,10 @@ pub(super) struct Row {
     pub(super) backlog: f64,
     pub(super) capacity: f64,
     pub(super) desired: f64,
+    pub(super) spill: f64,
 }
 
-const GAUGES: [(&str, &str); 4] = [
+const GAUGES: [(&str, &str); 5] = [
     (
         "flotilla_operator_scaling_offered_tokens_per_second",
         "Prompt and completion tokens that clients ask for, on average over the last minute.",
@@ -29,6 +30,10 @@ const GAUGES: [(&str, &str); 4] = [
         "Tokens of the present mix that the replicas do which serve or will.",
     ),
     ("flotilla_operator_scaling_desired_replicas", "Replicas that there should be by the decision."),
+    (
+        "flotilla_operator_scaling_spill_percent",
+        "Requests of a hundred that go to an external API, since the model cannot take them.",
+    ),
 ];
 
 impl Gauges {
@@ -42,12 +47,12 @@ impl Gauges {
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
-        let [offered, backlog, capacity, desired] = GAUGES;
-        Ok(Self([gauge(offered)?, gauge(backlog)?, gauge(capacity)?, gauge(desired)?]))
+        let [offered, backlog, capacity, desired, spill] = GAUGES;
+        Ok(Self([gauge(offered)?, gauge(backlog)?, gauge(capacity)?, gauge(desired)?, gauge(spill)?]))
     }
 
     pub(super) fn set(&self, namespace: &str, model: &str, row: Row) {
-        let values = [row.offered, row.backlog, row.capacity, row.desired];
+        let values = [row.offered, row.backlog, row.capacity, row.desired, row.spill];
         for (gauge, value) in self.0.iter().zip(values) {
             gauge.with_label_values(&[namespace, model]).set(value);
         }

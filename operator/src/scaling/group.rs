@@ -3,9 +3,10 @@
 use super::board::{mode, present};
 use super::gauges::Row;
 use super::member::Member;
-use super::{InvalidScaling, Pods, Reported, policy, status};
+use super::{InvalidScaling, Pods, Reported, Targets, policy, status};
 use crate::decide::placement::Inventory;
-use crate::decide::scale::{Book, Decision, Policy, Scaler, Situation, Supply, Tokens, Variant};
+use crate::decide::scale::{Book, Capacity, Decision, Policy, Scaler, Situation, Supply, Tokens, Variant};
+use crate::decide::spill::Load;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{ScalingMode, ScalingSpec, ScalingStatus};
@@ -14,6 +15,13 @@ use std::sync::Arc;
 
 /// An object, its name, the replicas that were decided last, its pods and what is asked of it.
 type Given<'a> = (&'a ModelDeployment, ObjectKey, Option<i32>, &'a Pods, Option<Reported>);
+
+/// What is the same for all models.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) inventory: &'a Arc<Inventory>,
+    pub(super) targets: &'a Targets,
+}
 
 /// What a model's decisions remember.
 #[derive(Default)]
@@ -47,7 +55,7 @@ impl Group {
     pub(super) fn decide(
         &mut self,
         given: Vec<Given<'_>>,
-        inventory: &Arc<Inventory>,
+        around: Around<'_>,
         book: &mut Book,
         now: Timestamp,
     ) -> Decided {
@@ -67,7 +75,7 @@ impl Group {
                 self.members.len() - 1
             });
             let Some(member) = self.members.get_mut(place) else { continue };
-            if !member.refresh(object, inventory, pods) {
+            if !member.refresh(object, around.inventory, pods) {
                 continue;
             }
             let replicas = match mode(object) {
@@ -99,12 +107,21 @@ impl Group {
         let situation = Situation { policy, variants: &variants, demand: sum.map(|sum| sum.demand) };
         let decision = scaler.decide(&situation, now);
         let (offered, backlog, capacity) = figures(&decision, &variants);
-        let row = Row { offered, backlog, capacity, desired: decision.total().into() };
+        let mut row = Row { offered, backlog, capacity, desired: decision.total().into(), spill: 0.0 };
+        let load = load(&decision, &variants);
         let start_seconds = starts.and_then(|start| i32::try_from(start.as_secs()).ok());
-        let statuses = taking_part.iter().zip(&decision.replicas).map(|((object, place, ..), desired)| {
+        let mut statuses = Vec::with_capacity(taking_part.len());
+        for ((object, place, _, pods, _), desired) in taking_part.iter().zip(&decision.replicas) {
+            let Some(member) = self.members.get_mut(*place) else { continue };
             let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
-            let key = self.members.get(*place).map(|member| member.key.clone());
             let external = mode(object) == Some(ScalingMode::External);
+            // Only in mode Active is the decision what there will be.
+            let wanted = match mode(object) {
+                Some(ScalingMode::Active) => *desired,
+                _ => u32::try_from(object.spec.replicas).unwrap_or(0),
+            };
+            let spill = member.spills(object, (pods, wanted), load, around.targets, now);
+            row.spill = row.spill.max(spill.as_ref().map_or(0.0, |spill| spill.percent.into()));
             let status = ScalingStatus {
                 offered_tokens_per_second: status::whole(offered),
                 backlog_tokens: status::whole(backlog),
@@ -112,12 +129,13 @@ impl Group {
                 desired: if external { object.spec.replicas } else { count(*desired) },
                 reason: if external { EXTERNAL.to_owned() } else { decision.reason.to_string() },
                 message: if external { EXTERNAL_MESSAGE.to_owned() } else { decision.to_string() },
+                spill,
                 start_seconds: start_seconds.or_else(|| known.and_then(|known| known.start_seconds)),
                 history: if external { Vec::new() } else { status::history(scaler.history(), known) },
             };
-            key.map(|key| (key, status))
-        });
-        Decided { statuses: statuses.flatten().collect(), row: Some(row) }
+            statuses.push((member.key.clone(), status));
+        }
+        Decided { statuses, row: Some(row) }
     }
 }
 
@@ -150,6 +168,7 @@ fn refused(given: &[Given<'_>], invalid: &InvalidScaling) -> Decided {
             desired: decided.unwrap_or_else(|| present(object)),
             reason: INVALID.to_owned(),
             message: invalid.to_string(),
+            spill: None,
             ..known
         };
         (key.clone(), status)
@@ -178,6 +197,13 @@ fn even_costs(variants: &mut [Variant]) {
             variant.hourly_cost = 1.0;
         }
     }
+}
+
+/// What is asked of the replicas that serve; unknown where no router reports.
+fn load(decision: &Decision, variants: &[Variant]) -> Option<Load> {
+    let figures = decision.figures?;
+    let ready: Vec<(Capacity, u32)> = variants.iter().map(|v| (v.capacity, v.supply.ready)).collect();
+    Some(Load::of(figures.offered, figures.waiting, &ready))
 }
 
 /// Tokens per second that are offered, tokens that wait, and tokens per second of the same mix that there is capacity

@@ -1,10 +1,13 @@
 //! One `ModelDeployment` of a group.
 
-use super::{Facts, Pods, Reported};
+use super::spill::remembered;
+use super::{Facts, Pods, Reported, Targets};
 use crate::decide::placement::Inventory;
 use crate::decide::scale::{Book, Capacity, Key, Meter, OutputLength};
+use crate::decide::spill::{self, Load, Outlook};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::SpillStatus;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::sync::Arc;
@@ -23,6 +26,7 @@ pub(super) struct Member {
     meter: Meter,
     metered: Option<Timestamp>,
     mean_output: f64,
+    spill: Option<spill::Memory>,
 }
 
 /// What facts were read from.
@@ -53,6 +57,7 @@ impl Member {
             meter: Meter::default(),
             metered: None,
             mean_output: USUAL_OUTPUT,
+            spill: None,
         }
     }
 
@@ -129,6 +134,32 @@ impl Member {
     /// What one replica costs in an hour, in US dollars.
     pub(super) fn hourly_cost(&self) -> Option<f64> {
         self.facts()?.hourly_cost
+    }
+
+    /// What there is and what is asked, and the status if requests go outside for it.
+    pub(super) fn spills(
+        &mut self,
+        object: &ModelDeployment,
+        (pods, desired): (&Pods, u32),
+        load: Option<Load>,
+        targets: &Targets,
+        now: Timestamp,
+    ) -> Option<SpillStatus> {
+        let outlook = Outlook {
+            fits: self.facts().is_some_and(|facts| facts.fits),
+            room: self.room() > 0,
+            desired,
+            ready: pods.ready,
+            loading: pods.loading,
+            load,
+        };
+        let remembered = || {
+            let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
+            let known = remembered(known).map(|spilling| spill::Memory::remembered(spilling, now));
+            known.unwrap_or_default()
+        };
+        let spilling = self.spill.get_or_insert_with(remembered).observe(&outlook, now)?;
+        super::spill::status(spilling, &outlook, &self.key, targets)
     }
 
     fn facts(&self) -> Option<&Facts> {

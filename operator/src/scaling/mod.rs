@@ -14,12 +14,13 @@ mod member;
 mod pods;
 mod policy;
 mod reports;
+mod spill;
 mod status;
 mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use autoscaler::{Autoscaler, World};
+pub use autoscaler::{Autoscaler, News, World};
 pub use board::{Board, effective};
 pub use facts::Facts;
 pub use gauges::Gauges;
@@ -27,5 +28,6 @@ pub use hold::hold;
 pub use pods::{Pods, by_model};
 pub use policy::{InvalidScaling, policy};
 pub use reports::{Reported, Reports};
+pub use spill::{Outlet, news as spill_news, spilling, told as spill_told};
 pub use status::untold;
 pub use targets::Targets;

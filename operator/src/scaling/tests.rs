@@ -1,11 +1,12 @@
 //! Whole passes: objects, pods and reports in, the board out.
 
 use super::*;
-use crate::decide::placement::testing::{inventory, node};
+use crate::decide::placement::testing::{inventory, node, takes};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::labels;
-use flotilla_crds::router_config::BackendDemand;
+use flotilla_crds::router_config::{BackendDemand, SpillState};
+use flotilla_crds::routing_policy::SpillSpec;
 use jiff::{SignedDuration, Timestamp};
 use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ struct Bench {
     now: Timestamp,
     /// Objects that were to be reconciled, in order.
     news: Vec<String>,
+    /// Passes after which routers had to be told.
+    routers_told: usize,
     offered: u64,
 }
 
@@ -80,6 +83,7 @@ impl Bench {
             world,
             now: "2026-01-05T01:00:00Z".parse().unwrap(),
             news: Vec::new(),
+            routers_told: 0,
             offered: 0,
         }
     }
@@ -107,8 +111,27 @@ impl Bench {
 
     fn pass(&mut self) {
         let news = self.autoscaler.pass(&self.world, self.now);
-        self.news.extend(news.into_iter().map(|key| key.name));
+        self.routers_told += usize::from(news.spills);
+        self.news.extend(news.objects.into_iter().map(|key| key.name));
         self.now += SignedDuration::from_secs(1);
+    }
+
+    /// Has a policy send what the model cannot take to `api`.
+    fn spilling(mut self, model: &str, when: &[SpillState]) -> Self {
+        let spec = SpillSpec { backend: "api".to_owned(), when: when.to_vec() };
+        let targets = Arc::get_mut(&mut self.world.targets).unwrap();
+        targets.spill(&key(model), Outlet { policy: "apps/split".to_owned(), spec });
+        self
+    }
+
+    fn spill(&self, name: &str) -> Option<(SpillState, i32)> {
+        let spill = self.board.status(self.object(name)).unwrap().spill?;
+        Some((spill.state, spill.percent))
+    }
+
+    fn object(&self, name: &str) -> &ModelDeployment {
+        let mut objects = self.world.objects.iter().filter_map(|guard| guard.0.as_ref().ok());
+        objects.find(|object| object.metadata.name.as_deref() == Some(name)).unwrap()
     }
 
     fn desired(&self, name: &str) -> i32 {
@@ -116,10 +139,7 @@ impl Bench {
     }
 
     fn reason(&self, name: &str) -> String {
-        let objects = self.world.objects.iter().filter_map(|guard| guard.0.as_ref().ok());
-        let object =
-            objects.into_iter().find(|object| object.metadata.name.as_deref() == Some(name)).unwrap();
-        self.board.status(object).unwrap().reason
+        self.board.status(self.object(name)).unwrap().reason
     }
 }
 
@@ -202,6 +222,90 @@ fn five_hundred_requests_at_zero_are_one_decision() {
     }
     assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (1, "Waking"));
     assert_eq!(bench.news.len(), before + 1, "{:?}", bench.news);
+}
+
+#[test]
+fn requests_go_outside_from_zero_until_a_replica_has_served_for_a_while() {
+    let scaling = json!({"maxReplicas": 9, "minReplicas": 0, "scaleToZeroAfter": "20s"});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(0))]).spilling("llama", &[]);
+    bench.second("llama", 0, 0);
+    assert_eq!(bench.spill("llama"), Some((SpillState::ScaledToZero, 100)));
+    let message = bench.board.status(bench.object("llama")).unwrap().spill.unwrap().message;
+    assert_eq!(
+        message,
+        "there is no replica: all requests that may leave the cluster go to api (policy apps/split)"
+    );
+    bench.second("llama", 10, 3);
+    assert_eq!((bench.desired("llama"), bench.spill("llama")), (1, Some((SpillState::Pending, 100))));
+    assert_eq!(bench.routers_told, 2);
+    bench = bench.with_pods("llama", 1);
+    for _ in 0..14 {
+        bench.second("llama", 10, 3);
+        assert_eq!(bench.spill("llama"), Some((SpillState::Pending, 100)));
+    }
+    bench.second("llama", 10, 3);
+    assert_eq!((bench.spill("llama"), bench.routers_told), (None, 3));
+}
+
+#[test]
+fn only_what_is_too_much_goes_outside_and_it_is_demand_all_the_same() {
+    let scaling = json!({"maxReplicas": 2, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(2))])
+        .with_pods("llama", 2)
+        .spilling("llama", &[SpillState::Saturated]);
+    for _ in 0..90 {
+        bench.second("llama", 4 * SECOND, 1);
+    }
+    let (state, percent) = bench.spill("llama").unwrap();
+    assert_eq!(state, SpillState::Saturated);
+    assert!((50..=60).contains(&percent), "two of four replicas' work is too much: {percent}");
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (2, "AtMaximum"));
+    assert!(bench.routers_told < 8, "{}: routers hear of it when it matters", bench.routers_told);
+}
+
+#[test]
+fn a_state_that_no_policy_spills_in_is_not_told() {
+    let scaling = || json!({"maxReplicas": 9, "minReplicas": 0});
+    let zero = || vec![object("llama", scaling(), 1, Some(0))];
+    let mut unwanted = Bench::new(zero()).spilling("llama", &[SpillState::Saturated]);
+    let mut without = Bench::new(zero());
+    for bench in [&mut unwanted, &mut without] {
+        bench.second("llama", 0, 0);
+        assert_eq!(bench.spill("llama"), None);
+    }
+}
+
+#[test]
+fn where_nothing_fits_or_nothing_is_free_the_state_says_so() {
+    let scaling = json!({"maxReplicas": 9});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]).spilling("llama", &[]);
+    bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-L4", 23034, 1)], &[takes("a", 1)]));
+    bench.second("llama", 10, 1);
+    let none_free = bench.spill("llama");
+    bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-T400-4GB", 2048, 8)], &[]));
+    bench.second("llama", 10, 1);
+    assert_eq!(
+        (none_free, bench.spill("llama")),
+        (Some((SpillState::NoFreeGPU, 100)), Some((SpillState::NoFit, 100)))
+    );
+}
+
+#[test]
+fn after_a_restart_requests_stay_outside_until_it_is_known_that_they_need_not() {
+    let scaling = json!({"maxReplicas": 9});
+    let mut before = object("llama", scaling, 1, Some(1));
+    before.status.as_mut().unwrap().scaling = serde_json::from_value(json!({
+        "desired": 1, "reason": "AtMaximum", "spill":
+            {"state": "Saturated", "percent": 40, "since": "2026-01-05T00:59:00Z", "message": "full"},
+    }))
+    .unwrap();
+    let mut bench = Bench::new(vec![before]).with_pods("llama", 1).spilling("llama", &[]);
+    bench.pass();
+    assert_eq!(bench.spill("llama"), Some((SpillState::Saturated, 40)));
+    for _ in 0..20 {
+        bench.second("llama", 1, 1);
+    }
+    assert_eq!(bench.spill("llama"), None);
 }
 
 #[test]

@@ -17,15 +17,18 @@ pub enum Event {
     Hedge,
     /// A stream that broke off was continued by this backend.
     Continuation,
+    /// A request meant for this backend went outside, since its model could not take it.
+    Spill,
 }
 
 /// Name and help, in the order of [`Event`].
-const EVENTS: [(&str, &str); 5] = [
+const EVENTS: [(&str, &str); 6] = [
     ("retries_total", "Attempts beyond the first of their request, by the backend they went to."),
     ("retries_denied_total", "Failures that were final, since the retry budget was spent."),
     ("ejections_total", "Times that an endpoint of a backend was left alone after failures."),
     ("hedges_total", "Second legs of slow requests, by the backend they went to."),
     ("continuations_total", "Streams that broke off and went on, by the backend that went on."),
+    ("spills_total", "Requests that went outside, by the fleet backend whose model could not take them."),
 ];
 
 /// Counters of failures and of what was done about them.
@@ -42,7 +45,7 @@ impl Faults {
             registry.register(Box::new(vec.clone()))?;
             Ok::<_, prometheus::Error>(vec)
         };
-        let [retries, denied, ejections, hedges, continuations] =
+        let [retries, denied, ejections, hedges, continuations, spills] =
             EVENTS.map(|(name, help)| vec(name, help, &["policy", "backend"]));
         Ok(Self {
             failures: vec(
@@ -50,7 +53,7 @@ impl Faults {
                 "Attempts that failed before their first content, by cause.",
                 &["policy", "backend", "cause"],
             )?,
-            events: [retries?, denied?, ejections?, hedges?, continuations?],
+            events: [retries?, denied?, ejections?, hedges?, continuations?, spills?],
         })
     }
 

@@ -164,6 +164,9 @@ impl Record {
     /// Takes over a plan and gives back its targets.
     pub fn planned(&mut self, plan: Plan) -> Vec<BackendIndex> {
         self.rule = plan.rule;
+        if let Some(meant) = plan.wanted.filter(|_| plan.spills) {
+            self.count(Event::Spill, meant);
+        }
         self.reasons.extend(plan.reasons);
         self.targets.clone_from(&plan.targets);
         plan.targets

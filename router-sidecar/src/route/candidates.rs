@@ -3,7 +3,7 @@
 //! It starts from the request's data classes and only ever shrinks while the plan is made.
 
 use super::{Facts, Reason};
-use crate::snapshot::{Backend, BackendIndex, Kept, Policy, Side};
+use crate::snapshot::{Backend, BackendIndex, Kept, Policy, Side, Spill};
 
 /// Narrowed once for a request; binds the drawn target and every fallback.
 pub(super) struct Candidates<'a> {
@@ -94,6 +94,11 @@ impl<'a> Candidates<'a> {
     /// Whether a backend is in the cluster.
     pub(super) fn is_in_cluster(&self, backend: BackendIndex) -> bool {
         self.get(backend).is_some_and(|b| b.side == Side::InCluster)
+    }
+
+    /// What of a backend's requests goes elsewhere now.
+    pub(super) fn spill(&self, backend: BackendIndex) -> Option<Spill> {
+        self.get(backend)?.spill
     }
 
     fn get(&self, backend: BackendIndex) -> Option<&'a Backend> {

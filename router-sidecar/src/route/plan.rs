@@ -1,8 +1,8 @@
 //! The decision itself.
 
 use super::candidates::{Candidates, Usable};
-use super::{Facts, Reason, Standing, matching, rendezvous};
-use crate::snapshot::{BackendIndex, Policy, Route};
+use super::{Facts, Reason, Standing, matching, rendezvous, spill};
+use crate::snapshot::{BackendIndex, Policy, Route, Spill};
 use flotilla_crds::router_config::Boundary;
 
 /// A rule's place in its policy; `None` is the default route.
@@ -21,6 +21,8 @@ pub struct Plan {
     pub continuation: bool,
     /// The fleet backend that the draw means, whether its replicas are ready or not.
     pub wanted: Option<BackendIndex>,
+    /// Whether it goes elsewhere, since that backend's model cannot take it.
+    pub spills: bool,
     /// How it came about.
     pub reasons: Vec<Reason>,
 }
@@ -65,7 +67,8 @@ pub enum RefusalKind {
 /// The first rule that matches gives the route, unless all its targets are across the boundary or lack the adapter
 /// that the request names: then the next that matches, and at last the default. Among a route's targets only the usable ones are drawn from, so a
 /// target without endpoints leaves its share to the others of the route; so does one that is left alone after
-/// failures, unless all are: then the one whose rest ends first is used, rather than none.
+/// failures, unless all are: then the one whose rest ends first is used, rather than none. What a fleet backend spills
+/// goes to its other target first, if the boundary lets it and that can be used.
 ///
 /// # Errors
 /// Nothing is left to send to.
@@ -160,6 +163,9 @@ fn order(
         }
         false
     };
+    let meant = meant(route, candidates, facts, draw);
+    let diverted = meant.as_ref().and_then(|meant| candidates.spill(meant.backend));
+    let diverted = diverted.filter(|spill| !route.never.contains(&spill.to) && usable(spill.to));
     let mut known: Vec<(BackendIndex, Standing)> = Vec::with_capacity(4);
     let mut asked = |backend: BackendIndex| {
         if let Some((_, standing)) = known.iter().find(|(b, _)| *b == backend) {
@@ -173,6 +179,7 @@ fn order(
     let fallback: Vec<_> = route.fallback.iter().copied().filter(|b| usable(*b)).collect();
     let weighted: Vec<_> = weighted.into_iter().map(|(b, weight)| (b, weight, asked(b))).collect();
     let fallback: Vec<_> = fallback.into_iter().map(|b| (b, asked(b))).collect();
+    let diverted = diverted.map(|spill| (spill, asked(spill.to)));
 
     for (backend, standing) in &known {
         if let Standing::Resting { ejected, .. } = *standing {
@@ -183,7 +190,7 @@ fn order(
     let mut targets = Vec::with_capacity(1 + fallback.len());
     if known.iter().any(|(_, standing)| well(standing)) {
         let drawn: Vec<_> = weighted.iter().filter(|(.., s)| well(s)).map(|(b, w, _)| (*b, *w)).collect();
-        if let Some((backend, weight, total)) = pick(&drawn, facts.session, draw) {
+        if let Some(Picked { backend, weight, total, .. }) = pick(&drawn, facts.session, draw) {
             let by_session = facts.session.is_some();
             reasons.push(Reason::Drawn { backend, weight, total, by_session });
             targets.push(backend);
@@ -199,17 +206,26 @@ fn order(
         let rest = fallback.iter().map(|(b, _)| *b).filter(|b| targets.first() != Some(b));
         targets.extend(rest.collect::<Vec<_>>());
     }
-    let wanted = wanted(route, candidates, facts, draw);
+    let mut spills = false;
+    if let (Some(meant), Some((to, standing))) = (&meant, diverted) {
+        let goes = spill::goes(&to, facts.session, meant.place);
+        spills = spill::divert(&mut targets, &to, goes, well(&standing));
+        if spills {
+            let Spill { to, state, percent } = to;
+            reasons.push(Reason::Spilled { from: meant.backend, to, state, percent });
+        }
+    }
+    let wanted = meant.map(|meant| meant.backend);
     if targets.is_empty() {
         let in_cluster_only = candidates.in_cluster_only();
         let kind = blocked.kind(in_cluster_only, facts.prompt_tokens);
         return Err(Refusal { kind, wanted, reasons });
     }
-    Ok(Plan { rule, targets, hedge: route.hedge, continuation: route.continuation, wanted, reasons })
+    Ok(Plan { rule, targets, hedge: route.hedge, continuation: route.continuation, wanted, spills, reasons })
 }
 
 /// The target of the draw if every replica were ready and well, or else the first fallback; none if it is external.
-fn wanted(route: &Route, candidates: &Candidates<'_>, facts: &Facts<'_>, draw: f64) -> Option<BackendIndex> {
+fn meant(route: &Route, candidates: &Candidates<'_>, facts: &Facts<'_>, draw: f64) -> Option<Picked> {
     let serves = |backend: &BackendIndex| candidates.would_serve(*backend);
     let drawn = if route.weighted.iter().all(|(backend, _)| serves(backend)) {
         pick(&route.weighted, facts.session, draw)
@@ -217,9 +233,11 @@ fn wanted(route: &Route, candidates: &Candidates<'_>, facts: &Facts<'_>, draw: f
         let some: Vec<_> = route.weighted.iter().filter(|(backend, _)| serves(backend)).copied().collect();
         pick(&some, facts.session, draw)
     };
-    let fallback = || route.fallback.iter().copied().find(serves);
-    let backend = drawn.map(|(backend, ..)| backend).or_else(fallback)?;
-    candidates.is_in_cluster(backend).then_some(backend)
+    let fallback = || {
+        let backend = route.fallback.iter().copied().find(serves)?;
+        Some(Picked { backend, weight: 0, total: 0, place: draw })
+    };
+    drawn.or_else(fallback).filter(|picked| candidates.is_in_cluster(picked.backend))
 }
 
 /// Why a route's allowed targets cannot be used.
@@ -244,24 +262,31 @@ impl Blocked {
     }
 }
 
-/// The entry in whose share of the total the draw falls, or the one that the session is bound to, with its weight
-/// and the total.
-fn pick(
-    weighted: &[(BackendIndex, u32)],
-    session: Option<u64>,
-    draw: f64,
-) -> Option<(BackendIndex, u32, u64)> {
+/// A target of a weighted choice.
+struct Picked {
+    backend: BackendIndex,
+    weight: u32,
+    /// The sum of the weights that could be drawn.
+    total: u64,
+    /// Where in its share the draw fell, in [0, 1).
+    place: f64,
+}
+
+/// The entry in whose share of the total the draw falls, or the one that the session is bound to.
+fn pick(weighted: &[(BackendIndex, u32)], session: Option<u64>, draw: f64) -> Option<Picked> {
     let total: u64 = weighted.iter().map(|(_, weight)| u64::from(*weight)).sum();
     if let Some(session) = session {
-        return rendezvous::pick(weighted, session).map(|(backend, weight)| (backend, weight, total));
+        let home = rendezvous::pick(weighted, session);
+        return home.map(|(backend, weight)| Picked { backend, weight, total, place: draw });
     }
     let mut point = draw * total as f64;
     for (backend, weight) in weighted {
-        point -= f64::from(*weight);
-        if point < 0.0 {
-            return Some((*backend, *weight, total));
+        let weight = *weight;
+        if point < f64::from(weight) {
+            return Some(Picked { backend: *backend, weight, total, place: point / f64::from(weight) });
         }
+        point -= f64::from(weight);
     }
     // Only rounding leads here, and then the draw was at the upper end.
-    weighted.last().map(|(backend, weight)| (*backend, *weight, total))
+    weighted.last().map(|(backend, weight)| Picked { backend: *backend, weight: *weight, total, place: 0.0 })
 }

@@ -2,6 +2,7 @@
 
 use crate::classify::Finding;
 use crate::snapshot::{BackendIndex, Policy};
+use flotilla_crds::router_config::SpillState;
 use std::fmt;
 
 /// One step of a decision. Cheap to record; turned into words only when somebody asks.
@@ -49,6 +50,17 @@ pub enum Reason {
     NoAdapter(BackendIndex),
     /// The config says that the target must not be used now.
     Unavailable(BackendIndex),
+    /// The model that the request was meant for cannot take it.
+    Spilled {
+        /// What it was meant for.
+        from: BackendIndex,
+        /// Where it goes.
+        to: BackendIndex,
+        /// Why.
+        state: SpillState,
+        /// How many of a hundred go.
+        percent: u8,
+    },
     /// The target has no ready endpoint.
     NoEndpoints(BackendIndex),
     /// The prompt does not fit into the target's context window.
@@ -115,6 +127,10 @@ impl fmt::Display for InWords<'_> {
             R::Unavailable(index) => {
                 let why = policy.backends.get(*index).and_then(|b| b.unavailable.as_deref());
                 write!(f, "{} is unavailable: {}", backend(*index), why.unwrap_or("?"))
+            }
+            R::Spilled { from, to, state, percent } => {
+                let (from, to, state) = (backend(*from), backend(*to), state.as_str());
+                write!(f, "{from} spills {percent} of 100 to {to}: {state}")
             }
             R::NoEndpoints(index) => write!(f, "{} has no ready endpoint", backend(*index)),
             R::WindowTooSmall { backend: index, window, prompt_tokens } => {

@@ -1,6 +1,6 @@
 //! A target with everything prebuilt that sending to it needs.
 
-use super::{Health, Held, HoldRules};
+use super::{Health, Held, HoldRules, Spill};
 use crate::account::{BackendCounters, Demand, Tokens};
 use crate::dialect::Dialect;
 use crate::request::Operation;
@@ -50,6 +50,8 @@ pub struct Backend {
     pub prices: Prices,
     /// How requests wait for its first replica, if they do.
     pub hold: Option<HoldRules>,
+    /// What goes elsewhere now.
+    pub spill: Option<Spill>,
     /// Those that wait.
     pub held: Arc<Held>,
     /// What is asked of it.

@@ -163,6 +163,12 @@ pub enum BackendError {
     /// The key is empty or holds a line break or the like. The key itself is never shown.
     #[error("the key is empty or holds characters that a header cannot: check for line breaks inside it")]
     CredentialValue,
+    /// What is too much for it has nowhere to go.
+    #[error("spill.backend {0:?} is no other backend of this policy")]
+    SpillTarget(String),
+    /// A share that is none.
+    #[error("spill.percent is {0}: give a number from 1 to 100, or leave spill out")]
+    SpillPercent(u8),
     /// A bound that lets nothing through.
     #[error("concurrency.maxRequests is 0: give a number above 0, or mark the backend as unavailable")]
     NoRequests,

@@ -10,6 +10,7 @@ mod error;
 mod health;
 mod hold;
 mod models;
+mod spill;
 mod store;
 
 pub use backend::{Adapter, Backend, Endpoint, InFlight, Load, Prices, Side};
@@ -17,6 +18,7 @@ pub use error::ConfigError;
 pub use health::Health;
 pub use hold::{Held, HoldRules, Place};
 pub(crate) use models::Model;
+pub use spill::Spill;
 pub use store::{Applied, Store};
 
 use crate::access::Clients;
@@ -156,6 +158,8 @@ pub struct Route {
     pub weighted: Vec<(BackendIndex, u32)>,
     /// Tried in this order after the drawn one.
     pub fallback: Vec<BackendIndex>,
+    /// Backends with the weight 0: never in this route.
+    pub never: Vec<BackendIndex>,
     /// Whether slow requests are sent once more.
     pub hedge: bool,
     /// Whether streams that break off are continued.

@@ -13,7 +13,9 @@ const FULL: &str = r#"
 backends:
 - name: fleet
   concurrency: {maxRequests: 8, maxQueued: 100, queueTimeoutMs: 5000}
-  fleet: {model: llama-3b, contextWindow: 8192, endpoints: [{address: "10.244.1.7:8080"}]}
+  fleet:
+    {model: llama-3b, contextWindow: 8192, endpoints: [{address: "10.244.1.7:8080"}],
+     spill: {backend: api, state: Saturated, percent: 40}}
 - {name: broken, unavailable: there is no ModelDeployment llama-70b, fleet: {model: llama-70b}}
 - name: api
   external:
@@ -146,6 +148,11 @@ fn each_mistake_is_refused_with_what_to_change() {
             Box::new(replace("https://api.example/v1", "https://u:p@api.example/v1")),
             "has a query or a user name",
         ),
+        (
+            Box::new(replace("spill: {backend: api", "spill: {backend: fleet")),
+            "is no other backend of this policy",
+        ),
+        (Box::new(replace("percent: 40", "percent: 0")), "spill.percent is 0"),
         (Box::new(replace("10.244.1.7:8080", "pod-7")), "\"pod-7\" is not ip:port"),
         (Box::new(replace("input: \"2.50\"", "input: \"2,50\"")), "pricing.input: \"2,50\" is not an amount"),
         (

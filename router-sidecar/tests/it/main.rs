@@ -30,6 +30,7 @@ mod reload;
 mod rig;
 mod scripted_operator;
 mod soak;
+mod spill;
 mod split;
 mod streaming;
 mod translation;

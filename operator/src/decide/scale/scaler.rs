@@ -113,7 +113,7 @@ impl Scaler {
             more_in: more_in(policy, variants),
         };
         let asked = Band::of(offered, queue, policy);
-        let floor = if self.may_be_zero(policy, now) { 0.0 } else { ANY };
+        let floor = if self.may_be_zero(policy, supply, now) { 0.0 } else { ANY };
         let floor = floor.max(scheduled(policy, now));
         let band = asked.raised_to(floor);
         let peak = self.peak.add(now, band.at_most);
@@ -151,7 +151,12 @@ impl Scaler {
         }
     }
 
-    fn may_be_zero(&self, policy: &Policy, now: Timestamp) -> bool {
+    /// Nothing was asked for long enough; or there is nothing and nothing is asked, so that a restart of the operator
+    /// wakes no model.
+    fn may_be_zero(&self, policy: &Policy, supply: f64, now: Timestamp) -> bool {
+        if supply <= 0.0 && self.idle_since.is_some() {
+            return policy.scale_to_zero_after.is_some();
+        }
         let idle_for = self.idle_since.map(|since| now.duration_since(since));
         policy.scale_to_zero_after.is_some_and(|after| idle_for.is_some_and(|idle_for| idle_for >= after))
     }

@@ -67,6 +67,7 @@ fn whole_world() -> World {
                 context_window: Some(8192),
                 adapters: vec![FleetAdapter { name: "legal".to_owned(), choice: AdapterChoice::Lora(0) }],
                 hold: None,
+                spilling: None,
             },
         )]),
         secrets: BTreeMap::from([("keys", BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]))]),
@@ -94,6 +95,28 @@ fn what_is_missing_marks_its_backend_and_leaves_the_rest() {
     assert_eq!(reasons, [Reason::ModelDeploymentNotFound, Reason::SecretNotFound]);
     assert!(compiled.policy.backends.iter().all(|b| b.unavailable.is_some()));
     assert_eq!(compiled.policy.default, compile(&policy("split"), &whole_world()).policy.default);
+}
+
+#[test]
+fn requests_spill_in_the_states_that_the_policy_names() {
+    use flotilla_crds::router_config::{Feature, Spill, SpillState};
+    let mut object = policy("split");
+    let mut world = whole_world();
+    let spill = |object: &RoutingPolicy, world: &World, features: &[Feature]| {
+        let policy = compile(object, world).policy.for_features(features);
+        match &policy.backends[0].target {
+            BackendTarget::Fleet(fleet) => fleet.spill.clone(),
+            BackendTarget::External(_) => None,
+        }
+    };
+    world.fleet.get_mut("llama").unwrap().spilling = Some((SpillState::Saturated, 40));
+    assert_eq!(spill(&object, &world, &Feature::ALL), None, "the policy does not want it");
+    object.spec.spill = Some(serde_saphyr::from_str("{backend: gpt, when: [NoFit, Saturated]}").unwrap());
+    let expected = Spill { backend: "gpt".to_owned(), state: SpillState::Saturated, percent: 40 };
+    assert_eq!(spill(&object, &world, &Feature::ALL), Some(expected));
+    assert_eq!(spill(&object, &world, &[]), None, "an older router would refuse what it does not know");
+    world.fleet.get_mut("llama").unwrap().spilling = Some((SpillState::Loading, 100));
+    assert_eq!(spill(&object, &world, &Feature::ALL), None);
 }
 
 #[test]

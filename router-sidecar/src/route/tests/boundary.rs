@@ -2,7 +2,8 @@
 
 use super::compiled;
 use super::faults::{BACKENDS, standings};
-use super::properties::{CLASSES, must_stay, policy};
+use super::properties::{CLASSES, must_stay};
+use super::spill::spilling;
 use crate::budget::Exceeded;
 use crate::route::{Facts, Onward, plan};
 use crate::snapshot::{BackendIndex, Side};
@@ -80,7 +81,7 @@ proptest! {
 
     #[test]
     fn a_bound_class_reaches_no_external_target_on_any_leg(
-        source in policy(), requests in proptest::collection::vec(request(), REQUESTS),
+        source in spilling(), requests in proptest::collection::vec(request(), REQUESTS),
     ) {
         let policy = compiled(source.clone());
         for request in requests {

@@ -4,6 +4,7 @@ mod binomial;
 mod boundary;
 mod faults;
 mod properties;
+mod spill;
 mod table;
 
 use crate::account::Metrics;

@@ -36,6 +36,7 @@ fn backend(index: usize) -> impl Strategy<Value = Backend> {
                     context_window,
                     adapters,
                     hold: None,
+                    spill: None,
                 })
             } else {
                 BackendTarget::External(ExternalTarget {

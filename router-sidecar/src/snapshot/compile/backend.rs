@@ -1,12 +1,13 @@
 //! One backend: addresses, key, prices.
 
+use super::route::Index;
 use super::{Carried, owner};
 use crate::account::BackendCounters;
 use crate::dialect::{self, Dialect};
 use crate::request::Operation;
 use crate::route::hash;
 use crate::snapshot::error::BackendError;
-use crate::snapshot::{Adapter, Backend, Endpoint, HoldRules, Prices, Side, credentials};
+use crate::snapshot::{Adapter, Backend, Endpoint, HoldRules, Prices, Side, Spill, credentials};
 use bytes::Bytes;
 use flotilla_crds::router_config as config;
 use flotilla_crds::router_config::{
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub(super) fn backend(
     policy: &str,
     source: &config::Backend,
+    index: &Index<'_>,
     counters: BackendCounters,
     carried: &mut Carried,
 ) -> Result<Backend, BackendError> {
@@ -34,6 +36,7 @@ pub(super) fn backend(
         memory: carried.memory(policy, &source.name, &target.endpoints),
         pace: carried.pace(policy, &source.name),
         hold: target.hold,
+        spill: spill(source, index)?,
         held: carried.held(policy, &source.name),
         demand: carried.demand(policy, &source.name),
         gate: carried.gate(policy, &source.name, source.concurrency, target.endpoints.len())?,
@@ -48,6 +51,20 @@ pub(super) fn backend(
         prices: target.prices,
         counters,
     })
+}
+
+/// Where part of its requests goes; an unknown place would be found out by the first of them.
+fn spill(source: &config::Backend, index: &Index<'_>) -> Result<Option<Spill>, BackendError> {
+    let BackendTarget::Fleet(FleetTarget { spill: Some(spill), .. }) = &source.target else {
+        return Ok(None);
+    };
+    let unknown = || BackendError::SpillTarget(spill.backend.clone());
+    let to =
+        *index.get(spill.backend.as_str()).filter(|_| spill.backend != source.name).ok_or_else(unknown)?;
+    if !(1..=100).contains(&spill.percent) {
+        return Err(BackendError::SpillPercent(spill.percent));
+    }
+    Ok(Some(Spill { to, state: spill.state, percent: spill.percent }))
 }
 
 /// What differs between the two sides.

@@ -273,8 +273,10 @@ fn policy(source: &config::Policy, metrics: &Metrics, carried: &mut Carried) -> 
         if index.insert(from.name.as_str(), position).is_some() {
             return Err(wrap(PolicyError::DuplicateBackend(from.name.clone())));
         }
+    }
+    for from in &source.backends {
         let counters = metrics.backend(&source.name, &from.name)?;
-        let compiled = backend::backend(&source.name, from, counters, carried)
+        let compiled = backend::backend(&source.name, from, &index, counters, carried)
             .map_err(|error| wrap(PolicyError::Backend { backend: from.name.clone(), source: error }))?;
         backends.push(Arc::new(compiled));
     }

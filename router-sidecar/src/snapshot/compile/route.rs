@@ -7,7 +7,7 @@ use flotilla_crds::router_config::PromptTokens;
 use std::collections::{HashMap, HashSet};
 
 /// Backend names of one policy with their places.
-type Index<'a> = HashMap<&'a str, BackendIndex>;
+pub(super) type Index<'a> = HashMap<&'a str, BackendIndex>;
 
 pub(super) fn rules(source: &[config::Rule], index: &Index<'_>) -> Result<Vec<Rule>, PolicyError> {
     let mut names = HashSet::new();
@@ -43,13 +43,12 @@ fn holds_nothing(range: PromptTokens) -> bool {
 }
 
 pub(super) fn route(name: &str, source: &config::Route, index: &Index<'_>) -> Result<Route, PolicyError> {
-    let mut never = HashSet::new();
     let mut route = Route { hedge: source.hedge, continuation: source.continuation, ..Route::default() };
     let mut drawn = Listed::new(name, index);
     for entry in &source.backends {
         let backend = drawn.add(&entry.name)?;
         if entry.weight == 0 {
-            never.insert(backend);
+            route.never.push(backend);
         } else {
             route.weighted.push((backend, entry.weight));
         }
@@ -61,7 +60,7 @@ pub(super) fn route(name: &str, source: &config::Route, index: &Index<'_>) -> Re
     for entry in &source.fallback {
         let backend = fallback.add(entry)?;
         // A weight of zero means never in this route, so it wins over being a fallback.
-        if !never.contains(&backend) {
+        if !route.never.contains(&backend) {
             route.fallback.push(backend);
         }
     }

@@ -7,7 +7,7 @@ use super::{Backoff, StreamError};
 use crate::account::{Metrics, demands, report};
 use crate::snapshot::Store;
 use bytes::Bytes;
-use flotilla_crds::router_config::{BackendUsage, OperatorMessage, RouterMessage};
+use flotilla_crds::router_config::{BackendUsage, Feature, OperatorMessage, RouterMessage};
 use futures::SinkExt;
 use futures::channel::mpsc;
 use hyper::body::Frame;
@@ -71,6 +71,7 @@ impl Session<'_> {
         self.send(&RouterMessage::Hello {
             router_version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: self.store.current().map(|s| s.revision.clone()).unwrap_or_default(),
+            features: Feature::ALL.to_vec(),
         })
         .await?;
         let mut reports = interval(REPORT_EVERY);

@@ -59,6 +59,15 @@ fn to_zero_after_idling_and_back_at_the_first_request() {
 }
 
 #[test]
+fn a_model_at_zero_stays_there_over_a_restart() {
+    let policy = Policy { scale_to_zero_after: Some(SignedDuration::from_mins(10)), ..policy() };
+    let mut restarted = World::new(policy, vec![super::world::variant(0)]);
+    restarted.run(100, 0.0);
+    assert_eq!(restarted.changes, []);
+    assert_eq!(restarted.run(1, 0.5).reason, Reason::Waking);
+}
+
+#[test]
 fn without_leave_to_go_to_zero_one_stays() {
     let mut world = World::one(2);
     world.run(7200, 0.0);

@@ -1,0 +1,72 @@
+//! Requests that go outside while the fleet cannot take them, and come back.
+
+use crate::rig::{Rig, ask, engine, eventually, external, provider};
+use flotilla_e2e::provider::Provider;
+use http::StatusCode;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// One fleet backend at these pods that spills as said, one API that no route names, and a class that stays.
+fn policy(api: &Provider, pods: &[SocketAddr], spill: &str) -> String {
+    let endpoints: Vec<_> = pods.iter().map(|pod| format!("{{address: '{pod}'}}")).collect();
+    format!(
+        "backends:\n- {{name: pods, fleet: {{model: m, endpoints: [{}], hold: {{maxRequests: 10, timeoutMs: 60000, startMs: 1000}}{spill}}}}}\n{}\nrules:\n- {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: pods}}]}}, boundary: InCluster}}\ndefault: {{backends: [{{name: pods}}]}}",
+        endpoints.join(", "),
+        external("api", api),
+    )
+}
+
+const AT_ZERO: &str = ", spill: {backend: api, state: ScaledToZero, percent: 100}";
+
+#[tokio::test]
+async fn at_zero_requests_go_outside_but_for_those_that_must_stay_and_are_demand_all_the_same() {
+    let api = provider().await;
+    let rig = Arc::new(Rig::start(&policy(&api, &[], AT_ZERO)).await);
+    let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hello", true)).await;
+    assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "api"));
+    let decision = reply.header("x-flotilla-decision");
+    assert!(decision.contains("pods spills 100 of 100 to api: ScaledToZero"), "{decision}");
+    let demand =
+        |rig: &Rig| flotilla_router::account::demands(&rig.router.store.current().unwrap()).remove(0);
+    assert!(demand(&rig).offered_prompt_tokens > 0);
+    assert_eq!((demand(&rig).in_flight, demand(&rig).served_completion_tokens), (0, 0));
+
+    let waits = tokio::spawn({
+        let rig = Arc::clone(&rig);
+        async move { rig.chat_with(&[("x-data-class", "phi")], ask("a patient", false)).await }
+    });
+    eventually("it waits", || demand(&rig).in_flight == 1).await;
+    let pod = engine().await;
+    rig.apply(&policy(&api, &[pod.address], ""));
+    let reply = waits.await.unwrap();
+    assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "pods"));
+    assert_eq!(rig.chat(ask("hello", false)).await.backend(), "pods", "it came back");
+    assert_eq!(api.seen().requests, 1);
+    let metrics = rig.metrics().await;
+    assert!(metrics.contains(r#"spills_total{backend="pods",policy="team/assistant"} 1"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn of_a_full_fleet_only_the_share_goes_outside() {
+    let (api, pod) = (provider().await, engine().await);
+    let full = ", spill: {backend: api, state: Saturated, percent: 30}";
+    let rig = Rig::start(&policy(&api, &[pod.address], full)).await;
+    for n in 0..100 {
+        assert_eq!(rig.chat(ask("hello", n % 2 == 0)).await.status, StatusCode::OK);
+    }
+    let outside = api.seen().requests;
+    assert!((28..=32).contains(&outside), "{outside} of 100 at 30 %");
+    assert_eq!(pod.seen().requests + outside, 100);
+}
+
+#[tokio::test]
+async fn where_outside_fails_the_fleet_answers() {
+    let (api, pod) = (provider().await, engine().await);
+    let full = ", spill: {backend: api, state: Saturated, percent: 95}";
+    let nobody = policy(&api, &[pod.address], full).replace(&api.base_url(), "http://127.0.0.1:9/v1");
+    let rig = Rig::start(&nobody).await;
+    for _ in 0..10 {
+        let reply = rig.chat(ask("hello", true)).await;
+        assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "pods"), "{reply:?}");
+    }
+}
