@@ -14,6 +14,10 @@ pub const GATEWAY: &str = "flotilla.dev/gateway";
 pub const TEMPLATE_HASH: &str = "flotilla.dev/template-hash";
 /// On a Deployment: the pod template that was last applied, as JSON, so that an edit of it can be undone by any version.
 pub const TEMPLATE: &str = "flotilla.dev/template";
+/// On an engine pod that is to go: since when. Routers do not send it requests any more.
+pub const DRAINING_SINCE: &str = "flotilla.dev/draining-since";
+/// On such a pod, too, for the cluster: of pods that serve, the one with the lowest goes first.
+pub const POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 /// On every child: who made it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`].

@@ -43,8 +43,11 @@ async fn replicas_come_with_the_load_and_go_without_it_and_no_request_fails() {
         let reasons: Vec<_> =
             status.scaling.unwrap().history.iter().map(|change| change.reason.clone()).collect();
         assert_eq!(reasons.first().map(String::as_str), Some("DemandFell"), "{reasons:?}");
+        let marked = stage.marked().await?;
         stage.has("one pod", |object| object.replicas == 1).await?;
         all_good(&app.stop_loop(&stage.namespace).await?);
+        let left = stage.pods_left().await?;
+        assert!(!left.contains(&marked), "{marked} was drained, {left:?} stayed");
         assert_eq!(stage.spec_replicas().await?, 1, "the user's spec is the user's");
         Ok(())
     })

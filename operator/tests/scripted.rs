@@ -13,6 +13,8 @@ mod api_server;
 mod claims;
 #[path = "scripted/download.rs"]
 mod download;
+#[path = "scripted/drain.rs"]
+mod drain;
 #[path = "scripted/heads.rs"]
 mod heads;
 #[path = "scripted/hub_heads.rs"]

@@ -1,11 +1,13 @@
 //! A scaled model of one tiny engine, a policy for it, an application.
 
-use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{ModelDeploymentStatus, ScalingStatus};
+use flotilla_crds::{ModelDeployment, labels};
 use flotilla_e2e::harness::{
     App, HarnessError, Reply, Result, TestNamespace, case, image, install, wait_for, wait_until,
 };
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
+use kube::ResourceExt as _;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -99,6 +101,34 @@ impl Stage {
             if reasons.iter().any(|there| there == reason) { Ok(()) } else { Err(format!("{reasons:?}")) }
         })
         .await
+    }
+
+    /// The pod that is marked to go, once one is.
+    pub async fn marked(&self) -> Result<String> {
+        wait_until("a pod to be marked", START, async || {
+            let pods = self.pods().await.map_err(|error| error.to_string())?;
+            let is_marked = |pod: &&Pod| pod.annotations().contains_key(labels::DRAINING_SINCE);
+            let marked = pods.iter().find(is_marked).map(Pod::name_any);
+            marked.ok_or_else(|| format!("{:?}", pods.iter().map(Pod::name_any).collect::<Vec<_>>()))
+        })
+        .await
+    }
+
+    /// The pods of the model that are not on their way out, once there is only one.
+    pub async fn pods_left(&self) -> Result<Vec<String>> {
+        wait_until("one pod to be left", START, async || {
+            let pods = self.pods().await.map_err(|error| error.to_string())?;
+            let stays = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
+            let names: Vec<_> = pods.iter().filter(stays).map(Pod::name_any).collect();
+            if names.len() == 1 { Ok(names) } else { Err(format!("{names:?}")) }
+        })
+        .await
+    }
+
+    async fn pods(&self) -> Result<Vec<Pod>> {
+        let of_model = ListParams::default().labels(&format!("{}=fleet", labels::MODEL_DEPLOYMENT));
+        let pods = self.namespace.api::<Pod>().list(&of_model).await;
+        pods.map(|list| list.items).map_err(HarnessError::api("list the pods of fleet"))
     }
 
     /// The model's status now.

@@ -2,6 +2,7 @@
 
 use super::Known;
 use crate::decide::placement::{Inventory, Usage};
+use crate::model_deployment::failure::draining_since;
 use crate::model_deployment::need::DEFAULT_MAX_TOKENS;
 use crate::routing_policy::ObjectKey;
 use crate::scaling::{Board, hold, spilling};
@@ -64,7 +65,7 @@ impl Stores {
         oldest_first(readable.collect())
     }
 
-    /// Ready endpoints of every `ModelDeployment`, sorted.
+    /// Ready endpoints of every `ModelDeployment`, sorted; without those of pods that are to go.
     pub fn endpoints(&self) -> BTreeMap<ObjectKey, Vec<Endpoint>> {
         let mut all: BTreeMap<ObjectKey, Vec<Endpoint>> = BTreeMap::new();
         for slice in self.endpoint_slices.state() {
@@ -73,8 +74,13 @@ impl Stores {
                 continue;
             };
             let namespace = slice.metadata.namespace.clone().unwrap_or_default();
-            let entry = all.entry(ObjectKey { namespace, name: name.clone() }).or_default();
-            entry.extend(ready_endpoints(&slice));
+            let key = ObjectKey { namespace: namespace.clone(), name: name.clone() };
+            let entry = all.entry(key).or_default();
+            let stays = |pod: &str| {
+                let pod = self.pods.get(&ObjectRef::new(pod).within(&namespace));
+                pod.is_none_or(|pod| draining_since(&pod).is_none())
+            };
+            entry.extend(ready_endpoints(&slice, stays));
         }
         for endpoints in all.values_mut() {
             endpoints.sort();
@@ -126,12 +132,13 @@ fn oldest_first(mut policies: Vec<Arc<RoutingPolicy>>) -> Vec<Arc<RoutingPolicy>
     policies
 }
 
-fn ready_endpoints(slice: &EndpointSlice) -> Vec<Endpoint> {
+fn ready_endpoints(slice: &EndpointSlice, stays: impl Fn(&str) -> bool) -> Vec<Endpoint> {
     let Some(port) = slice.ports.as_deref().unwrap_or_default().iter().find_map(|p| p.port) else {
         return Vec::new();
     };
     let serves = |endpoint: &&k8s_openapi::api::discovery::v1::Endpoint| {
-        endpoint.conditions.as_ref().and_then(|c| c.ready).unwrap_or(true)
+        let pod = endpoint.target_ref.as_ref().and_then(|target| target.name.as_deref());
+        endpoint.conditions.as_ref().and_then(|c| c.ready).unwrap_or(true) && pod.is_none_or(&stays)
     };
     let host = |address: &String| {
         if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
@@ -164,17 +171,19 @@ mod tests {
     }
 
     #[test]
-    fn only_ready_endpoints_count_and_ipv6_gets_brackets() {
+    fn only_ready_endpoints_of_pods_that_stay_count_and_ipv6_gets_brackets() {
         let slice: EndpointSlice = serde_json::from_value(serde_json::json!({
             "addressType": "IPv4", "metadata": {}, "ports": [{"port": 8080}],
             "endpoints": [
                 {"addresses": ["10.0.0.1"], "conditions": {"ready": true}},
                 {"addresses": ["10.0.0.2"], "conditions": {"ready": false}},
-                {"addresses": ["fd00::1"]},
+                {"addresses": ["fd00::1"], "targetRef": {"kind": "Pod", "name": "stays"}},
+                {"addresses": ["10.0.0.3"], "targetRef": {"kind": "Pod", "name": "goes"}},
             ]
         }))
         .unwrap();
-        let found: Vec<_> = ready_endpoints(&slice).into_iter().map(|e| e.address).collect();
+        let found: Vec<_> =
+            ready_endpoints(&slice, |pod| pod != "goes").into_iter().map(|e| e.address).collect();
         assert_eq!(found, ["10.0.0.1:8080", "[fd00::1]:8080"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Applies the children in a fixed order, the workload last.
 
 use super::build::{Applied, Children, Prepared, settle_template};
+use super::drain::Drain;
 use super::observe::is_rolled_out;
 use crate::fleet::Stores;
 use crate::kube_ext::{ApplyError, CallError, apply, create_once, delete_if_ours, within};
@@ -10,16 +11,21 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::resource::v1::ResourceClaimTemplate;
 use kube::{Api, Client, ResourceExt};
 
-/// Applies every child. Destructuring without `..` makes a forgotten one a compile error.
+/// Applies every child; fewer replicas only when routers have left those that go. Destructuring without `..` makes a forgotten one a compile error.
 pub async fn apply_children(
     client: &Client,
     prepared: Children<Prepared>,
+    drain: &Drain<'_>,
 ) -> Result<Children<Applied>, ApplyError> {
     let Children { service, claim_template, mut deployment, state: Prepared } = prepared;
     let api: Api<Deployment> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
     let name = deployment.name_any();
     let live = within(|| format!("could not read Deployment {name}"), api.get_opt(&name)).await?;
     settle_template(&mut deployment, live.as_ref());
+    if let Some(spec) = &mut deployment.spec {
+        let wanted = spec.replicas.unwrap_or(0);
+        spec.replicas = Some(drain.replicas(client, wanted, live.as_ref()).await?);
+    }
     let service = apply(client, &service).await?;
     let claim_template = match claim_template {
         Some(template) => Some(create_once(client, &template).await?),

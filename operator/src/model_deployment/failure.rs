@@ -2,6 +2,7 @@
 
 use super::fetching::Fetching;
 use crate::conditions::Reason;
+use flotilla_crds::labels;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 use std::net::IpAddr;
@@ -30,6 +31,8 @@ pub struct PodFacts {
     pub ready_since: Option<Timestamp>,
     /// Whether it is on its way out.
     pub terminating: bool,
+    /// Since when it is to go, if it is: see [`crate::decide::drain`].
+    pub draining_since: Option<Timestamp>,
     /// What its fetcher does, until the model is there.
     pub fetching: Option<Fetching>,
     /// Why it does not serve, if that is known to be more than a matter of time.
@@ -69,6 +72,12 @@ const WAITING_SIGNS: &[(&str, Reason)] = &[
     ("ErrImageNeverPull", Reason::EngineImagePullFailed),
 ];
 
+/// Since when a pod is to go. A mark that cannot be read is as old as can be.
+pub fn draining_since(pod: &Pod) -> Option<Timestamp> {
+    let marked = pod.metadata.annotations.as_ref()?.get(labels::DRAINING_SINCE)?;
+    Some(marked.parse().unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
 impl PodFacts {
     /// Reads a pod.
     pub fn of(pod: &Pod) -> Self {
@@ -98,6 +107,7 @@ impl PodFacts {
             ready,
             ready_since: readiness.and_then(|c| c.last_transition_time.as_ref()).map(|time| time.0),
             terminating: pod.metadata.deletion_timestamp.is_some(),
+            draining_since: draining_since(pod),
             fetching: Fetching::of(pod),
             problem: if ready {
                 None

@@ -6,6 +6,7 @@ pub mod build;
 pub mod calibrate;
 pub mod conflict;
 pub mod dereference;
+pub mod drain;
 pub mod failure;
 pub mod fetch;
 pub mod fetching;

@@ -1,9 +1,10 @@
 //! The driver: names its steps, in order.
 
 use super::apply::{apply_children, sweep};
-use super::build::build;
+use super::build::{Applied, Children, build};
 use super::calibrate::taught;
 use super::dereference::dereference;
+use super::drain::{AGAIN, Drain};
 use super::file::Files;
 use super::observe::{Next, Observer, replica};
 use super::placed::choice;
@@ -14,6 +15,7 @@ use crate::kube_ext::{ApplyError, CallError, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::options::Defaults;
+use crate::push::Routers;
 use crate::routing_policy::ObjectKey;
 use crate::run::Backoff;
 use crate::scaling::{Board, effective, spill_news, untold};
@@ -47,6 +49,8 @@ pub struct Context {
     pub status: StatusWriter<ModelDeployment>,
     /// Asks what replicas took.
     pub observer: Observer,
+    /// Who sends requests to replicas.
+    pub routers: Routers,
     /// What scaling decided.
     pub scaling: Arc<Board>,
     /// Counts reconciles.
@@ -120,14 +124,18 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     }
     let mode = choice(object, &observed.inventory, valid.need.required_mib).mode;
     let prepared = build(&valid, &mode, observed.inventory.shares_devices());
-    match Box::pin(apply_children(&ctx.client, prepared)).await {
+    let (key, now) = (ObjectKey::of(object), Timestamp::now());
+    let drain = Drain { key, pods: &observed.pods, routers: &ctx.routers, now };
+    match Box::pin(apply_children(&ctx.client, prepared, &drain)).await {
         Ok(children) => {
+            let again = [observed.again(), drains(object, &children).then_some(AGAIN)];
+            let again = again.into_iter().flatten().min();
             sweep(&ctx.client, &ctx.stores, object, &children).await?;
             tell_changes(object, ctx).await;
             let plain = report(&Outcome::Applied(&valid.need, &children));
             let Some(replica) = replica(object, valid.namespace, &observed, &children) else {
                 ctx.status.write(object, object.status.as_ref(), &plain).await?;
-                return Ok(done());
+                return Ok(again.map_or_else(Action::await_change, Action::requeue));
             };
             let now = Timestamp::now();
             let mut before = object.status.clone();
@@ -142,8 +150,8 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
                 ctx.status.write(object, before.as_ref(), &after).await?;
             }
             Ok(match ctx.observer.next(&replica, now) {
-                Next::Later(wait) => Action::requeue(observed.again().map_or(wait, |again| again.min(wait))),
-                _ => done(),
+                Next::Later(wait) => Action::requeue(again.map_or(wait, |again| again.min(wait))),
+                _ => again.map_or_else(Action::await_change, Action::requeue),
             })
         }
         Err(error) => {
@@ -153,6 +161,12 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
             Err(error.into())
         }
     }
+}
+
+/// Whether a replica is to go and is still there.
+fn drains(object: &ModelDeployment, children: &Children<Applied>) -> bool {
+    let told = children.deployment.spec.as_ref().and_then(|spec| spec.replicas);
+    told > Some(object.spec.replicas)
 }
 
 /// An event for each change of the number of replicas that the status does not have yet, and for requests that begin or

@@ -96,6 +96,12 @@ impl Registry {
         self.len() == 0
     }
 
+    /// Whether every router that was given a policy follows its present form `entry`.
+    pub fn all_follow(&self, entry: &Arc<Entry>) -> bool {
+        let totals = self.totals(entry);
+        totals.programmed == totals.routers
+    }
+
     /// Sums up what routers say of the policy in its present form `entry`.
     pub fn totals(&self, entry: &Arc<Entry>) -> Totals {
         let name = entry.key.to_string();

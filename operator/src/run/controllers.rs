@@ -8,7 +8,7 @@ use crate::metrics::Metrics;
 use crate::model_deployment::file::Files;
 use crate::model_deployment::observe::{Observer, ObserverOptions};
 use crate::options::Defaults;
-use crate::push::Registry;
+use crate::push::{Registry, Routers};
 use crate::scaling::Board;
 use crate::webhook::router_container::RouterPod;
 use crate::{model_deployment, routing_policy};
@@ -73,6 +73,7 @@ pub(super) async fn model_deployments(
         observer: Observer::new(shared.client.clone(), shared.observe.clone()),
         leadership: shared.leadership.clone(),
         status: shared.status(),
+        routers: Routers::new(shared.catalog.clone(), shared.registry.clone()),
         scaling: shared.scaling.clone(),
         metrics: shared.metrics.clone(),
         backoff: Backoff::default(),

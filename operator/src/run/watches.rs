@@ -4,6 +4,7 @@ use super::capacity::{Keeper, Sources};
 use super::devices;
 use crate::fleet::{BOUND, Capacity, Devices, GpuPod, GpuPods, Stores, Trigger};
 use crate::metrics::Metrics;
+use crate::model_deployment::failure::draining_since;
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -13,6 +14,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt as _, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -61,7 +63,15 @@ pub(super) fn start(
     let pods = watcher(Api::<Pod>::all(client.clone()), ours.clone()).modify(trim_pod).default_backoff();
     let pods = first_lists.watch(pods.reflect(pod_writer)).touched_objects();
     let trigger = models.clone();
+    let (notify, mut draining) = (dirty.clone(), HashSet::new());
     tasks.spawn(each(pods, move |pod: Pod| {
+        // Routers leave pods that are to go, and come back to those that stay after all.
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        let goes = draining_since(&pod).is_some() && pod.metadata.deletion_timestamp.is_none();
+        let news = if goes { draining.insert(uid) } else { draining.remove(&uid) };
+        if news {
+            notify.notify_one();
+        }
         let trigger = trigger.clone();
         async move { touch(&trigger, &pod).await }
     }));
@@ -252,7 +262,9 @@ async fn gpu_pods(client: Client, pods: Arc<GpuPods>, sources: Arc<Sources>) -> 
 /// Keeps what [`crate::model_deployment::failure`] reads.
 fn trim_pod(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
-    pod.metadata.annotations = None;
+    if let Some(annotations) = &mut pod.metadata.annotations {
+        annotations.retain(|name, _| name == labels::DRAINING_SINCE);
+    }
     if let Some(spec) = &mut pod.spec {
         let (volumes, node_name) = (spec.volumes.take(), spec.node_name.take());
         *spec = k8s_openapi::api::core::v1::PodSpec { volumes, node_name, ..Default::default() };

@@ -1,6 +1,7 @@
 //! The pods of a model as supply.
 
 use crate::decide::scale::Supply;
+use crate::model_deployment::failure::draining_since;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::labels;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +18,7 @@ pub struct Pods {
     pub loading: u32,
     /// They have no node yet.
     pub pending: u32,
-    /// They are on their way out.
+    /// They are on their way out, or are to go next.
     pub terminating: u32,
     /// When the oldest of those that do not serve yet was made.
     pub coming_since: Option<Timestamp>,
@@ -44,7 +45,7 @@ pub fn by_model(pods: &[Arc<Pod>]) -> HashMap<ObjectKey, Pods> {
 
 impl Pods {
     fn add(&mut self, pod: &Pod) {
-        if pod.metadata.deletion_timestamp.is_some() {
+        if pod.metadata.deletion_timestamp.is_some() || draining_since(pod).is_some() {
             self.terminating += 1;
             return;
         }

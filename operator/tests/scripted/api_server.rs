@@ -153,13 +153,24 @@ impl State {
                 let body = merged(body, status);
                 (StatusCode::OK, self.store(path, body))
             }
-            ("PUT" | "PATCH", _) => (StatusCode::OK, self.store(path, body)),
+            ("PUT" | "PATCH", _) => (StatusCode::OK, self.store(path, without_nulls(body))),
             ("DELETE", Some(object)) => {
                 self.objects.remove(path);
                 (StatusCode::OK, object)
             }
             other => panic!("the test's API server does not know {other:?} {path}"),
         }
+    }
+}
+
+/// In a merge patch, null removes a field.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(_, value)| !value.is_null());
+            kept.map(|(name, value)| (name, without_nulls(value))).collect()
+        }
+        other => other,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::api_server::{ApiServer, Fault};
 use flotilla_crds::ModelDeployment;
 use flotilla_operator::decide::placement::Inventory;
-use flotilla_operator::fleet::{Capacity, Stores};
+use flotilla_operator::fleet::{Capacity, Catalog, Stores};
 use flotilla_operator::kube_ext::{Events, StatusWriter};
 use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::metrics::Metrics;
@@ -11,6 +11,7 @@ use flotilla_operator::model_deployment::file::Files;
 use flotilla_operator::model_deployment::observe::{Observer, ObserverOptions};
 use flotilla_operator::model_deployment::{Context, Error, reconcile};
 use flotilla_operator::options::Defaults;
+use flotilla_operator::push::Routers;
 use flotilla_operator::run::Backoff;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector;
@@ -69,10 +70,17 @@ pub(crate) async fn with_stores(
         observer: Observer::new(server.client(), ObserverOptions { engine_metrics: true, dcgm_namespace }),
         leadership: leadership(leads).await,
         status: StatusWriter::new(server.client(), Events::new(server.client(), "operator-0")),
+        routers: routers(),
         scaling: Arc::default(),
         metrics: Metrics::new().unwrap(),
         backoff: Backoff::default(),
     })
+}
+
+/// No policies, and no routers that follow any.
+fn routers() -> Routers {
+    let catalog = tokio::sync::watch::channel(Some(Arc::new(Catalog::default()))).1;
+    Routers::new(catalog, Arc::default())
 }
 
 fn object() -> Value {

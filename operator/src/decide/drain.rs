@@ -1,0 +1,201 @@
+//! Which replicas go when there are to be fewer, and when.
+//!
+//! A replica that serves is marked first: routers take it out of their lists, and it becomes the one that the cluster
+//! deletes. Only when no router sends it requests any more is the number lowered; what it still has to answer it
+//! finishes while it stops. Marks are on the pods, so that any operator goes on where another one ended.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Routers that have not taken a replica out of their lists by then are not waited for: they are not there any more,
+/// or keep an older config.
+const TOLD_BY: SignedDuration = SignedDuration::from_secs(10);
+
+/// A replica that is not on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// The pod's name.
+    pub name: String,
+    /// Whether it serves.
+    pub serves: bool,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Since when it is marked to go.
+    pub marked: Option<Timestamp>,
+    /// Whether no router sends it requests any more.
+    pub left: bool,
+}
+
+/// What to do now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// How many replicas the cluster is to have for now.
+    pub replicas: u32,
+    /// Mark these.
+    pub mark: Vec<String>,
+    /// These stay after all.
+    pub unmark: Vec<String>,
+}
+
+/// On the way from `current` replicas, as the cluster is told now, to `wanted`.
+///
+/// The cluster deletes replicas without a node first, then those that do not serve, then marked ones. So only as many
+/// that serve are marked as the others do not make up for; the newest, whose caches are worth least.
+pub fn step(wanted: u32, current: u32, replicas: &[Replica], now: Timestamp) -> Step {
+    let there = u32::try_from(replicas.len()).unwrap_or(u32::MAX);
+    let unmark_all = || replicas.iter().filter(|replica| replica.marked.is_some()).map(|r| r.name.clone());
+    if wanted >= current {
+        // Told already, and not carried out yet: the mark says which one it is to be.
+        let unmark = if there > wanted { Vec::new() } else { unmark_all().collect() };
+        return Step { replicas: wanted, mark: Vec::new(), unmark };
+    }
+    let mut serving: Vec<&Replica> = replicas.iter().filter(|replica| replica.serves).collect();
+    let serve = u32::try_from(serving.len()).unwrap_or(u32::MAX);
+    let go = serve.saturating_sub(wanted);
+    // Marked ones first, those marked longest ago before others; then the newest.
+    serving.sort_by(|a, b| {
+        let order = |replica: &Replica| (replica.marked.is_none(), replica.marked);
+        order(a).cmp(&order(b)).then_with(|| (b.created, &b.name).cmp(&(a.created, &a.name)))
+    });
+    let (going, staying) = serving.split_at(usize::try_from(go).unwrap_or(usize::MAX).min(serving.len()));
+    let gone = |replica: &&&Replica| {
+        replica.marked.is_some_and(|marked| replica.left || now.duration_since(marked) >= TOLD_BY)
+    };
+    let all_gone = going.iter().filter(gone).count() == going.len();
+    Step {
+        // Those that do not serve need no farewell.
+        replicas: if all_gone { wanted } else { wanted.saturating_add(go).min(current) },
+        mark: going.iter().filter(|r| r.marked.is_none()).map(|r| r.name.clone()).collect(),
+        unmark: staying.iter().filter(|r| r.marked.is_some()).map(|r| r.name.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_767_571_200 + second).unwrap()
+    }
+
+    /// Made in the order of their names.
+    fn replica(name: &str, serves: bool) -> Replica {
+        let created = name.bytes().next().map(|letter| at(i64::from(letter) - 1000));
+        Replica { name: name.to_owned(), serves, created, marked: None, left: false }
+    }
+
+    fn marked(name: &str, at: Timestamp, left: bool) -> Replica {
+        Replica { marked: Some(at), left, ..replica(name, true) }
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_newest_is_marked_then_left_then_gone() {
+        let others = [replica("a", true), replica("b", true)];
+        let with = |third: Replica| [others.to_vec(), vec![third]].concat();
+        let first = step(2, 3, &with(replica("c", true)), at(0));
+        assert_eq!(first, Step { replicas: 3, mark: names(&["c"]), unmark: vec![] });
+        let waits = Step { replicas: 3, ..Step::default() };
+        assert_eq!(step(2, 3, &with(marked("c", at(0), false)), at(9)), waits);
+        let goes = Step { replicas: 2, ..Step::default() };
+        assert_eq!(step(2, 3, &with(marked("c", at(0), true)), at(1)), goes);
+        assert_eq!(step(2, 3, &with(marked("c", at(0), false)), at(10)), goes, "nobody waits for ever");
+        assert_eq!(
+            step(2, 2, &with(marked("c", at(0), true)), at(2)),
+            goes,
+            "the mark stays until it is gone"
+        );
+        assert_eq!(step(2, 2, &others, at(3)), goes);
+    }
+
+    #[test]
+    fn who_is_marked_goes_though_another_one_is_newer() {
+        let replicas = [replica("a", true), marked("b", at(0), true), replica("c", true)];
+        assert_eq!(step(2, 3, &replicas, at(1)), Step { replicas: 2, ..Step::default() });
+    }
+
+    #[test]
+    fn who_does_not_serve_goes_first_and_at_once() {
+        let replicas = [replica("a", true), replica("b", false), replica("c", true)];
+        assert_eq!(step(2, 3, &replicas, at(0)), Step { replicas: 2, ..Step::default() });
+        let two = step(1, 3, &replicas, at(0));
+        assert_eq!(two, Step { replicas: 2, mark: names(&["c"]), unmark: vec![] });
+        assert_eq!(step(2, 5, &replicas, at(0)).replicas, 2, "some of the five were never made");
+    }
+
+    #[test]
+    fn who_was_to_go_stays_when_it_is_wanted_again() {
+        let replicas = [replica("a", true), marked("b", at(0), false), marked("c", at(1), false)];
+        let all = Step { replicas: 3, mark: vec![], unmark: names(&["b", "c"]) };
+        assert_eq!(step(3, 3, &replicas, at(5)), all);
+        let one = Step { replicas: 3, mark: vec![], unmark: names(&["c"]) };
+        assert_eq!(step(2, 3, &replicas, at(5)), one);
+    }
+
+    #[test]
+    fn the_last_one_is_drained_like_any() {
+        assert_eq!(step(0, 1, &[replica("a", true)], at(0)).mark, names(&["a"]));
+        assert_eq!(step(0, 1, &[marked("a", at(0), true)], at(1)).replicas, 0);
+        assert_eq!(step(0, 3, &[], at(1)), Step::default());
+    }
+
+    #[test]
+    fn a_rollout_marks_nobody() {
+        let surge = [replica("a", true), replica("b", true), replica("c", true)];
+        assert_eq!(step(2, 2, &surge, at(0)), Step { replicas: 2, ..Step::default() });
+    }
+
+    /// The cluster deletes as it does: not serving first, then marked, then the newest.
+    fn delete(replicas: &mut Vec<Replica>, to: u32) -> Vec<Replica> {
+        replicas.sort_by_key(|r| (r.serves, r.marked.is_none(), std::cmp::Reverse(r.created)));
+        let excess = replicas.len().saturating_sub(to as usize);
+        replicas.drain(..excess).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_that_serves_goes_unless_routers_left_it_or_were_given_time(
+            serves in proptest::collection::vec(any::<bool>(), 0..8),
+            wishes in proptest::collection::vec((0_u32..8, any::<bool>(), 0_i64..12), 1..30),
+        ) {
+            let letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
+            let mut replicas: Vec<_> =
+                serves.iter().zip(letters).map(|(serves, name)| replica(name, *serves)).collect();
+            let mut current = u32::try_from(replicas.len()).unwrap();
+            let (mut second, mut next) = (0, 0);
+            for (wanted, routers_follow, passed) in wishes {
+                second += passed;
+                let step = step(wanted, current, &replicas, at(second));
+                prop_assert!(step.replicas >= wanted.min(current) && step.replicas <= wanted.max(current));
+                let both: BTreeSet<_> = step.mark.iter().filter(|name| step.unmark.contains(name)).collect();
+                prop_assert!(both.is_empty());
+                for replica in &mut replicas {
+                    if step.mark.contains(&replica.name) {
+                        replica.marked = Some(at(second));
+                    }
+                    if step.unmark.contains(&replica.name) {
+                        (replica.marked, replica.left) = (None, false);
+                    }
+                }
+                current = step.replicas;
+                for gone in delete(&mut replicas, current) {
+                    let told = gone.marked.is_some_and(|m| gone.left || at(second).duration_since(m) >= TOLD_BY);
+                    prop_assert!(!gone.serves || told, "{gone:?} at {second}");
+                }
+                while replicas.len() < current as usize {
+                    next += 1;
+                    replicas.push(Replica {
+                        created: Some(at(second + next)), ..replica(&format!("n{next}"), true)
+                    });
+                }
+                for replica in &mut replicas {
+                    replica.left |= replica.marked.is_some() && routers_follow;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Marks the pods that are to go, and lets the Deployment follow only when routers have left them.
+
+use super::failure::PodFacts;
+use crate::decide::drain::{Replica, step};
+use crate::kube_ext::{CallError, within};
+use crate::push::Routers;
+use crate::routing_policy::ObjectKey;
+use flotilla_crds::labels;
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::json;
+use std::time::Duration;
+
+/// How soon to look again whether routers have left a pod.
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
+/// Lower than the cost of pods that stay, which is 0.
+const DELETION_COST: &str = "-1";
+
+/// The replicas of one object, and who may send them requests.
+pub struct Drain<'a> {
+    /// Whose they are.
+    pub key: ObjectKey,
+    /// Its pods.
+    pub pods: &'a [PodFacts],
+    /// The routers.
+    pub routers: &'a Routers,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Drain<'_> {
+    /// How many replicas the Deployment is to have now, on the way to `wanted`; marks pods as it must.
+    ///
+    /// # Errors
+    /// A pod could not be marked.
+    pub async fn replicas(
+        &self,
+        client: &Client,
+        wanted: i32,
+        live: Option<&Deployment>,
+    ) -> Result<i32, CallError> {
+        let count = |replicas: i32| u32::try_from(replicas).unwrap_or(0);
+        let Some(current) = live.and_then(|live| live.spec.as_ref()?.replicas) else {
+            return Ok(wanted);
+        };
+        let replicas: Vec<_> =
+            self.pods.iter().filter(|pod| !pod.terminating).map(|pod| self.replica(pod)).collect();
+        let step = step(count(wanted), count(current), &replicas, self.now);
+        let api: Api<Pod> = Api::namespaced(client.clone(), &self.key.namespace);
+        for (name, mark) in
+            step.mark.iter().map(|name| (name, true)).chain(step.unmark.iter().map(|name| (name, false)))
+        {
+            let annotations = json!({
+                labels::DRAINING_SINCE: mark.then(|| self.now.to_string()),
+                labels::POD_DELETION_COST: mark.then_some(DELETION_COST),
+            });
+            let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+            let params = PatchParams::default();
+            let marked = api.patch(name, &params, &patch);
+            match within(|| format!("could not mark pod {name}"), marked).await {
+                // One that is gone already need not be told.
+                Err(error) if !error.is_not_found() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(i32::try_from(step.replicas).unwrap_or(i32::MAX))
+    }
+
+    fn replica(&self, pod: &PodFacts) -> Replica {
+        let left = || pod.ip.is_none_or(|ip| self.routers.left(&self.key, ip));
+        Replica {
+            name: pod.name.clone(),
+            serves: pod.ready,
+            created: pod.created,
+            marked: pod.draining_since,
+            left: pod.draining_since.is_some() && left(),
+        }
+    }
+}
