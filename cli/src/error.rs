@@ -60,7 +60,7 @@ pub enum CliError {
         /// What is wrong.
         reason: String,
     },
-    /// There is nothing to size.
+    /// There is nothing to say anything of.
     #[error("{name} has no ModelDeployment")]
     Empty {
         /// The file.
@@ -135,6 +135,9 @@ pub enum CliError {
         /// The names that differ least from it.
         nearest: Vec<&'static str>,
     },
+    /// The cluster could not be asked.
+    #[error("the cluster cannot be asked: {0}")]
+    Cluster(String),
     /// A value that nothing stands for.
     #[error("{0}")]
     Usage(String),

@@ -1,10 +1,11 @@
-//! `kubectl flotilla`: what the operator would do, said without a cluster.
+//! `kubectl flotilla`: what the operator would do, said without a cluster; and what it reports of costs.
 //!
 //! Parse ([`args`], [`input`]), compute ([`report`], pure), show ([`render`], pure). `run.rs` is the thin rest:
-//! files, the terminal and exit codes.
+//! files, the cluster, the terminal and exit codes.
 
 pub mod args;
 mod case;
+mod cluster;
 mod error;
 pub mod input;
 mod remedy;

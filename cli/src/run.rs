@@ -1,9 +1,11 @@
-//! Files, the terminal, exit codes.
+//! Files, the cluster, the terminal, exit codes.
 
-use crate::args::{Cli, Color, Command, SizeArgs};
+use crate::args::{Cli, Color, Command, CostArgs, SizeArgs};
+use crate::cluster;
 use crate::error::{CliError, Exit};
 use crate::input;
 use crate::render::{self, Look};
+use crate::report::cost::costs;
 use crate::report::{Report, report};
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 use flotilla_operator::decide::placement;
@@ -47,6 +49,7 @@ fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Presets(_) => print(&render::presets_table(presets(), &look))?,
         Command::Gpus(list) if list.output.json() => print_json(&render::gpus_json(placement::gpus()))?,
         Command::Gpus(_) => print(&render::gpus_table(placement::gpus(), &look))?,
+        Command::Cost(args) => cost(args, &look)?,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "kubectl-flotilla", &mut script);
@@ -70,6 +73,19 @@ fn size(args: &SizeArgs, look: Look) -> Result<Exit, CliError> {
     }
     let fits = reports.iter().filter_map(|report| report.asked).all(|verdict| verdict.fits);
     Ok(if fits { Exit::Ok } else { Exit::DoesNotFit })
+}
+
+fn cost(args: &CostArgs, look: &Look) -> Result<(), CliError> {
+    let objects = match args.filename.as_slice() {
+        [] => cluster::model_deployments(args)?,
+        files => input::objects(files)?,
+    };
+    let costs = costs(&objects);
+    if args.output.json() {
+        print_json(&render::costs_json(&costs))
+    } else {
+        print(&render::costs_table(&costs, look))
+    }
 }
 
 fn print(text: &str) -> Result<(), CliError> {

@@ -8,6 +8,8 @@
 
 #[path = "command/bad_input.rs"]
 mod bad_input;
+#[path = "command/cost.rs"]
+mod cost;
 #[path = "command/lists.rs"]
 mod lists;
 #[path = "command/model_file.rs"]

@@ -18,6 +18,8 @@ pub const TEMPLATE: &str = "flotilla.dev/template";
 pub const DRAINING_SINCE: &str = "flotilla.dev/draining-since";
 /// On such a pod, too, for the cluster: of pods that serve, the one with the lowest goes first.
 pub const POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+/// On nodes: what one GPU costs in an hour, in USD: `0.80`.
+pub const GPU_HOURLY_PRICE: &str = "flotilla.dev/gpu-hourly-price";
 /// On every child: who made it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`].

@@ -48,6 +48,20 @@ freeBytes, pricePerHourUSD, priceSource}]; a list of these where a manifest has 
 
 Exit codes: 0 done; 1 the model does not fit the GPU that --gpu asks for; 2 wrong usage or bad input.";
 
+pub(super) const COST: &str = "\
+Say what the replicas of each model cost, what a million tokens cost at their present use, and what the same tokens
+would cost at the external backend of a policy.
+
+The figures are the operator's: it writes them to status.scaling.economics of ModelDeployments with spec.scaling. The
+price of a GPU is spec.scaling.gpuHourlyPrice, else the node's label flotilla.dev/gpu-hourly-price, else that of a price
+list (kubectl flotilla gpus). docs/autoscaling.md says how they come about.
+
+  kubectl flotilla cost -A
+  kubectl flotilla cost -n apps -o json
+  kubectl get mdep -o json | kubectl flotilla cost -f -
+
+JSON: a list of namespace, name, readyReplicas, and economics as in the status or unknown, which says what is missing.";
+
 pub(super) const COMPLETION: &str = "\
 Print a completion script for a shell.
 

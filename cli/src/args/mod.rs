@@ -1,17 +1,19 @@
 //! The command line.
 
+mod cost;
 mod help;
 mod reading;
 mod size;
 mod values;
 
+pub use cost::CostArgs;
 pub use reading::Reading;
 pub use size::{EngineName, SizeArgs, Source};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// Says what models need and which GPUs they fit on, without a cluster.
+/// Says what models need and which GPUs they fit on, and what they cost.
 // The texts have their line breaks: clap would wrap them anew wherever another crate of a build asks it to.
 #[derive(Debug, Parser)]
 #[command(
@@ -47,6 +49,9 @@ pub enum Command {
     Presets(ListArgs),
     /// List the GPUs that are known by name: memory, bandwidth, price.
     Gpus(ListArgs),
+    /// Say what models cost, and what their tokens would cost outside.
+    #[command(long_about = help::COST)]
+    Cost(CostArgs),
     /// Print a completion script for a shell.
     #[command(long_about = help::COMPLETION)]
     Completion {

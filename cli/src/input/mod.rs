@@ -15,6 +15,7 @@ use crate::args::SizeArgs;
 use crate::case::Subject;
 use crate::error::CliError;
 use behind::behind;
+use flotilla_crds::ModelDeployment;
 use flotilla_operator::model_file::config_json::{self, ConfigFacts};
 use location::Location;
 use reader::Reader;
@@ -41,6 +42,12 @@ pub fn subjects(args: &SizeArgs) -> Result<Vec<Subject>, CliError> {
         }
     }
     Ok(subjects)
+}
+
+/// The `ModelDeployment`s in these files, as they are.
+pub fn objects(files: &[String]) -> Result<Vec<ModelDeployment>, CliError> {
+    let read = |name: &String| manifest::objects(name, &file::text(name)?);
+    Ok(files.iter().map(read).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// What the config.json `name` says.

@@ -1,11 +1,13 @@
 //! From reports and catalogues to text. Pure.
 
+mod cost;
 mod human;
 mod json;
 mod lists;
 mod style;
 mod table;
 
+pub use cost::{costs_json, costs_table};
 pub use human::human;
 pub use json::json;
 pub use lists::{gpus_json, gpus_table, presets_json, presets_table};

@@ -1,6 +1,7 @@
 //! From a case to everything there is to say about it. Pure.
 
 mod advice;
+pub mod cost;
 mod fits;
 mod flags;
 

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod calibration;
+mod economics;
 mod engine;
 mod model;
 mod placement;
@@ -12,6 +13,7 @@ mod status;
 
 pub use adapter::Adapter;
 pub use calibration::{CalibrationMode, CalibrationStatus, Correction, MemorySource, ObservedMemory};
+pub use economics::EconomicsStatus;
 pub use engine::{EngineSpec, EngineType, EnvVar};
 pub use model::{
     Architecture, CachedInClaim, ContextSpec, Experts, KvCacheType, LatentAttention, ModelCache, ModelFamily,

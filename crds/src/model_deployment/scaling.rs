@@ -56,6 +56,11 @@ pub struct ScalingSpec {
     /// What one replica serves, until it has been seen busy. Default: computed from the GPU and the model's size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica_capacity: Option<ReplicaCapacity>,
+    /// What one GPU costs in an hour, in USD, for example "0.80". Default: the node's label
+    /// `flotilla.dev/gpu-hourly-price`, else a price list's (`kubectl flotilla gpus`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 19), regex(pattern = r"^[0-9]{1,9}(\.[0-9]{1,9})?$"))]
+    pub gpu_hourly_price: Option<String>,
 }
 
 /// What becomes of a decision.

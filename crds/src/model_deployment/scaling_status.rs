@@ -1,5 +1,6 @@
 //! What the operator reports of scaling.
 
+use super::EconomicsStatus;
 use crate::router_config::SpillState;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
@@ -33,6 +34,9 @@ pub struct ScalingStatus {
     /// Why requests go outside now. Absent: they do not, or no policy has them do so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spill: Option<SpillStatus>,
+    /// What the replicas of this object cost, where a GPU's price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub economics: Option<EconomicsStatus>,
     /// The last changes, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]

@@ -92,6 +92,8 @@ pub fn rows() -> Vec<Row> {
                 json!({"replicaCapacity": {"promptTokensPerSecond": 900, "completionTokensPerSecond": 90}}),
             ),
         ),
+        taken(LLAMA, "a price", scaling(json!({"gpuHourlyPrice": "0.80"}))),
+        refused(LLAMA, "a price with a sign", scaling(json!({"gpuHourlyPrice": "$0.80"})), "should match"),
         refused(
             LLAMA,
             "no capacity",

@@ -12,6 +12,8 @@ use std::collections::HashMap;
 const REASONS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// New figures alone, likewise.
 const FIGURES_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// What was saved grows all the time; as much as this is lost when an operator ends.
+const COSTS_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// Figures that differ by less are no news.
 const NEWS: f64 = 0.1;
 
@@ -82,6 +84,7 @@ impl Posted {
             || !same_spill(before, status)
             || (before.reason != status.reason && age >= REASONS_EVERY)
             || (age >= FIGURES_EVERY && figures(before).into_iter().zip(figures(status)).any(differ))
+            || (age >= COSTS_EVERY && before.economics != status.economics)
     }
 }
 

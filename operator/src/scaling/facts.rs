@@ -1,5 +1,6 @@
 //! What a model's spec, status and GPU say about its replicas.
 
+use super::GpuPrice;
 use crate::decide::placement::{Gpu, Inventory, gpu};
 use crate::decide::scale::{Capacity, Efficiency, Shape, roofline};
 use crate::kube_ext::to_mib;
@@ -35,8 +36,10 @@ pub struct Facts {
     pub fits: bool,
     /// Replicas that could be placed beside those that have a node.
     pub room: u32,
-    /// Of one replica, in US dollars, where a price list has its card.
-    pub hourly_cost: Option<f64>,
+    /// What one GPU costs, where that is known.
+    pub price: Option<GpuPrice>,
+    /// GPUs of one replica.
+    pub gpus: u32,
 }
 
 impl Facts {
@@ -54,7 +57,8 @@ impl Facts {
             slots: slots(object),
             fits: fits.any() || fits.closed > 0,
             room: fits.room,
-            hourly_cost: card.and_then(Gpu::hourly).map(|hour| f64::from(hour.cents) / 100.0 * gpus),
+            price: GpuPrice::of(object, inventory, node, &product, card),
+            gpus: fits.gpus.max(1),
             product,
         })
     }

@@ -111,7 +111,7 @@ impl Group {
         let load = load(&decision, &variants);
         let start_seconds = starts.and_then(|start| i32::try_from(start.as_secs()).ok());
         let mut statuses = Vec::with_capacity(taking_part.len());
-        for ((object, place, _, pods, _), desired) in taking_part.iter().zip(&decision.replicas) {
+        for ((object, place, _, pods, reported), desired) in taking_part.iter().zip(&decision.replicas) {
             let Some(member) = self.members.get_mut(*place) else { continue };
             let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
             let external = mode(object) == Some(ScalingMode::External);
@@ -122,6 +122,8 @@ impl Group {
             };
             let spill = member.spills(object, (pods, wanted), load, around.targets, now);
             row.spill = row.spill.max(spill.as_ref().map_or(0.0, |spill| spill.percent.into()));
+            let served = reported.map(|reported| reported.served).unwrap_or_default();
+            let economics = member.account(object, pods, served, around.targets, now);
             let status = ScalingStatus {
                 offered_tokens_per_second: status::whole(offered),
                 backlog_tokens: status::whole(backlog),
@@ -130,6 +132,7 @@ impl Group {
                 reason: if external { EXTERNAL.to_owned() } else { decision.reason.to_string() },
                 message: if external { EXTERNAL_MESSAGE.to_owned() } else { decision.to_string() },
                 spill,
+                economics,
                 start_seconds: start_seconds.or_else(|| known.and_then(|known| known.start_seconds)),
                 history: if external { Vec::new() } else { status::history(scaler.history(), known) },
             };
@@ -182,7 +185,7 @@ fn variant(object: &ModelDeployment, member: &Member, supply: Supply, book: &Boo
     let min_replicas = scaling.and_then(|scaling| scaling.min_replicas).unwrap_or(1).min(max_replicas);
     Some(Variant {
         capacity: member.capacity(book)?,
-        hourly_cost: member.hourly_cost().unwrap_or(f64::NAN),
+        hourly_cost: member.price().map_or(f64::NAN, |price| price.hourly.0 as f64),
         min_replicas,
         max_replicas,
         supply,

@@ -1,13 +1,15 @@
 //! One `ModelDeployment` of a group.
 
+use super::economics::Books;
 use super::spill::remembered;
-use super::{Facts, Pods, Reported, Targets};
+use super::{Facts, GpuPrice, Pods, Reported, Targets};
 use crate::decide::placement::Inventory;
-use crate::decide::scale::{Book, Capacity, Key, Meter, OutputLength};
+use crate::decide::scale::{Book, Capacity, Key, Meter, OutputLength, Tokens};
 use crate::decide::spill::{self, Load, Outlook};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
-use flotilla_crds::model_deployment::SpillStatus;
+use flotilla_crds::model_deployment::{EconomicsStatus, SpillStatus};
+use flotilla_crds::router_config::NanoUsd;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub(super) struct Member {
     metered: Option<Timestamp>,
     mean_output: f64,
     spill: Option<spill::Memory>,
+    books: Option<Books>,
 }
 
 /// What facts were read from.
@@ -58,6 +61,7 @@ impl Member {
             metered: None,
             mean_output: USUAL_OUTPUT,
             spill: None,
+            books: None,
         }
     }
 
@@ -131,9 +135,31 @@ impl Member {
         self.facts().map_or(0, |facts| facts.room)
     }
 
-    /// What one replica costs in an hour, in US dollars.
-    pub(super) fn hourly_cost(&self) -> Option<f64> {
-        self.facts()?.hourly_cost
+    /// What one replica costs in an hour, and who says so.
+    pub(super) fn price(&self) -> Option<GpuPrice> {
+        let facts = self.facts()?;
+        let GpuPrice { hourly, source } = facts.price?;
+        Some(GpuPrice { hourly: NanoUsd(hourly.0.saturating_mul(facts.gpus.into())), source })
+    }
+
+    /// Accounts for the time since the last pass; the status, where there is a price.
+    pub(super) fn account(
+        &mut self,
+        object: &ModelDeployment,
+        pods: &Pods,
+        served: Tokens,
+        targets: &Targets,
+        now: Timestamp,
+    ) -> Option<EconomicsStatus> {
+        let price = self.price()?;
+        let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
+        let books = self.books.get_or_insert_with(|| Books::opened(known, now));
+        let compared = targets.comparison(&self.key);
+        let replicas = pods.ready.saturating_add(pods.loading).saturating_add(pods.terminating);
+        books.add(now, (replicas, price.hourly), (served.prompt, served.completion), compared);
+        let told = books.status(price.hourly, price.source, compared);
+        // Until the first minute is over, what was known.
+        told.or_else(|| known.and_then(|known| known.economics.clone()))
     }
 
     /// What there is and what is asked, and the status if requests go outside for it.

@@ -6,6 +6,7 @@
 
 mod autoscaler;
 mod board;
+mod economics;
 mod facts;
 mod gauges;
 mod group;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use autoscaler::{Autoscaler, News, World};
 pub use board::{Board, effective};
+pub use economics::GpuPrice;
 pub use facts::Facts;
 pub use gauges::Gauges;
 pub use hold::hold;
@@ -30,4 +32,4 @@ pub use policy::{InvalidScaling, policy};
 pub use reports::{Reported, Reports};
 pub use spill::{Outlet, news as spill_news, spilling, told as spill_told};
 pub use status::untold;
-pub use targets::Targets;
+pub use targets::{Comparison, Targets};

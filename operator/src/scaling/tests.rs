@@ -1,11 +1,12 @@
 //! Whole passes: objects, pods and reports in, the board out.
 
 use super::*;
+use crate::decide::economics::TokenPrice;
 use crate::decide::placement::testing::{inventory, node, takes};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::labels;
-use flotilla_crds::router_config::{BackendDemand, SpillState};
+use flotilla_crds::router_config::{BackendDemand, NanoUsd, SpillState};
 use flotilla_crds::routing_policy::SpillSpec;
 use jiff::{SignedDuration, Timestamp};
 use kube::core::DeserializeGuard;
@@ -23,6 +24,7 @@ struct Bench {
     /// Passes after which routers had to be told.
     routers_told: usize,
     offered: u64,
+    served: u64,
 }
 
 fn key(name: &str) -> ObjectKey {
@@ -85,6 +87,7 @@ impl Bench {
             news: Vec::new(),
             routers_told: 0,
             offered: 0,
+            served: 0,
         }
     }
 
@@ -103,6 +106,7 @@ impl Bench {
             offered_prompt_tokens: self.offered,
             in_flight,
             in_flight_prompt_tokens: u64::from(in_flight),
+            served_prompt_tokens: self.served,
             ..BackendDemand::default()
         };
         self.reports.take("apps/router", vec![demand], self.now);
@@ -121,6 +125,14 @@ impl Bench {
         let spec = SpillSpec { backend: "api".to_owned(), when: when.to_vec() };
         let targets = Arc::get_mut(&mut self.world.targets).unwrap();
         targets.spill(&key(model), Outlet { policy: "apps/split".to_owned(), spec });
+        self
+    }
+
+    /// Has a policy name a backend at 1 USD for a million prompt tokens and 2 USD for completions.
+    fn compared(mut self, model: &str) -> Self {
+        let price = TokenPrice { input: NanoUsd(1_000_000_000), output: NanoUsd(2_000_000_000) };
+        let targets = Arc::get_mut(&mut self.world.targets).unwrap();
+        targets.compare(&key(model), Comparison { name: "apps/split/api".to_owned(), price });
         self
     }
 
@@ -306,6 +318,27 @@ fn after_a_restart_requests_stay_outside_until_it_is_known_that_they_need_not() 
         bench.second("llama", 1, 1);
     }
     assert_eq!(bench.spill("llama"), None);
+}
+
+#[test]
+fn what_a_model_costs_is_told_beside_what_it_would_cost_outside() {
+    let scaling = json!({"maxReplicas": 1, "gpuHourlyPrice": "0.60", "replicaCapacity": capacity()});
+    let mut bench =
+        Bench::new(vec![object("llama", scaling, 1, Some(1))]).with_pods("llama", 1).compared("llama");
+    for _ in 0..125 {
+        bench.served += 1000;
+        bench.second("llama", 50, 1);
+    }
+    let costs = bench.board.status(bench.object("llama")).unwrap().economics.unwrap();
+    assert_eq!((costs.hourly_cost.as_str(), costs.price_source.as_str()), ("0.60", "spec"));
+    // 1,000 prompt tokens a second: 3.6 million for 0.60 USD, and 3.60 USD outside.
+    assert_eq!(costs.cost_per_million_tokens.as_deref(), Some("0.1667"));
+    assert_eq!(costs.external_cost_per_million_tokens.as_deref(), Some("1.00"));
+    assert_eq!(costs.compared_with.as_deref(), Some("apps/split/api"));
+    assert_eq!(costs.break_even_tokens_per_day, Some(14_400_000));
+    assert!((85_000_000..=86_400_000).contains(&costs.tokens_per_day), "{costs:?}");
+    let saved: f64 = costs.saved.unwrap().parse().unwrap();
+    assert!((0.04..0.11).contains(&saved), "one or two minutes at 0.05 USD: {saved}");
 }
 
 #[test]

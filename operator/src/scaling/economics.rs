@@ -1,0 +1,182 @@
+//! What a model costs, as its status has it.
+
+use super::targets::Comparison;
+use crate::decide::economics::{Ledger, Savings, TokenPrice, Usage};
+use crate::decide::placement::{Gpu, Inventory};
+use flotilla_crds::ModelDeployment;
+use flotilla_crds::labels;
+use flotilla_crds::model_deployment::{EconomicsStatus, ScalingStatus};
+use flotilla_crds::router_config::{NanoUsd, Pricing};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+/// Statuses have prices to so many nano-dollars: four digits.
+const SHOWN: u64 = 100_000;
+const SECONDS_A_DAY: u128 = 86_400;
+
+/// What one GPU costs in an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GpuPrice {
+    /// In nano-dollars.
+    pub hourly: NanoUsd,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+impl GpuPrice {
+    /// The spec's, else the label's of `node` or of another one with the product, else the catalogue's.
+    pub fn of(
+        object: &ModelDeployment,
+        inventory: &Inventory,
+        node: Option<&str>,
+        product: &str,
+        card: Option<&Gpu>,
+    ) -> Option<Self> {
+        let given = object.spec.scaling.as_ref().and_then(|scaling| scaling.gpu_hourly_price.as_deref());
+        let label = |name: &dyn Fn(&str) -> bool| {
+            let nodes = inventory.nodes.iter().filter(|node| node.product == product && name(&node.name));
+            nodes.filter_map(|node| node.labels.get(labels::GPU_HOURLY_PRICE)).find_map(|text| read(text))
+        };
+        let own = node.and_then(|node| label(&|name| name == node));
+        let labelled = || own.or_else(|| label(&|_| true));
+        let listed = || card.and_then(Gpu::hourly);
+        let from = |source| move |hourly| Self { hourly, source };
+        (given.and_then(read).map(from("spec"))).or_else(|| labelled().map(from("node label"))).or_else(
+            || {
+                listed().map(|price| Self {
+                    hourly: NanoUsd(u64::from(price.cents) * 10_000_000),
+                    source: price.list.name(),
+                })
+            },
+        )
+    }
+}
+
+fn read(usd: &str) -> Option<NanoUsd> {
+    NanoUsd::parse_usd(usd).ok()
+}
+
+/// A policy's price; none if it cannot be read, which the policy's own status says.
+pub(super) fn token_price(pricing: &Pricing) -> Option<TokenPrice> {
+    Some(TokenPrice { input: read(&pricing.input)?, output: read(&pricing.output)? })
+}
+
+/// The books of one model.
+pub(super) struct Books {
+    ledger: Ledger,
+    since: Timestamp,
+}
+
+impl Books {
+    /// Goes on where a status ends.
+    pub(super) fn opened(known: Option<&ScalingStatus>, now: Timestamp) -> Self {
+        let known = known.and_then(|status| status.economics.as_ref());
+        let saved = known.and_then(|known| parse_signed(known.saved.as_deref()?));
+        let since = known.and_then(|known| known.saved_since.as_ref()).filter(|_| saved.is_some());
+        Self {
+            ledger: Ledger::new(saved.map(Savings::remembered).unwrap_or_default()),
+            since: since.map_or(now, |since| since.0),
+        }
+    }
+
+    /// So many replicas of this price are there, and serve so many prompt and completion tokens a second.
+    pub(super) fn add(
+        &mut self,
+        now: Timestamp,
+        (replicas, replica): (u32, NanoUsd),
+        served: (f64, f64),
+        compared: Option<&Comparison>,
+    ) {
+        let hourly = NanoUsd(replica.0.saturating_mul(replicas.into()));
+        self.ledger.add(now, hourly, served, compared.map(|compared| compared.price));
+    }
+
+    /// The status; none before the first minute is over.
+    pub(super) fn status(
+        &self,
+        replica: NanoUsd,
+        source: &str,
+        compared: Option<&Comparison>,
+    ) -> Option<EconomicsStatus> {
+        let usage = self.ledger.usage()?;
+        let beside = usage.beside(compared.map(|compared| compared.price));
+        // Of a model at zero: what its first replica would have to do.
+        let one = Usage { hourly: usage.hourly.max(replica), ..usage };
+        let break_even = one.beside(compared.map(|c| c.price)).break_even_tokens_per_day;
+        let tokens = u128::from(usage.prompt_tokens) + u128::from(usage.completion_tokens);
+        let per_day = tokens * SECONDS_A_DAY / u128::from(usage.seconds.max(1));
+        let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+        let since = Timestamp::from_second(self.since.as_second()).unwrap_or(self.since);
+        Some(EconomicsStatus {
+            hourly_cost: shown(usage.hourly),
+            price_source: source.to_owned(),
+            cost_per_million_tokens: beside.cost_per_million.map(shown),
+            compared_with: compared.map(|compared| compared.name.clone()),
+            external_cost_per_million_tokens: beside.external_per_million.map(shown),
+            tokens_per_day: i64::try_from(per_day).unwrap_or(i64::MAX),
+            break_even_tokens_per_day: break_even.map(count),
+            saved: compared.map(|_| signed(self.ledger.savings().nanos())),
+            saved_since: compared.map(|_| Time(since)),
+        })
+    }
+}
+
+fn shown(amount: NanoUsd) -> String {
+    NanoUsd(amount.0.saturating_add(SHOWN / 2) / SHOWN * SHOWN).to_string()
+}
+
+fn signed(nanos: i128) -> String {
+    let amount = NanoUsd(u64::try_from(nanos.unsigned_abs()).unwrap_or(u64::MAX));
+    if nanos < 0 { format!("-{amount}") } else { amount.to_string() }
+}
+
+fn parse_signed(text: &str) -> Option<i128> {
+    let amount = i128::from(read(text.strip_prefix('-').unwrap_or(text))?.0);
+    Some(if text.starts_with('-') { -amount } else { amount })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::placement::gpu;
+    use crate::decide::placement::testing::{inventory, node, with};
+    use serde_json::json;
+
+    #[test]
+    fn the_nearest_price_counts() {
+        let object = |price: Option<&str>| -> ModelDeployment {
+            serde_json::from_value(json!({
+                "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": "m"},
+                "spec": {"model": {}, "scaling": {"maxReplicas": 1, "gpuHourlyPrice": price}},
+            }))
+            .unwrap()
+        };
+        let l4 = |name, label: Option<&str>| {
+            let node = node(name, "NVIDIA-L4", 23034, 1);
+            label.map_or(node.clone(), |label| with(node, labels::GPU_HOURLY_PRICE, label))
+        };
+        let labelled = inventory(&[l4("a", Some("0.40")), l4("b", Some("0.50")), l4("c", Some("free"))], &[]);
+        let plain = inventory(&[l4("a", None)], &[]);
+        let card = gpu("NVIDIA-L4").ok();
+        let price = |given, inventory: &_, node| {
+            let price = GpuPrice::of(&object(given), inventory, node, "NVIDIA-L4", card).unwrap();
+            (price.hourly.to_string(), price.source)
+        };
+        assert_eq!(price(Some("0.10"), &labelled, Some("b")), ("0.10".to_owned(), "spec"));
+        assert_eq!(price(None, &labelled, Some("b")), ("0.50".to_owned(), "node label"));
+        assert_eq!(price(None, &labelled, Some("c")), ("0.40".to_owned(), "node label"), "not a price");
+        let listed = card.and_then(Gpu::hourly).unwrap();
+        let cents = format!("0.{:02}", listed.cents);
+        assert_eq!(price(None, &plain, None), (cents, listed.list.name()));
+        assert_eq!(GpuPrice::of(&object(None), &plain, None, "NVIDIA-X1", None), None);
+    }
+
+    #[test]
+    fn amounts_survive_a_restart() {
+        for nanos in [0, 1, -1, 1_234_500_000, -98_700_000_000] {
+            assert_eq!(parse_signed(&signed(nanos)), Some(nanos));
+        }
+        assert_eq!(parse_signed("a lot"), None);
+        assert_eq!(shown(NanoUsd(123_456_789)), "0.1235");
+    }
+}
