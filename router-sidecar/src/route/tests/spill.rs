@@ -48,7 +48,8 @@ fn full(percent: u8) -> Arc<Policy> {
 }
 
 fn decide(policy: &Policy, class: &str, draw: f64, session: Option<u64>) -> Plan {
-    let facts = Facts { prompt_tokens: 10, classes: &[class.to_owned()], adapter: None, unpaid: &[], session };
+    let facts =
+        Facts { prompt_tokens: 10, classes: &[class.to_owned()], adapter: None, unpaid: &[], session };
     plan(policy, &facts, draw, |_| Standing::Good).unwrap()
 }
 
@@ -97,7 +98,8 @@ fn without_a_replica_all_goes_to_the_other_target_and_not_to_the_rest_of_the_rou
         )
         .unwrap(),
     );
-    let facts = |prompt_tokens| Facts { prompt_tokens, classes: &[], adapter: None, unpaid: &[], session: None };
+    let facts =
+        |prompt_tokens| Facts { prompt_tokens, classes: &[], adapter: None, unpaid: &[], session: None };
     let first = |prompt_tokens, draw| {
         let plan = plan(&policy, &facts(prompt_tokens), draw, |_| Standing::Good).unwrap();
         (names(&policy, &plan).remove(0), plan.wanted)
@@ -145,7 +147,8 @@ fn over_many_requests_the_share_is_what_was_asked_with_and_without_sessions() {
 fn sessions_that_went_first_come_back_last() {
     let (few, many) = (full(20), full(60));
     for session in (0..2000).map(crate::route::mix) {
-        let facts = Facts { prompt_tokens: 10, classes: &[], adapter: None, unpaid: &[], session: Some(session) };
+        let facts =
+            Facts { prompt_tokens: 10, classes: &[], adapter: None, unpaid: &[], session: Some(session) };
         let spills = |policy: &Policy| plan(policy, &facts, 0.0, |_| Standing::Good).unwrap().spills;
         assert!(!spills(&few) || spills(&many));
     }
