@@ -49,6 +49,14 @@ pub enum CliError {
         /// The most that is read.
         limit: u64,
     },
+    /// A router does not answer as it should.
+    #[error("the router at {url}: {reason}")]
+    Router {
+        /// Its address.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Write(#[from] std::io::Error),
@@ -60,11 +68,13 @@ pub enum CliError {
         /// What is wrong.
         reason: String,
     },
-    /// There is nothing to say anything of.
-    #[error("{name} has no ModelDeployment")]
+    /// It holds nothing of what is asked about.
+    #[error("{name} has no {kind}")]
     Empty {
         /// The file.
         name: String,
+        /// The kind of object.
+        kind: String,
     },
     /// A config.json cannot be used.
     #[error("{name}: {error}")]

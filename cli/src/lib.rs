@@ -7,6 +7,7 @@ pub mod args;
 mod case;
 mod cluster;
 mod error;
+pub mod explain;
 pub mod input;
 mod remedy;
 pub mod render;

@@ -3,6 +3,7 @@
 use crate::args::{Cli, Color, Command, CostArgs, SizeArgs};
 use crate::cluster;
 use crate::error::{CliError, Exit};
+use crate::explain::explain;
 use crate::input;
 use crate::render::{self, Look};
 use crate::report::cost::costs;
@@ -45,6 +46,15 @@ fn run(cli: &Cli) -> Result<Exit, CliError> {
     let look = Look { width: width(), color: colors(cli.color), all: false };
     match &cli.command {
         Command::Size(args) => return size(args, Look { all: args.all, ..look }),
+        Command::Explain(args) => {
+            let told = explain(args)?;
+            if args.output.json() {
+                // Plain strings and numbers: turning them into JSON cannot fail.
+                print_json(&serde_json::to_value(&told).unwrap_or_default())?;
+            } else {
+                print(&render::explanation(&told, &look))?;
+            }
+        }
         Command::Presets(list) if list.output.json() => print_json(&render::presets_json(presets()))?,
         Command::Presets(_) => print(&render::presets_table(presets(), &look))?,
         Command::Gpus(list) if list.output.json() => print_json(&render::gpus_json(placement::gpus()))?,

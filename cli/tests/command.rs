@@ -10,6 +10,8 @@
 mod bad_input;
 #[path = "command/cost.rs"]
 mod cost;
+#[path = "command/explain.rs"]
+mod explain;
 #[path = "command/lists.rs"]
 mod lists;
 #[path = "command/model_file.rs"]

@@ -61,6 +61,27 @@ list (kubectl flotilla gpus). docs/autoscaling.md says how they come about.
   kubectl get mdep -o json | kubectl flotilla cost -f -
 
 JSON: a list of namespace, name, readyReplicas, and economics as in the status or unknown, which says what is missing.";
+pub(super) const EXPLAIN: &str = "\
+Say what would become of a request: the rule, where it would go with which share, in which order, what it would
+reserve of budgets, and why. Nothing is sent, and nothing is taken from limits or budgets.
+
+The same code decides as in a router. Of a RoutingPolicy in a file (-f), every backend is taken for ready, with its key
+there and nothing spent; a router's own file (--config) is taken as it is; a live router (--router) answers for itself.";
+
+pub(super) const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  # Does this prompt stay in the cluster?
+  kubectl flotilla explain -f policy.yaml --prompt 'My SSN is 123-45-6789'
+
+  # A whole request, as a client would send it
+  kubectl flotilla explain -f policy.yaml --request request.json -H 'x-data-class: PHI'
+
+  # What a router of the cluster would do now
+  kubectl port-forward pod/chat 8089 &
+  kubectl flotilla explain --router http://127.0.0.1:8089 --model assistant --prompt Hello
+
+JSON: model, policy, client, promptTokens, dataClasses, rule, ways [{percent, targets}], refused {status, code,
+message}, targets [{backend, inCluster, reservesUsd}], reasons.";
 
 pub(super) const COMPLETION: &str = "\
 Print a completion script for a shell.

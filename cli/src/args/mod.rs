@@ -1,19 +1,21 @@
 //! The command line.
 
 mod cost;
+mod explain;
 mod help;
 mod reading;
 mod size;
 mod values;
 
 pub use cost::CostArgs;
+pub use explain::{ExplainArgs, Policy};
 pub use reading::Reading;
 pub use size::{EngineName, SizeArgs, Source};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// Says what models need and which GPUs they fit on, and what they cost.
+/// Says what models need, which GPUs they fit on, what they cost, and where requests would go.
 // The texts have their line breaks: clap would wrap them anew wherever another crate of a build asks it to.
 #[derive(Debug, Parser)]
 #[command(
@@ -45,6 +47,9 @@ pub enum Command {
     /// Say how much GPU memory a model needs, term by term, and which GPUs it fits on.
     #[command(long_about = help::SIZE, after_long_help = help::SIZE_EXAMPLES, after_help = help::SIZE_SHORT)]
     Size(Box<SizeArgs>),
+    /// Say what a routing policy would do with a request, without sending it.
+    #[command(long_about = help::EXPLAIN, after_long_help = help::EXPLAIN_EXAMPLES)]
+    Explain(Box<ExplainArgs>),
     /// List the models that are known by name.
     Presets(ListArgs),
     /// List the GPUs that are known by name: memory, bandwidth, price.

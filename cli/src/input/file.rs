@@ -10,7 +10,7 @@ const LONGEST: u64 = 16 << 20;
 const STDIN: &str = "-";
 
 /// The text of a file, or of standard input for `-`.
-pub(super) fn text(name: &str) -> Result<String, CliError> {
+pub(crate) fn text(name: &str) -> Result<String, CliError> {
     let bytes = bytes(name, LONGEST)?;
     let failed = |_| CliError::Read { name: shown(name), reason: "it is no UTF-8 text".to_owned() };
     String::from_utf8(bytes).map_err(failed)

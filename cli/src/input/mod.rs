@@ -11,11 +11,13 @@ mod reader;
 mod schema;
 mod settings;
 
+pub(crate) use file::text;
+
 use crate::args::SizeArgs;
 use crate::case::Subject;
 use crate::error::CliError;
 use behind::behind;
-use flotilla_crds::ModelDeployment;
+use flotilla_crds::{ModelDeployment, RoutingPolicy};
 use flotilla_operator::model_file::config_json::{self, ConfigFacts};
 use location::Location;
 use reader::Reader;
@@ -37,7 +39,7 @@ pub fn subjects(args: &SizeArgs) -> Result<Vec<Subject>, CliError> {
     }
     let mut subjects = Vec::new();
     for name in &source.filename {
-        for object in manifest::objects(name, &file::text(name)?)? {
+        for object in manifest::objects::<ModelDeployment>(name, &file::text(name)?)? {
             subjects.push(settings.manifest(&object, behind(&object, &reader))?);
         }
     }
@@ -48,6 +50,11 @@ pub fn subjects(args: &SizeArgs) -> Result<Vec<Subject>, CliError> {
 pub fn objects(files: &[String]) -> Result<Vec<ModelDeployment>, CliError> {
     let read = |name: &String| manifest::objects(name, &file::text(name)?);
     Ok(files.iter().map(read).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// The RoutingPolicies in a file's text.
+pub(crate) fn policies(name: &str, text: &str) -> Result<Vec<RoutingPolicy>, CliError> {
+    manifest::objects(name, text)
 }
 
 /// What the config.json `name` says.
