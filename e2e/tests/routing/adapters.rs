@@ -1,8 +1,6 @@
 //! A LoRA adapter is loaded with its model and answers to a name of its own.
 
-use super::objects::{
-    KEY, apply, fleet_serves, fleet_with, inside, out, policy, provider, secret, wait, with_flotilla,
-};
+use super::objects::{apply, fleet_serves, fleet_with, inside, policy, wait, with_flotilla};
 use flotilla_crds::ModelDeployment;
 use flotilla_e2e::harness::{App, Ask, HarnessError, Reply, Result, Target, TestNamespace, call, image};
 use http::Method;

@@ -42,10 +42,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs the operator until `shutdown`; returns an error when a part fails that it cannot do without.
 pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let mut config = Config::infer().await.context("no cluster: set KUBECONFIG, or run in a pod")?;
-    // The library would otherwise try each call up to fifteen times; the reconcilers have their own back-off.
-    config.default_retry = false;
-    config.connect_timeout = Some(CONNECT_DEADLINE);
+    let config = cluster().await?;
     let client = Client::try_from(config.clone())?;
     let metrics = Metrics::new()?;
 
@@ -147,6 +144,15 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     tasks.spawn(async move { election.run(ending).await.map_err(|error: LeaseError| error.into()) });
 
     supervise(tasks, shutdown).await
+}
+
+/// How the cluster is reached.
+async fn cluster() -> anyhow::Result<Config> {
+    let mut config = Config::infer().await.context("no cluster: set KUBECONFIG, or run in a pod")?;
+    // The library would otherwise try each call up to fifteen times; the reconcilers have their own back-off.
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT_DEADLINE);
+    Ok(config)
 }
 
 /// Runs a part once the caches are complete.
