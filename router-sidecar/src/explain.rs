@@ -10,7 +10,6 @@ use crate::route::{self, Facts, Reason, Standing};
 use crate::serve;
 use crate::snapshot::{BackendIndex, Policy, Side, Snapshot};
 use http::HeaderMap;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -129,7 +128,7 @@ pub fn explain(
         explanation.client = Some(client.name.clone());
     }
     let estimate = Estimate::of(&peek);
-    let unpaid = unpaid(policy, explanation.client.as_deref(), estimate, Timestamp::now().as_second());
+    let unpaid = unpaid(policy, explanation.client.as_deref(), estimate);
     let facts = Facts {
         prompt_tokens: peek.longest_input,
         classes: &classes,

@@ -114,16 +114,13 @@ pub(super) fn claims<'a>(
 
 /// The backends that others of the route stand in for, since a budget cannot pay for them now, each with the budget's
 /// place. Budgets that refuse their requests are not asked here, but when an attempt is made.
-pub fn unpaid(
-    policy: &Policy,
-    client: Option<&str>,
-    estimate: Estimate,
-    now: i64,
-) -> Vec<(BackendIndex, usize)> {
+pub fn unpaid(policy: &Policy, client: Option<&str>, estimate: Estimate) -> Vec<(BackendIndex, usize)> {
     let mut unpaid = Vec::new();
+    // Most policies end here, before the clock is read.
     if policy.budgets.iter().all(|budget| budget.on_exceeded == OnExceeded::Reject) {
         return unpaid;
     }
+    let now = Timestamp::now().as_second();
     for backend in 0..policy.backends.len() {
         let short = claims(policy, client, backend, estimate, now)
             .filter(|claim| claim.budget.on_exceeded != OnExceeded::Reject)

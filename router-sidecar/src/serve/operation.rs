@@ -83,7 +83,7 @@ pub(super) async fn decide(
     let policy = Arc::clone(record.policy());
     let (classes, found) = classes(&policy, &outgoing.headers, &outgoing.body, outgoing.session);
     let estimate = Estimate::of(&outgoing.peek);
-    let unpaid = budget::unpaid(&policy, record.client(), estimate, Timestamp::now().as_second());
+    let unpaid = budget::unpaid(&policy, record.client(), estimate);
     let facts = Facts {
         prompt_tokens: outgoing.peek.longest_input,
         classes: &classes,
