@@ -9,6 +9,8 @@
 
 #[path = "scripted/api_server.rs"]
 mod api_server;
+#[path = "scripted/children.rs"]
+mod children;
 #[path = "scripted/claims.rs"]
 mod claims;
 #[path = "scripted/download.rs"]

@@ -8,8 +8,13 @@ use crate::error::{FileContext, Result};
 /// Nodes with this annotation are simulated.
 pub const SIMULATED: (&str, &str) = ("kwok.x-k8s.io/node", "fake");
 const NAME: &str = "kwok";
-/// What becomes of simulated nodes and pods, and when: at once.
-const STAGES: &str = r#"
+/// What becomes of simulated nodes and pods, and when: at once. Four renewals of leases at a time, the default, are too
+/// few for a thousand nodes when the API server is busy: nodes would be given up.
+const CONFIGURATION: &str = r#"
+apiVersion: config.kwok.x-k8s.io/v1alpha1
+kind: KwokConfiguration
+options: {nodeLeaseParallelism: 32, podPlayStageParallelism: 16, nodePlayStageParallelism: 16}
+---
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
 metadata: {name: node-ready}
@@ -64,14 +69,14 @@ const LEASE_SECONDS: u32 = 120;
 /// If it does not start.
 pub fn start_kwok(paths: &Paths) -> Result<()> {
     stop_kwok(paths);
-    let stages = paths.state.join("kwok.yaml");
-    fs::write(&stages, STAGES).context("write", &stages)?;
+    let configuration = paths.state.join("kwok.yaml");
+    fs::write(&configuration, CONFIGURATION).context("write", &configuration)?;
     let mut kwok = Command::new(tools::program(paths, "kwok")?);
     let (annotation, value) = SIMULATED;
     kwok.args([
         format!("--kubeconfig={}", paths.admin_kubeconfig().display()),
         format!("--manage-nodes-with-annotation-selector={annotation}={value}"),
-        format!("--config={}", stages.display()),
+        format!("--config={}", configuration.display()),
         format!("--node-lease-duration-seconds={LEASE_SECONDS}"),
         // It would log every pod.
         "--v=WARN".to_owned(),

@@ -9,7 +9,8 @@ use crate::scaling::{Board, hold, spilling};
 use flotilla_crds::model_deployment::EngineType;
 use flotilla_crds::router_config::{AdapterChoice, Endpoint, FleetAdapter, Hold, SpillState};
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::resource::v1::ResourceClaimTemplate;
 use kube::core::DeserializeGuard;
@@ -26,6 +27,10 @@ pub struct Stores {
     pub routing_policies: Store<DeserializeGuard<RoutingPolicy>>,
     /// Pods that Flotilla made.
     pub pods: Store<Pod>,
+    /// The Deployments that Flotilla made.
+    pub deployments: Store<Deployment>,
+    /// The Services that Flotilla made.
+    pub services: Store<Service>,
     /// The claim templates that Flotilla made, where the API server has such.
     pub claim_templates: Store<ResourceClaimTemplate>,
     /// All nodes.

@@ -39,16 +39,12 @@ where
         + Clone
         + Debug,
 {
-    ours(client, desired).await?;
-    let (kind, name) = (K::kind(&()), desired.name_any());
-    let api: Api<K> = Api::namespaced(client.clone(), &desired.namespace().unwrap_or_default());
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    let patch = Patch::Apply(desired);
-    Ok(within(|| format!("could not apply {kind} {name}"), api.patch(&name, &params, &patch)).await?)
+    let live = read(client, &desired.namespace().unwrap_or_default(), &desired.name_any()).await?;
+    apply_over(client, live.as_ref(), desired).await
 }
 
-/// Applies `desired` unless an object of that name is there already: for kinds whose spec cannot change.
-pub async fn create_once<K>(client: &Client, desired: &K) -> Result<K, ApplyError>
+/// Applies `desired` over what is there, unless that belongs to somebody else.
+pub(super) async fn apply_over<K>(client: &Client, live: Option<&K>, desired: &K) -> Result<K, ApplyError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Serialize
@@ -56,24 +52,23 @@ where
         + Clone
         + Debug,
 {
-    match ours(client, desired).await? {
-        Some(live) => Ok(live),
-        None => apply(client, desired).await,
+    let (kind, name) = (K::kind(&()), desired.name_any());
+    if live.is_some_and(|live| controller_of(live) != controller_of(desired)) {
+        return Err(ApplyError::NotOurs { kind: kind.into_owned(), name });
     }
+    let api: Api<K> = Api::namespaced(client.clone(), &desired.namespace().unwrap_or_default());
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let patch = Patch::Apply(desired);
+    Ok(within(|| format!("could not apply {kind} {name}"), api.patch(&name, &params, &patch)).await?)
 }
 
-/// The live object of that name, unless it belongs to somebody else.
-async fn ours<K>(client: &Client, desired: &K) -> Result<Option<K>, ApplyError>
+/// The object of that name, if there is one.
+pub(super) async fn read<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<K>, CallError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
 {
-    let (kind, name) = (K::kind(&()).into_owned(), desired.name_any());
-    let api: Api<K> = Api::namespaced(client.clone(), &desired.namespace().unwrap_or_default());
-    let live = within(|| format!("could not read {kind} {name}"), api.get_opt(&name)).await?;
-    if live.as_ref().is_some_and(|live| controller_of(live) != controller_of(desired)) {
-        return Err(ApplyError::NotOurs { kind, name });
-    }
-    Ok(live)
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    within(|| format!("could not read {} {name}", K::kind(&())), api.get_opt(name)).await
 }
 
 /// Deletes `name` if `owner_uid` controls it. Nothing there is as good as deleted.
@@ -87,10 +82,10 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
 {
     let kind = K::kind(&());
-    let api: Api<K> = Api::namespaced(client.clone(), namespace);
-    let Some(live) = within(|| format!("could not read {kind} {name}"), api.get_opt(name)).await? else {
+    let Some(live) = read::<K>(client, namespace, name).await? else {
         return Ok(());
     };
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
     if controller_of(&live) != Some(owner_uid) {
         return Ok(());
     }

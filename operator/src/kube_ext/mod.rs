@@ -1,5 +1,6 @@
 //! Thin steps around the API server, each with a deadline.
 
+mod applier;
 mod apply;
 mod deadline;
 mod events;
@@ -7,7 +8,8 @@ mod quantity;
 mod status;
 mod written;
 
-pub use apply::{ApplyError, apply, controller_of, create_once, delete_if_ours};
+pub use applier::{Applier, Appliers};
+pub use apply::{ApplyError, apply, controller_of, delete_if_ours};
 pub use deadline::{CALL_DEADLINE, CallError, within};
 pub use events::Events;
 pub use quantity::{QuantityError, mib, to_mib};

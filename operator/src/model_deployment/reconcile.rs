@@ -11,7 +11,7 @@ use super::placed::choice;
 use super::status::{Outcome, status};
 use super::validate::validate;
 use crate::fleet::{Capacity, Stores};
-use crate::kube_ext::{ApplyError, CallError, StatusWriter};
+use crate::kube_ext::{Appliers, ApplyError, CallError, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::options::Defaults;
@@ -35,6 +35,8 @@ const RECONCILE_DEADLINE: Duration = Duration::from_mins(1);
 pub struct Context {
     /// Writes children and status.
     pub client: Client,
+    /// Applies children.
+    pub appliers: Arc<Appliers>,
     /// The caches.
     pub stores: Arc<Stores>,
     /// The GPUs of the cluster.
@@ -126,7 +128,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     let prepared = build(&valid, &mode, observed.inventory.shares_devices());
     let (key, now) = (ObjectKey::of(object), Timestamp::now());
     let drain = Drain { key, pods: &observed.pods, routers: &ctx.routers, now };
-    match Box::pin(apply_children(&ctx.client, prepared, &drain)).await {
+    match Box::pin(apply_children(&ctx.client, &ctx.appliers, prepared, &drain)).await {
         Ok(children) => {
             let again = [observed.again(), drains(object, &children).then_some(AGAIN)];
             let again = again.into_iter().flatten().min();

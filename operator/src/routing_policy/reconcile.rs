@@ -5,7 +5,7 @@ use super::ObjectKey;
 use super::gateway::{self, Gateway};
 use super::status::{Outcome, status};
 use crate::fleet::{CatalogReceiver, Entry, Verdict};
-use crate::kube_ext::{ApplyError, CallError, StatusWriter, apply, delete_if_ours};
+use crate::kube_ext::{Appliers, ApplyError, CallError, StatusWriter, delete_if_ours};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::push::Registry;
@@ -28,6 +28,8 @@ const RECONCILE_DEADLINE: Duration = Duration::from_mins(1);
 pub struct Context {
     /// Writes children and status.
     pub client: Client,
+    /// Applies gateways.
+    pub appliers: Arc<Appliers>,
     /// All compiled policies.
     pub catalog: CatalogReceiver,
     /// All connected routers.
@@ -121,8 +123,8 @@ async fn apply_gateway(object: &RoutingPolicy, ctx: &Context) -> Result<(), Appl
     let uid = object.metadata.uid.as_deref().unwrap_or_default();
     match gateway::build(object, &ctx.router) {
         Some(Gateway { service, deployment }) => {
-            apply(&ctx.client, &service).await?;
-            apply(&ctx.client, &deployment).await?;
+            ctx.appliers.services.apply(&service).await?;
+            ctx.appliers.deployments.apply(&deployment).await?;
         }
         // Only a policy that once had a gateway says so in its status.
         None if object.status.as_ref().is_some_and(|status| status.endpoint.is_some()) => {

@@ -2,7 +2,7 @@
 
 use super::Backoff;
 use crate::fleet::{Capacity, CatalogReceiver, Stores, Triggers};
-use crate::kube_ext::{Events, StatusWriter};
+use crate::kube_ext::{Appliers, Events, StatusWriter};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::model_deployment::file::Files;
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) client: Client,
+    pub(super) appliers: Arc<Appliers>,
     pub(super) stores: Arc<Stores>,
     pub(super) capacity: Capacity,
     pub(super) catalog: CatalogReceiver,
@@ -66,6 +67,7 @@ pub(super) async fn model_deployments(
 ) -> anyhow::Result<()> {
     let context = Arc::new(model_deployment::Context {
         client: shared.client.clone(),
+        appliers: shared.appliers.clone(),
         stores: shared.stores.clone(),
         capacity: shared.capacity.clone(),
         files: shared.files.clone(),
@@ -100,6 +102,7 @@ pub(super) async fn routing_policies(
 ) -> anyhow::Result<()> {
     let context = Arc::new(routing_policy::Context {
         client: shared.client.clone(),
+        appliers: shared.appliers.clone(),
         catalog: shared.catalog.clone(),
         registry: shared.registry.clone(),
         router: shared.router.clone(),

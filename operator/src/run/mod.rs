@@ -16,6 +16,7 @@ mod watches;
 pub use backoff::Backoff;
 
 use crate::fleet::{ClientKeys, Index, Secrets, trigger};
+use crate::kube_ext::Appliers;
 use crate::lease::{Election, LeaseError};
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -79,6 +80,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
 
     let shared = controllers::Shared {
         client: client.clone(),
+        appliers: Arc::new(Appliers::new(&client, &watched.stores)),
         stores: watched.stores.clone(),
         capacity: watched.capacity.clone(),
         catalog: catalog.clone(),

@@ -49,12 +49,16 @@ pub(super) fn start(
     let (node_store, node_writer) = reflector::store();
     let (slice_store, slice_writer) = reflector::store();
     let (template_store, template_writer) = reflector::store();
+    let (deployment_store, deployment_writer) = reflector::store();
+    let (service_store, service_writer) = reflector::store();
     let first_lists = FirstLists::new();
     let stores = Arc::new(Stores {
         model_deployments: model_store,
         routing_policies: policy_store,
         pods: pod_store,
         nodes: node_store,
+        deployments: deployment_store,
+        services: service_store,
         claim_templates: template_store,
         endpoint_slices: slice_store,
     });
@@ -76,8 +80,8 @@ pub(super) fn start(
         async move { touch(&trigger, &pod).await }
     }));
 
-    tasks.spawn(children::<Deployment>(client, &ours, models, policies));
-    tasks.spawn(children::<Service>(client, &ours, models, policies));
+    tasks.spawn(children::<Deployment>(client, &ours, deployment_writer, models, policies));
+    tasks.spawn(children::<Service>(client, &ours, service_writer, models, policies));
 
     let fleet = watcher::Config::default().labels(labels::MODEL_DEPLOYMENT);
     let notify = dirty.clone();
@@ -195,6 +199,7 @@ where
 fn children<K>(
     client: &Client,
     ours: &watcher::Config,
+    writer: reflector::store::Writer<K>,
     models: &Trigger<Guarded<ModelDeployment>>,
     policies: &Trigger<Guarded<RoutingPolicy>>,
 ) -> impl Future<Output = anyhow::Result<()>> + Send + use<K>
@@ -207,7 +212,9 @@ where
         + serde::de::DeserializeOwned
         + 'static,
 {
-    let stream = watcher(Api::<K>::all(client.clone()), ours.clone()).default_backoff();
+    let stream = watcher(Api::<K>::all(client.clone()), ours.clone());
+    let stream =
+        stream.modify(|child| child.meta_mut().managed_fields = None).default_backoff().reflect(writer);
     let (models, policies) = (models.clone(), policies.clone());
     each(stream.touched_objects(), move |child: K| {
         let (models, policies) = (models.clone(), policies.clone());

@@ -1,7 +1,9 @@
 //! Mode DRA: the claim template comes before the pods, once; an earlier one goes when no pod is of it any more.
 
 use crate::api_server::ApiServer;
-use crate::reconcile::{DEPLOYMENT, OBJECT, context, once};
+use crate::reconcile::{DEPLOYMENT, OBJECT, context, empty_stores, once, with_stores};
+use flotilla_operator::decide::placement::Inventory;
+use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::Context;
 use flotilla_operator::model_deployment::file::Files;
 use http::Method;
@@ -34,17 +36,13 @@ fn roll_out(server: &ApiServer) {
 
 /// A context whose cache has the claim templates that there are.
 async fn with_templates(server: &ApiServer) -> Arc<Context> {
-    let live = context(server, true, Files::off()).await;
     let (store, mut writer) = reflector::store();
     for path in templates(server) {
         let template: ResourceClaimTemplate = serde_json::from_value(server.get(&path).unwrap()).unwrap();
         writer.apply_watcher_event(&watcher::Event::Apply(template));
     }
-    let mut stores = live.stores.as_ref().clone();
-    stores.claim_templates = store;
-    let Ok(mut context) = Arc::try_unwrap(live) else { panic!("it has another owner") };
-    context.stores = Arc::new(stores);
-    Arc::new(context)
+    let stores = Stores { claim_templates: store, ..empty_stores() };
+    with_stores(server, true, Files::off(), stores, Inventory::default()).await
 }
 
 #[tokio::test]

@@ -2,12 +2,11 @@
 
 use crate::api_server::ApiServer;
 use crate::observe::{owned, store};
-use crate::reconcile::{DEPLOYMENT, OBJECT, once, with_stores};
+use crate::reconcile::{DEPLOYMENT, OBJECT, empty_stores, once, with_stores};
 use flotilla_operator::decide::placement::{Inventory, Usage};
 use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::file::Files;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::runtime::reflector;
 use serde_json::{Value, json};
 
 const LOG: &str = "/api/v1/namespaces/apps/pods/tiny-1/log";
@@ -50,14 +49,7 @@ async fn status_with(pods: Vec<Value>, log: Option<&str>) -> Value {
     if let Some(log) = log {
         server.0.lock().unwrap().texts.insert(LOG.to_owned(), log.to_owned());
     }
-    let stores = Stores {
-        model_deployments: reflector::store().0,
-        routing_policies: reflector::store().0,
-        pods: store::<Pod>(pods),
-        nodes: reflector::store().0,
-        claim_templates: reflector::store().0,
-        endpoint_slices: reflector::store().0,
-    };
+    let stores = Stores { pods: store::<Pod>(pods), ..empty_stores() };
     let node = json!({
         "metadata": {"name": "gpu-1", "labels": {"nvidia.com/gpu.product": "NVIDIA-L4", "nvidia.com/gpu.memory": "23034"}},
         "status": {"allocatable": {"nvidia.com/gpu": "1"}},

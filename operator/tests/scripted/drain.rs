@@ -1,7 +1,7 @@
 //! The number of replicas is lowered when the pod that goes is marked and has been left.
 
 use crate::api_server::ApiServer;
-use crate::reconcile::{DEPLOYMENT, OBJECT, once, with_stores};
+use crate::reconcile::{DEPLOYMENT, OBJECT, empty_stores, once, with_stores};
 use flotilla_operator::decide::placement::Inventory;
 use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::Context;
@@ -27,14 +27,7 @@ impl Cluster {
     async fn new() -> Self {
         let server = ApiServer::default();
         let (cache, pods) = reflector::store();
-        let stores = Stores {
-            model_deployments: reflector::store().0,
-            routing_policies: reflector::store().0,
-            pods: cache,
-            nodes: reflector::store().0,
-            claim_templates: reflector::store().0,
-            endpoint_slices: reflector::store().0,
-        };
+        let stores = Stores { pods: cache, ..empty_stores() };
         let context = with_stores(&server, true, Files::off(), stores, Inventory::default()).await;
         let mut cluster = Self { server, context, pods };
         cluster.want(2);
