@@ -21,7 +21,7 @@ pub use model::{
 };
 pub use placement::{GpuSharing, PlacementMode, PlacementSpec, RolloutSpec, Toleration};
 pub use scaling::{HoldSpec, ReplicaCapacity, ScalingMode, ScalingSpec, ScheduleSpec, Weekday};
-pub use scaling_status::{ScalingChange, ScalingStatus, SpillStatus};
+pub use scaling_status::{LearnedCapacity, ScalingChange, ScalingStatus, SpillStatus};
 pub use status::{
     ChosenMode, DownloadStatus, GpuFit, MemoryBasis, MemoryStatus, ModelDeploymentStatus, PlacementStatus,
 };

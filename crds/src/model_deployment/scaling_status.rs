@@ -31,6 +31,10 @@ pub struct ScalingStatus {
     /// How long a replica takes to start, in seconds, as seen last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_seconds: Option<i32>,
+    /// What replicas were seen to do, which an operator that starts begins with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub learned: Vec<LearnedCapacity>,
     /// Why requests go outside now. Absent: they do not, or no policy has them do so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spill: Option<SpillStatus>,
@@ -41,6 +45,25 @@ pub struct ScalingStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub history: Vec<ScalingChange>,
+}
+
+/// What one replica was seen to do that was busy all the time, on one GPU product and with answers of one length.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LearnedCapacity {
+    /// The engine's type.
+    pub engine: String,
+    /// The product of its GPUs; empty where it has none.
+    pub gpu_product: String,
+    /// How many tokens answers had on average: UpTo64, UpTo256, UpTo1024 or Longer.
+    pub output_length: String,
+    /// Prompt tokens per second, if it did nothing else.
+    pub prompt_tokens_per_second: i64,
+    /// Completion tokens per second over all sequences, if it did nothing else.
+    pub completion_tokens_per_second: i64,
+    /// How often requests waited all through 20 s, counted to 10. 0: replicas did more than was computed, and nothing
+    /// waited.
+    pub observations: i32,
 }
 
 /// Requests for this object's model go to an external API.

@@ -106,7 +106,7 @@ impl Autoscaler {
             stays
         });
         let models: HashSet<String> = self.groups.values().flat_map(Group::models).collect();
-        self.book.retain(|key| models.contains(&key.model));
+        self.book.retain(|model| models.contains(model));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
-use flotilla_crds::model_deployment::{ScalingMode, ScalingStatus};
+use flotilla_crds::model_deployment::{LearnedCapacity, ScalingMode, ScalingStatus};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -76,16 +76,31 @@ impl Posted {
         let figures = |of: &ScalingStatus| {
             [of.offered_tokens_per_second, of.backlog_tokens, of.capacity_tokens_per_second]
         };
-        let differ = |(before, after): (i64, i64)| {
-            let (before, after) = (before as f64, after as f64);
-            (before - after).abs() > NEWS * before.abs().max(after.abs())
-        };
         before.desired != status.desired
             || !same_spill(before, status)
             || (before.reason != status.reason && age >= REASONS_EVERY)
             || (age >= FIGURES_EVERY && figures(before).into_iter().zip(figures(status)).any(differ))
-            || (age >= COSTS_EVERY && before.economics != status.economics)
+            || (age >= FIGURES_EVERY && learned_more(before, status))
+            || (age >= COSTS_EVERY
+                && (&before.economics, &before.learned) != (&status.economics, &status.learned))
     }
+}
+
+fn differ((before, after): (i64, i64)) -> bool {
+    let (before, after) = (before as f64, after as f64);
+    (before - after).abs() > NEWS * before.abs().max(after.abs())
+}
+
+/// Whether replicas were seen to do something that was not known, or clearly another.
+fn learned_more(before: &ScalingStatus, after: &ScalingStatus) -> bool {
+    let rates = |of: &LearnedCapacity| [of.prompt_tokens_per_second, of.completion_tokens_per_second];
+    let same = |a: &LearnedCapacity, b: &LearnedCapacity| {
+        (&a.engine, &a.gpu_product, &a.output_length) == (&b.engine, &b.gpu_product, &b.output_length)
+    };
+    after.learned.iter().any(|now| {
+        let known = before.learned.iter().find(|known| same(known, now));
+        known.is_none_or(|known| rates(known).into_iter().zip(rates(now)).any(differ))
+    })
 }
 
 /// Whether as many requests go outside, for the same reason.
@@ -149,6 +164,31 @@ mod tests {
             assert_eq!(board.post(&key, status(2, "A", 100), at(0)), NewsFor::Routers);
             let expected = if news { NewsFor::Status } else { NewsFor::Nobody };
             assert_eq!(board.post(&key, next.clone(), at(second)), expected, "{second} s: {next:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_learned_is_written_seldom() {
+        let learned = |rates: &[(&str, i64)]| {
+            let record = |(gpu, rate): &(&str, i64)| LearnedCapacity {
+                gpu_product: (*gpu).to_owned(),
+                prompt_tokens_per_second: *rate,
+                ..LearnedCapacity::default()
+            };
+            ScalingStatus { learned: rates.iter().map(record).collect(), ..status(2, "A", 100) }
+        };
+        for (second, rates, news) in [
+            (59, &[("L4", 500)][..], false),
+            (60, &[("L4", 500)], true),
+            (60, &[("L4", 100), ("T4", 1)], true),
+            (60, &[("L4", 109)], false),
+            (600, &[("L4", 109)], true),
+            (6000, &[("L4", 100)], false),
+        ] {
+            let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
+            board.post(&key, learned(&[("L4", 100)]), at(0));
+            let expected = if news { NewsFor::Status } else { NewsFor::Nobody };
+            assert_eq!(board.post(&key, learned(rates), at(second)), expected, "{second} s: {rates:?}");
         }
     }
 

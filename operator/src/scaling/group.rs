@@ -78,6 +78,7 @@ impl Group {
             if !member.refresh(object, around.inventory, pods) {
                 continue;
             }
+            member.recall(object, book);
             let replicas = match mode(object) {
                 Some(ScalingMode::Active) => decided.unwrap_or_else(|| present(object)),
                 _ => object.spec.replicas,
@@ -133,6 +134,7 @@ impl Group {
                 message: if external { EXTERNAL_MESSAGE.to_owned() } else { decision.to_string() },
                 spill,
                 economics,
+                learned: member.learned(book),
                 start_seconds: start_seconds.or_else(|| known.and_then(|known| known.start_seconds)),
                 history: if external { Vec::new() } else { status::history(scaler.history(), known) },
             };

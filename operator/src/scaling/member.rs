@@ -1,6 +1,7 @@
 //! One `ModelDeployment` of a group.
 
 use super::economics::Books;
+use super::learned;
 use super::spill::remembered;
 use super::{Facts, GpuPrice, Pods, Reported, Targets};
 use crate::decide::placement::Inventory;
@@ -8,7 +9,7 @@ use crate::decide::scale::{Book, Capacity, Key, Meter, OutputLength, Tokens};
 use crate::decide::spill::{self, Load, Outlook};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
-use flotilla_crds::model_deployment::{EconomicsStatus, SpillStatus};
+use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, SpillStatus};
 use flotilla_crds::router_config::NanoUsd;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -28,6 +29,7 @@ pub(super) struct Member {
     meter: Meter,
     metered: Option<Timestamp>,
     mean_output: f64,
+    recalled: bool,
     spill: Option<spill::Memory>,
     books: Option<Books>,
 }
@@ -60,6 +62,7 @@ impl Member {
             meter: Meter::default(),
             metered: None,
             mean_output: USUAL_OUTPUT,
+            recalled: false,
             spill: None,
             books: None,
         }
@@ -123,6 +126,24 @@ impl Member {
         {
             book.observe(&self.book_key(facts), facts.prior, seen);
         }
+    }
+
+    /// Takes in what the status has of an operator before this one; once, when something is known of the object.
+    pub(super) fn recall(&mut self, object: &ModelDeployment, book: &mut Book) {
+        let Some(facts) = self.facts.as_ref().map(|(_, facts)| facts).filter(|_| !self.recalled) else {
+            return;
+        };
+        let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
+        let records = known.map(|known| known.learned.as_slice()).unwrap_or_default();
+        for record in learned::recall(records, &self.book_key(facts), facts.prior, book) {
+            tracing::info!(model = %self.key, ?record, "what was learned of its replicas does not hold any more");
+        }
+        self.recalled = true;
+    }
+
+    /// What was learned of its replicas, for the status.
+    pub(super) fn learned(&self, book: &Book) -> Vec<LearnedCapacity> {
+        self.facts().map(|facts| learned::written(book, &self.book_key(facts))).unwrap_or_default()
     }
 
     /// What one replica can do.

@@ -11,6 +11,7 @@ mod facts;
 mod gauges;
 mod group;
 mod hold;
+mod learned;
 mod member;
 mod pods;
 mod policy;

@@ -220,6 +220,33 @@ fn after_a_restart_nothing_goes_before_a_window_was_seen() {
 }
 
 #[test]
+fn what_was_learned_of_replicas_survives_a_restart() {
+    let scaling = || json!({"maxReplicas": 1, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling(), 1, Some(1))]).with_pods("llama", 1);
+    for _ in 0..150 {
+        // It is asked for more than it does, which is half of what is believed.
+        bench.served += SECOND / 2;
+        bench.second("llama", SECOND, 9);
+    }
+    let before = bench.board.status(bench.object("llama")).unwrap();
+    assert_eq!(before.capacity_tokens_per_second, 50);
+
+    let restarted = |scaling, status| {
+        let mut after = object("llama", scaling, 1, Some(1));
+        after.status.as_mut().unwrap().scaling = Some(status);
+        let mut bench = Bench::new(vec![after]).with_pods("llama", 1);
+        bench.pass();
+        bench.board.status(bench.object("llama")).unwrap()
+    };
+    let after = restarted(scaling(), before.clone());
+    assert_eq!((after.capacity_tokens_per_second, &after.learned), (50, &before.learned));
+
+    let other = json!({"promptTokensPerSecond": 900, "completionTokensPerSecond": 50});
+    let edited = restarted(json!({"maxReplicas": 1, "replicaCapacity": other}), before);
+    assert_eq!((edited.learned.len(), edited.capacity_tokens_per_second), (0, 95), "it is of another prior");
+}
+
+#[test]
 fn five_hundred_requests_at_zero_are_one_decision() {
     let scaling = json!({"maxReplicas": 9, "minReplicas": 0, "scaleToZeroAfter": "20s"});
     let mut bench = Bench::new(vec![object("llama", scaling, 1, None)]).with_pods("llama", 1);

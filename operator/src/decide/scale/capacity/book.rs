@@ -1,10 +1,10 @@
 //! Capacities by what they depend on.
 
 use super::{Capacity, Learned, Observation};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// How long completions are on average. Long ones keep more keys and values, so that a step of them takes longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputLength {
     /// Up to 64 tokens.
     UpTo64,
@@ -17,6 +17,23 @@ pub enum OutputLength {
 }
 
 impl OutputLength {
+    const ALL: [Self; 4] = [Self::UpTo64, Self::UpTo256, Self::UpTo1024, Self::Longer];
+
+    /// Its name in statuses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UpTo64 => "UpTo64",
+            Self::UpTo256 => "UpTo256",
+            Self::UpTo1024 => "UpTo1024",
+            Self::Longer => "Longer",
+        }
+    }
+
+    /// The bucket of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|length| length.as_str() == name)
+    }
+
     /// The bucket of a mean length in tokens.
     pub fn of(mean: f64) -> Self {
         match mean {
@@ -29,7 +46,7 @@ impl OutputLength {
 }
 
 /// What a capacity depends on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The model's served name with its quantization.
     pub model: String,
@@ -44,46 +61,56 @@ pub struct Key {
 /// All that was learned.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
-    entries: BTreeMap<Key, Learned>,
+    /// By model: there may be thousands, of a few entries each.
+    models: HashMap<String, Vec<(Key, Learned)>>,
 }
 
 impl Book {
-    /// Puts back what a status remembers.
-    pub fn remember(&mut self, key: Key, learned: Learned) {
-        self.entries.insert(key, learned);
+    /// Puts back what was written down, unless more is known already.
+    pub fn remember(&mut self, key: &Key, learned: Learned) {
+        let known = self.entry(key);
+        if known.observations() < learned.observations() || known.rates().is_none() {
+            *known = learned;
+        }
     }
 
     /// Takes an observation in.
     pub fn observe(&mut self, key: &Key, prior: Capacity, seen: Observation) {
-        if let Some(learned) = self.entries.get_mut(key) {
-            learned.observe(prior, seen);
-        } else {
-            let mut learned = Learned::default();
-            learned.observe(prior, seen);
-            self.entries.insert(key.clone(), learned);
-        }
+        self.entry(key).observe(prior, seen);
     }
 
     /// The capacity that is believed in. Where this bucket has not been seen under saturation, the nearest bucket of
     /// the same model, engine and GPU says how far the prior is off.
     pub fn capacity(&self, key: &Key, prior: Capacity) -> Capacity {
         let distance = |other: &Key| (other.output as i8 - key.output as i8).abs();
-        let known = self.entries.iter().filter(|(other, learned)| {
-            learned.observations() > 0
-                && (&other.model, &other.engine, &other.gpu) == (&key.model, &key.engine, &key.gpu)
-        });
-        let nearest = known.min_by_key(|(other, _)| distance(other)).map(|(_, learned)| learned);
-        nearest.or_else(|| self.entries.get(key)).map_or(prior, |learned| learned.capacity(prior))
+        let same = || {
+            let entries = self.of(&key.model);
+            entries.filter(|(other, _)| (&other.engine, &other.gpu) == (&key.engine, &key.gpu))
+        };
+        let saturated =
+            same().filter(|(_, learned)| learned.observations() > 0 && learned.factor(prior).is_some());
+        let nearest = saturated.min_by_key(|(other, _)| distance(other));
+        let own = || same().find(|(other, _)| other.output == key.output);
+        nearest.or_else(own).map_or(prior, |(_, learned)| learned.capacity(prior))
     }
 
     /// Forgets the models that are gone.
-    pub fn retain(&mut self, exists: impl Fn(&Key) -> bool) {
-        self.entries.retain(|key, _| exists(key));
+    pub fn retain(&mut self, exists: impl Fn(&str) -> bool) {
+        self.models.retain(|model, _| exists(model));
     }
 
-    /// Everything, for statuses.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Learned)> {
-        self.entries.iter()
+    /// What was learned of one model, in the order in which it was.
+    pub fn of(&self, model: &str) -> impl Iterator<Item = (&Key, &Learned)> {
+        self.models.get(model).into_iter().flatten().map(|(key, learned)| (key, learned))
+    }
+
+    fn entry(&mut self, key: &Key) -> &mut Learned {
+        let entries = self.models.entry(key.model.clone()).or_default();
+        let place = entries.iter().position(|(known, _)| known == key).unwrap_or(entries.len());
+        if place == entries.len() {
+            entries.push((key.clone(), Learned::default()));
+        }
+        &mut entries[place].1
     }
 }
 
@@ -108,6 +135,28 @@ mod tests {
         assert!((prompt(key("L4", OutputLength::UpTo256)) - 500.0).abs() < 1e-9);
         assert!((prompt(key("L4", OutputLength::UpTo1024)) - 250.0).abs() < 1e-9);
         assert!((prompt(key("T4", OutputLength::UpTo64)) - 1000.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_written_down_does_not_replace_what_is_known_better() {
+        let prior = Capacity::new(1000.0, 100.0).unwrap();
+        let (key, rates) = (key("L4", OutputLength::UpTo64), |factor: f64| prior.scaled(factor));
+        let mut book = Book::default();
+        for (factor, observations, believed) in [(0.5, 0, 0.5), (0.6, 4, 0.6), (0.7, 4, 0.6), (0.8, 5, 0.8)] {
+            book.remember(&key, Learned::remembered(rates(factor), observations));
+            let prompt = book.capacity(&key, prior).tokens_per_second().prompt;
+            assert!((prompt - 1000.0 * believed).abs() < 1e-6, "{factor} of {observations}: {prompt}");
+        }
+        book.retain(|model| model != key.model);
+        assert_eq!(book.of(&key.model).count(), 0);
+    }
+
+    #[test]
+    fn lengths_have_names() {
+        for length in OutputLength::ALL {
+            assert_eq!(OutputLength::named(length.as_str()), Some(length));
+        }
+        assert_eq!(OutputLength::named("Short"), None);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use super::{Capacity, Tokens};
 
-/// Weight of a new observation once there are several: the last ten count for two thirds.
-const WEIGHT: f64 = 0.1;
+/// A new observation weighs as much as all before it, up to so many: the last ten count for two thirds.
+const ENOUGH: u32 = 10;
 /// A capacity is not believed to be further from the prior than this, either way: beyond, something else is wrong.
 const FURTHEST: f64 = 8.0;
+/// Rates are written down in whole tokens per second; that, or so much of them, they may be off by.
+const ROUNDING: f64 = 0.01;
 
 /// What replicas served over a while.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,23 +20,21 @@ pub struct Observation {
     pub saturated: bool,
 }
 
-/// How much faster than the prior replicas are.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What one replica was seen to do, if anything was seen yet.
+///
+/// The rates stand for themselves, so that they can be written down. They are believed as long as they are the prior's
+/// mix of both kinds, faster or slower by a factor: where the prior is computed otherwise than when they were learned,
+/// the split between both kinds is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Learned {
-    factor: f64,
+    rates: Option<Capacity>,
     observations: u32,
 }
 
-impl Default for Learned {
-    fn default() -> Self {
-        Self { factor: 1.0, observations: 0 }
-    }
-}
-
 impl Learned {
-    /// As it was written into a status; `None` if that cannot be.
-    pub fn remembered(factor: f64, observations: u32) -> Option<Self> {
-        (1.0 / FURTHEST..=FURTHEST).contains(&factor).then_some(Self { factor, observations })
+    /// As it was written down.
+    pub fn remembered(rates: Capacity, observations: u32) -> Self {
+        Self { rates: Some(rates), observations: observations.min(ENOUGH) }
     }
 
     /// Takes an observation in. Under saturation it moves the mean; otherwise it can only show that replicas do more
@@ -45,28 +45,43 @@ impl Learned {
             return;
         }
         let factor = factor.clamp(1.0 / FURTHEST, FURTHEST);
+        let known = self.factor(prior);
+        let before = known.unwrap_or(1.0);
         if seen.saturated {
-            self.observations = self.observations.saturating_add(1);
-            let weight = WEIGHT.max(1.0 / f64::from(self.observations));
-            self.factor += (factor - self.factor) * weight;
-        } else {
-            self.factor = self.factor.max(factor);
+            let observations = if known.is_some() { self.observations } else { 0 };
+            self.observations = observations.saturating_add(1).min(ENOUGH);
+            let weight = 1.0 / f64::from(self.observations);
+            self.rates = Some(prior.scaled(before + (factor - before) * weight));
+        } else if factor > before {
+            self.observations = if known.is_some() { self.observations } else { 0 };
+            self.rates = Some(prior.scaled(factor));
         }
     }
 
-    /// The factor on the prior.
-    pub const fn factor(&self) -> f64 {
-        self.factor
+    /// How much faster than the prior replicas are; none if nothing was seen, or if that says nothing beside this
+    /// prior.
+    pub fn factor(&self, prior: Capacity) -> Option<f64> {
+        let Tokens { prompt, completion } = self.rates?.tokens_per_second();
+        let factor = (prompt + completion) / (prior.prompt + prior.completion);
+        let same = |rate: f64, prior: f64| (rate - factor * prior).abs() <= (ROUNDING * rate).max(1.0);
+        let same_mix = same(prompt, prior.prompt) && same(completion, prior.completion);
+        (same_mix && (1.0 / FURTHEST - ROUNDING..=FURTHEST + ROUNDING).contains(&factor)).then_some(factor)
     }
 
-    /// Observations under saturation; none means that the prior is all there is.
+    /// What was seen.
+    pub const fn rates(&self) -> Option<Capacity> {
+        self.rates
+    }
+
+    /// Observations under saturation, as far as they count; none means that replicas were at most seen to do more than
+    /// was believed.
     pub const fn observations(&self) -> u32 {
         self.observations
     }
 
     /// The capacity that is believed in.
     pub fn capacity(&self, prior: Capacity) -> Capacity {
-        prior.scaled(self.factor)
+        self.factor(prior).map_or(prior, |factor| prior.scaled(factor))
     }
 }
 
@@ -82,26 +97,31 @@ mod tests {
         Observation { served: Tokens::new(prompt, completion), replicas: 2.0, saturated }
     }
 
+    fn factor(learned: &Learned) -> f64 {
+        learned.factor(prior()).unwrap_or(1.0)
+    }
+
     #[test]
     fn the_first_observation_under_saturation_replaces_the_prior_and_later_ones_move_it() {
         let mut learned = Learned::default();
         learned.observe(prior(), seen(800.0, 80.0, true));
-        assert!((learned.factor() - 0.8).abs() < 1e-9);
+        assert!((factor(&learned) - 0.8).abs() < 1e-9);
         let half = learned.capacity(prior()).tokens_per_second();
         assert!((half.prompt - 800.0).abs() < 1e-9 && (half.completion - 80.0).abs() < 1e-9);
         for _ in 0..60 {
             learned.observe(prior(), seen(1200.0, 120.0, true));
         }
-        assert!((1.19..=1.2).contains(&learned.factor()), "{}", learned.factor());
+        assert!((1.19..=1.2).contains(&factor(&learned)), "{learned:?}");
+        assert_eq!(learned.observations(), ENOUGH, "more do not count");
     }
 
     #[test]
     fn without_a_queue_only_more_than_believed_says_anything() {
         let mut learned = Learned::default();
         learned.observe(prior(), seen(100.0, 0.0, false));
-        assert!((learned.factor() - 1.0).abs() < f64::EPSILON);
+        assert_eq!(learned, Learned::default());
         learned.observe(prior(), seen(2600.0, 0.0, false));
-        assert!((learned.factor() - 1.3).abs() < 1e-9);
+        assert!((factor(&learned) - 1.3).abs() < 1e-9);
         assert_eq!(learned.observations(), 0);
     }
 
@@ -112,9 +132,34 @@ mod tests {
         learned.observe(prior(), Observation { replicas: 0.0, ..seen(1.0, 1.0, true) });
         assert_eq!(learned, Learned::default());
         learned.observe(prior(), seen(1e30, 0.0, true));
-        assert!((learned.factor() - FURTHEST).abs() < f64::EPSILON);
-        assert_eq!(Learned::remembered(f64::NAN, 1), None);
-        assert_eq!(Learned::remembered(100.0, 1), None);
-        assert_eq!(Learned::remembered(0.5, 3).map(|l| l.observations()), Some(3));
+        assert!((factor(&learned) - FURTHEST).abs() < 1e-9);
+    }
+
+    #[test]
+    fn rates_that_were_written_down_hold_for_the_prior_that_they_were_learned_beside() {
+        for (prompt, completion, expected) in [
+            (500.0, 50.0, Some(0.5)),
+            (333.0, 33.0, Some(0.333)),
+            (8000.0, 800.0, Some(8.0)),
+            (9000.0, 900.0, None),
+            (100.0, 10.0, None),
+            (500.0, 80.0, None),
+        ] {
+            let learned = Learned::remembered(Capacity::new(prompt, completion).unwrap(), 3);
+            let found = learned.factor(prior());
+            assert_eq!(found.map(|f| (f * 1e3).round()), expected.map(|f| f * 1e3), "{prompt}, {completion}");
+            let believed = learned.capacity(prior()).tokens_per_second().prompt;
+            assert!((believed - 1000.0 * expected.unwrap_or(1.0)).abs() < 1.0, "{prompt}, {completion}");
+        }
+    }
+
+    #[test]
+    fn beside_another_prior_it_is_learned_anew() {
+        let mut learned = Learned::remembered(Capacity::new(500.0, 50.0).unwrap(), 9);
+        let other = Capacity::new(1000.0, 1000.0).unwrap();
+        learned.observe(other, seen(2000.0, 0.0, false));
+        assert_eq!(learned.factor(other), None, "as much as is believed is no news");
+        learned.observe(other, seen(1000.0, 0.0, true));
+        assert_eq!((learned.factor(other), learned.observations()), (Some(0.5), 1));
     }
 }
