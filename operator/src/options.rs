@@ -2,6 +2,7 @@
 
 use crate::internal_hosts::InternalHosts;
 use crate::model_deployment::observe::ObserverOptions;
+use crate::webhook::router_container::{RouterPod, Spans};
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use std::net::SocketAddr;
@@ -64,6 +65,15 @@ pub struct Options {
     /// The image of sidecars and gateways.
     #[arg(long, env = "FLOTILLA_ROUTER_IMAGE")]
     pub router_image: String,
+
+    /// Where sidecars and gateways send spans, by OTLP over HTTP: an OpenTelemetry collector's http://HOST:4318. Empty:
+    /// they send none.
+    #[arg(long, env = "FLOTILLA_ROUTER_OTLP_ENDPOINT", default_value = "", value_name = "URL")]
+    pub router_otlp_endpoint: String,
+
+    /// The share of requests that have spans, of those whose client says nothing about it: 0 to 1.
+    #[arg(long, env = "FLOTILLA_ROUTER_TRACE_RATIO", default_value_t = 1.0, value_name = "SHARE", value_parser = share)]
+    pub router_trace_ratio: f64,
 
     /// The image of engine type LlamaCpp where a spec names none.
     #[arg(long, env = "FLOTILLA_LLAMA_CPP_IMAGE", default_value = "ghcr.io/ggml-org/llama.cpp:server-cuda")]
@@ -174,6 +184,17 @@ impl Options {
         InternalHosts { allowed: self.allow_internal_sources, api_server: self.api_server.clone() }
     }
 
+    /// What routers are told at their start; the authority is that of the operator's address, in PEM.
+    pub fn router_pod(&self, ca_pem: String) -> RouterPod {
+        let endpoint = Some(self.router_otlp_endpoint.clone()).filter(|endpoint| !endpoint.is_empty());
+        RouterPod {
+            image: self.router_image.clone(),
+            operator_url: self.operator_url(),
+            ca_pem,
+            spans: endpoint.map(|endpoint| Spans { endpoint, ratio: self.router_trace_ratio.to_string() }),
+        }
+    }
+
     /// What is asked about replicas.
     pub fn observe(&self) -> ObserverOptions {
         let dcgm_namespace = Some(self.dcgm_namespace.clone()).filter(|namespace| !namespace.is_empty());
@@ -193,6 +214,11 @@ impl Options {
     pub fn operator_url(&self) -> String {
         format!("https://{}.{}.svc:{SERVICE_PORT}", self.leader_service, self.namespace)
     }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().map_err(|_| "not a number")?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("not between 0 and 1".to_owned()) }
 }
 
 /// The port of the operator's Service.

@@ -19,6 +19,7 @@ pub mod route;
 pub mod serve;
 pub mod snapshot;
 pub mod source;
+pub mod spans;
 pub mod sse;
 pub mod telemetry;
 pub mod upstream;

@@ -113,7 +113,12 @@ mod tests {
             "spec": {"models": ["m"], "backends": [{"name": "a", "modelDeploymentRef": {"name": "a"}}],
                 "default": {"backends": [{"name": "a"}]}, "gateway": {}},
         }));
-        let router = RouterPod { image: String::new(), operator_url: String::new(), ca_pem: String::new() };
+        let router = RouterPod {
+            image: String::new(),
+            operator_url: String::new(),
+            ca_pem: String::new(),
+            spans: None,
+        };
         let pod = build(&policy.unwrap(), &router).unwrap().deployment.spec.unwrap().template.spec.unwrap();
         let args = pod.containers[0].args.clone().unwrap();
         let seconds = |flag: &str| {

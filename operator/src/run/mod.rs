@@ -23,7 +23,7 @@ use crate::options::Options;
 use crate::push::{self, Authenticator, HttpsError, Registry};
 use crate::scaling::{Board, Reports};
 use crate::tls::{CertResolver, load_or_create};
-use crate::webhook::{self, INJECT_PATH, router_container::RouterPod};
+use crate::webhook::{self, INJECT_PATH};
 use anyhow::Context as _;
 use axum::routing::post;
 use flotilla_crds::router_config::STREAM_PATH;
@@ -52,11 +52,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
             .await
             .context("no certificate for router streams and the webhook")?;
     let resolver = Arc::new(CertResolver::new(&bundle)?);
-    let router = Arc::new(RouterPod {
-        image: options.router_image.clone(),
-        operator_url: options.operator_url(),
-        ca_pem: bundle.ca_cert.clone(),
-    });
+    let router = Arc::new(options.router_pod(bundle.ca_cert.clone()));
 
     let (election, leadership) =
         Election::new(Client::try_from(config)?, &options.namespace, options.pod_name.clone());

@@ -86,6 +86,7 @@ pub(crate) mod tests {
             image: "example/router:1".to_owned(),
             operator_url: "https://flotilla-operator.flotilla.svc:9443".to_owned(),
             ca_pem: "PEM".to_owned(),
+            spans: None,
         }
     }
 

@@ -2,9 +2,9 @@
 
 use flotilla_crds::router_config::TOKEN_AUDIENCE;
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, Probe, ProjectedVolumeSource,
-    ResourceRequirements, SeccompProfile, SecurityContext, ServiceAccountTokenProjection, Volume,
-    VolumeMount, VolumeProjection,
+    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector, Probe,
+    ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecurityContext,
+    ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -30,6 +30,17 @@ pub struct RouterPod {
     pub operator_url: String,
     /// The certificate authority of that address, as PEM. Public.
     pub ca_pem: String,
+    /// Where routers send spans, if they do.
+    pub spans: Option<Spans>,
+}
+
+/// The collector of the routers' spans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spans {
+    /// Its address, to which routers add `/v1/traces`.
+    pub endpoint: String,
+    /// The share of requests that are sampled where their client says nothing: 0 to 1.
+    pub ratio: String,
 }
 
 /// Who may reach the router's OpenAI port.
@@ -67,11 +78,7 @@ pub fn container(router: &RouterPod, exposure: Exposure) -> Container {
         name: CONTAINER.to_owned(),
         image: Some(router.image.clone()),
         args: Some(args.to_vec()),
-        env: Some(vec![EnvVar {
-            name: "FLOTILLA_CA_PEM".to_owned(),
-            value: Some(router.ca_pem.clone()),
-            ..EnvVar::default()
-        }]),
+        env: Some(env(router)),
         ports: Some(ports),
         restart_policy: (exposure == Exposure::Sidecar).then(|| "Always".to_owned()),
         // The application starts once the router has its config: its first request is answered. Ten minutes.
@@ -112,6 +119,38 @@ pub fn container(router: &RouterPod, exposure: Exposure) -> Container {
     }
 }
 
+fn env(router: &RouterPod) -> Vec<EnvVar> {
+    let plain = |name: &str, value: &str| EnvVar {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        ..EnvVar::default()
+    };
+    let field = |name: &str, path: &str| EnvVar {
+        name: name.to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector { field_path: path.to_owned(), ..Default::default() }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    };
+    let mut env = vec![plain("FLOTILLA_CA_PEM", &router.ca_pem)];
+    if let Some(Spans { endpoint, ratio }) = &router.spans {
+        env.extend([
+            plain("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+            plain("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            plain("OTEL_TRACES_SAMPLER_ARG", ratio),
+            // In this order: what is put together below stands above.
+            field("FLOTILLA_POD_NAMESPACE", "metadata.namespace"),
+            field("FLOTILLA_POD_NAME", "metadata.name"),
+            plain(
+                "OTEL_RESOURCE_ATTRIBUTES",
+                "k8s.namespace.name=$(FLOTILLA_POD_NAMESPACE),k8s.pod.name=$(FLOTILLA_POD_NAME)",
+            ),
+        ]);
+    }
+    env
+}
+
 fn probe(path: &str, period_seconds: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
@@ -142,4 +181,20 @@ pub fn volumes() -> Vec<Volume> {
         }),
         ..Volume::default()
     }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routers_hear_of_a_collector_only_where_there_is_one() {
+        let mut router = crate::webhook::inject::tests::router();
+        let names = |router: &RouterPod| env(router).into_iter().map(|var| var.name).collect::<Vec<_>>();
+        assert_eq!(names(&router), ["FLOTILLA_CA_PEM"]);
+        router.spans =
+            Some(Spans { endpoint: "http://collector.otel:4318".to_owned(), ratio: "0.1".to_owned() });
+        let vars = container(&router, Exposure::Gateway).env.unwrap();
+        insta::assert_yaml_snapshot!(vars.get(1..));
+    }
 }

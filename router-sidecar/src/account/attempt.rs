@@ -3,6 +3,7 @@
 use super::Tokens;
 use crate::budget::Reservation;
 use crate::snapshot::{Backend, BackendIndex, Health, InFlight};
+use crate::spans::LegSpan;
 use crate::upstream::Slot;
 use http::StatusCode;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub(super) struct Attempt {
     pub(super) tokens: Option<Tokens>,
     pub(super) pieces: u64,
     pub(super) outcome: Outcome,
+    pub(super) span: Option<Box<LegSpan>>,
 }
 
 /// Tokens and what they cost, in nano-dollars.

@@ -5,6 +5,7 @@ use super::Faults;
 use super::budgets::BudgetGauge;
 use super::clients::ClientMetrics;
 use crate::snapshot::Snapshot;
+use crate::spans::Counters;
 use parking_lot::Mutex;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -61,6 +62,8 @@ pub struct Metrics {
     pub(crate) clients: ClientMetrics,
     /// Failures, and what was done about them.
     pub faults: Faults,
+    /// What became of spans.
+    pub spans: Counters,
     /// Whether the stream to the operator is up.
     pub stream_connected: IntGauge,
     /// Client connections open now.
@@ -148,6 +151,7 @@ impl Metrics {
             budgets: BudgetGauge::new(&registry)?,
             clients: ClientMetrics::new(&registry)?,
             faults: Faults::new(&registry)?,
+            spans: Counters::new(&registry)?,
             stream_connected: gauge("stream_connected", "1 while the stream to the operator is up.")?,
             connections: gauge("connections", "Client connections open now.")?,
             registry,

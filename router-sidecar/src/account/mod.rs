@@ -8,6 +8,7 @@ mod faults;
 mod lengths;
 mod metrics;
 mod record;
+mod span_counters;
 mod usage;
 
 pub use attempt::Outcome;

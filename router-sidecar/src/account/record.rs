@@ -5,6 +5,7 @@
 
 mod decision;
 mod settle;
+mod span;
 mod words;
 
 use super::attempt::{Attempt, Bill, Outcome};
@@ -14,6 +15,7 @@ use crate::budget::Reservation;
 use crate::error::{Code, Rejection};
 use crate::route::{Onward, Plan, Reason};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
+use crate::spans::{self, Trace};
 use crate::upstream::{Failure, Slot};
 use http::StatusCode;
 use std::sync::Arc;
@@ -71,6 +73,8 @@ pub struct Record {
     refused: Option<Code>,
     /// The fleet backend that the request is demand for, as long as it waits for it or is answered by it.
     asked: Option<(BackendIndex, Asked)>,
+    /// Its spans, if there are any.
+    trace: Option<Box<Trace>>,
 }
 
 impl Record {
@@ -102,6 +106,7 @@ impl Record {
             outcome: None,
             refused: None,
             asked: None,
+            trace: None,
         }
     }
 
@@ -182,7 +187,7 @@ impl Record {
         self.refused = Some(code);
     }
 
-    /// An attempt begins.
+    /// An attempt begins; gives what its target is told of the trace.
     pub fn begin(
         &mut self,
         leg: Leg,
@@ -190,7 +195,9 @@ impl Record {
         endpoint: &Endpoint,
         slot: Option<Arc<Slot>>,
         reservation: Option<Reservation>,
-    ) {
+    ) -> Option<spans::Onward> {
+        let now = Instant::now();
+        let (span, onward) = self.begin_span(leg, target, endpoint, now);
         match leg {
             Leg::Main if self.attempts > 0 => self.count(Event::Retry, target),
             Leg::Main => {}
@@ -204,7 +211,6 @@ impl Record {
         if leg == Leg::Main && self.asked.as_ref().is_some_and(|(asked, _)| *asked != target) {
             self.asked = None;
         }
-        let now = Instant::now();
         endpoint.health.begin(now);
         *self.leg(leg) = Some(Attempt {
             backend: target,
@@ -219,7 +225,9 @@ impl Record {
             pieces: 0,
             // Until something else is known: a record dropped in the middle is a client that left.
             outcome: Outcome::ClientGone,
+            span,
         });
+        onward
     }
 
     fn leg(&mut self, leg: Leg) -> &mut Option<Attempt> {
@@ -231,7 +239,8 @@ impl Record {
 
     /// An attempt failed before its first content. If the other leg is still at work, it is the main one from now on.
     pub fn failed(&mut self, leg: Leg, failure: Failure) {
-        if let Some(attempt) = self.leg(leg).take() {
+        if let Some(mut attempt) = self.leg(leg).take() {
+            let span = attempt.span.take();
             if let Some(backend) = self.policy.backends.get(attempt.backend) {
                 backend.counters.requests.inc();
                 backend.counters.failed.inc();
@@ -248,6 +257,7 @@ impl Record {
             if attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
                 self.count(Event::Ejection, attempt.backend);
             }
+            self.end_failed_span(span, attempt.backend, &failure);
             self.failed.push((attempt.backend, failure));
         }
         if leg == Leg::Main {
@@ -340,19 +350,19 @@ impl Record {
     }
 
     /// The answer that stopped goes on at another endpoint: the first part is counted, the second one begins. Gives
-    /// the tokens of the first part.
+    /// the tokens of the first part, and what the second one's target is told of the trace.
     pub fn continued(
         &mut self,
         target: BackendIndex,
         endpoint: &Endpoint,
         reservation: Option<Reservation>,
-    ) -> Tokens {
+    ) -> (Tokens, Option<spans::Onward>) {
         let part = self.attempt.take();
         let tokens = part.map(|mut part| self.close(&mut part)).unwrap_or_default();
         self.count(Event::Continuation, target);
         self.notes.push(Note::Continued(target));
-        self.begin(Leg::Main, target, endpoint, None, reservation);
-        tokens
+        let onward = self.begin(Leg::Main, target, endpoint, None, reservation);
+        (tokens, onward)
     }
 
     fn count(&self, event: Event, backend: BackendIndex) {

@@ -1,5 +1,6 @@
 //! Flags and their environment variables.
 
+use crate::spans::Destination;
 use crate::telemetry::LogFormat;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -114,6 +115,18 @@ pub struct ServeArgs {
     /// The most connections of one client address; each carries one answer at a time.
     #[arg(long, value_name = "N", env = "FLOTILLA_MAX_STREAMS_PER_CLIENT", default_value_t = 4096)]
     pub max_streams_per_client: usize,
+    /// Send spans of all requests to the OpenTelemetry collector at this address, by OTLP over HTTP with protobuf, at
+    /// /v1/traces below it. Without it there are no spans. OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES,
+    /// OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_EXPORTER_OTLP_HEADERS and OTEL_EXPORTER_OTLP_TIMEOUT mean
+    /// what they always do.
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// The same, to this very address.
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]
+    pub otlp_traces_endpoint: Option<String>,
+    /// Send no spans, whatever else is said.
+    #[arg(long, env = "OTEL_SDK_DISABLED")]
+    pub otel_sdk_disabled: bool,
     /// Threads that serve; by default 2, or 1 where there is one CPU.
     #[arg(long, value_name = "N", env = "FLOTILLA_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
@@ -124,6 +137,13 @@ impl ServeArgs {
     pub fn workers(&self) -> usize {
         let default = || std::thread::available_parallelism().map_or(1, |n| n.get().min(2));
         self.workers.map_or_else(default, usize::from)
+    }
+
+    /// Where spans go, if they are wanted.
+    pub(super) fn spans(&self) -> Option<Destination> {
+        let wanted = !self.otel_sdk_disabled;
+        Destination::of(self.otlp_endpoint.as_deref(), self.otlp_traces_endpoint.as_deref())
+            .filter(|_| wanted)
     }
 
     /// How long new connections are taken after a signal. Nothing finds a loopback address by a list of endpoints.

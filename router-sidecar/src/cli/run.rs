@@ -7,6 +7,7 @@ use crate::serve::{self, Limits, ListenerLimits, Router, Stop};
 use crate::snapshot::Store;
 use crate::source::file::{ConfigFile, FileError};
 use crate::source::{file, operator};
+use crate::spans::{self, Tracer};
 use crate::telemetry;
 use clap::CommandFactory;
 use std::io;
@@ -54,6 +55,9 @@ pub enum RunError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Client(#[from] crate::upstream::ClientError),
+    /// Spans cannot be sent.
+    #[error(transparent)]
+    Spans(#[from] spans::CollectorError),
     /// Metrics cannot be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -125,7 +129,14 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
         buffered: args.max_buffered_bytes.unwrap_or_else(memory::for_bodies),
         ..Limits::default()
     };
-    let router = Arc::new(Router::new(store, metrics, limits)?);
+    let (tracer, export) = match args.spans() {
+        Some(destination) => {
+            let (queue, export) = spans::queue(destination.exporter()?, metrics.spans.clone());
+            (Some(Arc::new(Tracer::new(queue))), Some(export))
+        }
+        None => (None, None),
+    };
+    let router = Arc::new(Router::new(store, metrics, limits)?.with_tracer(tracer));
     let data = listen(args.listen).await?;
     let admin = match args.admin_listen {
         Some(address) => Some(listen(address).await?),
@@ -158,6 +169,7 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
     });
     let pools = tokio::spawn(crate::upstream::close_idle(Arc::clone(&router.store), stop_rest.clone()));
     let config = tokio::spawn(follow(source, Arc::clone(&router), stop_rest.clone()));
+    let export = export.map(|export| tokio::spawn(export.run(stop_rest.clone())));
 
     signals.next().await;
     let drain = Drain { delay: args.drain_delay(), deadline: args.drain_timeout };
@@ -169,8 +181,16 @@ async fn serve(args: ServeArgs) -> Result<(), RunError> {
             tracing::debug!("a task did not end in time");
         }
     }
+    if let Some(export) = export
+        && tokio::time::timeout(LAST_SPANS, export).await.is_err()
+    {
+        tracing::warn!("the last spans were not sent in time");
+    }
     Ok(())
 }
+
+/// For the spans that wait at the end. With the drain's 25 s and the last steps this is within the grace period, 30 s.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// For what is left after the drain.
 pub(super) const LAST_STEPS: Duration = Duration::from_secs(1);

@@ -24,6 +24,21 @@ pub fn of(provider: Provider) -> &'static Dialect {
     }
 }
 
+/// What our own engines are called where providers have names.
+pub const FLEET: &str = "flotilla";
+
+/// The name of a provider in spans, by OpenTelemetry's table of well-known values for `gen_ai.provider.name`; of one
+/// that speaks like another it is not known who it is.
+pub fn name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::OpenAICompatible => "openai_compatible",
+        Provider::OpenAI => "openai",
+        Provider::DeepSeek => "deepseek",
+        Provider::Mistral => "mistral_ai",
+        Provider::Anthropic => "anthropic",
+    }
+}
+
 /// How an API is spoken to.
 #[derive(Debug)]
 pub struct Dialect {

@@ -171,6 +171,13 @@ impl Relayed {
         }
     }
 
+    /// The record gets what was seen of the answer.
+    fn note(&mut self) {
+        let (tokens, pieces) = self.reading.seen();
+        self.record.saw(tokens, pieces);
+        self.record.described(self.reading.take_description());
+    }
+
     fn end(&mut self, outcome: Outcome) {
         self.rest = None;
         self.record.ended(outcome);
@@ -185,8 +192,7 @@ impl Relayed {
         }
         self.end(outcome);
         if let Some(resume) = self.resume.take() {
-            let (tokens, pieces) = self.reading.seen();
-            self.record.saw(tokens, pieces);
+            self.note();
             if let Some(going) = resume.start(&mut self.record, &self.reading, self.total) {
                 self.going = Some(going);
                 // What was read so far is counted; what is read from here on belongs to the next attempt.
@@ -240,8 +246,7 @@ impl Drop for Relayed {
             // Many clients hang up at `[DONE]`, before the end of the body.
             self.record.ended(Outcome::Complete);
         }
-        let (tokens, pieces) = self.reading.seen();
-        self.record.saw(tokens, pieces);
+        self.note();
     }
 }
 

@@ -5,6 +5,7 @@ use crate::account::{Leg, Record};
 use crate::budget::{Estimate, reserve_now};
 use crate::route::{Ask, Standing};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
+use crate::spans::Onward;
 use crate::upstream::{Answer, Failure, GateRules, Slot, Wire, attempt};
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(super) struct Race<'a> {
     pub(super) endpoint: &'a Endpoint,
     /// The request as this target takes it.
     pub(super) wire: &'a Wire,
+    /// What the target is told of the request's trace.
+    pub(super) trace: Option<&'a Onward>,
     /// Further targets of the plan; absent if the request is not hedged.
     pub(super) rivals: Option<&'a [BackendIndex]>,
     pub(super) ask: &'a Ask,
@@ -35,7 +38,8 @@ pub(super) async fn run(
     let Some((rivals, patience)) = rivals else {
         let by = request.first_content_by(record);
         let client = &request.router.client;
-        return attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, by).await;
+        return attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, race.trace, by)
+            .await;
     };
     // Boxed: two attempts at once would make the future of every request three times as large.
     Box::pin(hedged(request, record, &race, tried, rivals, patience)).await
@@ -51,7 +55,8 @@ async fn hedged(
 ) -> Result<Answer, Failure> {
     let client = &request.router.client;
     let by = request.first_content_by(record);
-    let mut main = pin!(attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, by));
+    let mut main =
+        pin!(attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, race.trace, by));
     tokio::select! {
         biased;
         result = &mut main => return result,
@@ -69,10 +74,11 @@ async fn hedged(
     if !policy.budget.withdraw(policy.budget_rules, std::time::Instant::now()) {
         return main.await;
     }
-    record.begin(Leg::Hedge, second.target, second.endpoint, second.slot, reservation);
+    let trace = record.begin(Leg::Hedge, second.target, second.endpoint, second.slot, reservation);
     let by = request.first_content_by(record);
     let wire = second.wire.as_ref().unwrap_or(race.wire);
-    let mut hedge = pin!(attempt(client, second.backend, second.endpoint, request.outgoing, wire, by));
+    let mut hedge =
+        pin!(attempt(client, second.backend, second.endpoint, request.outgoing, wire, trace.as_ref(), by));
     tokio::select! {
         biased;
         result = &mut main => match result {

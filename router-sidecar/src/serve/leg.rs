@@ -82,8 +82,8 @@ pub(super) async fn try_target(
         else {
             return None;
         };
-        record.begin(Leg::Main, target, endpoint, slot.clone(), reservation);
-        let race = Race { target, backend, endpoint, wire: &wire, rivals, ask: &ask };
+        let trace = record.begin(Leg::Main, target, endpoint, slot.clone(), reservation);
+        let race = Race { target, backend, endpoint, wire: &wire, trace: trace.as_ref(), rivals, ask: &ask };
         match hedge::run(request, record, race, &mut tried).await {
             Ok(answer) => {
                 record.answered(answer.status);

@@ -24,6 +24,7 @@ use crate::error::Rejection;
 use crate::request::Buffers;
 use crate::route::Dice;
 use crate::snapshot::Store;
+use crate::spans::Tracer;
 use crate::upstream::{ClientError, UpstreamClient, client};
 use http::Response;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub struct Router {
     pub store: Arc<Store>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    tracer: Option<Arc<Tracer>>,
     client: UpstreamClient,
     dice: Dice,
     limits: Limits,
@@ -70,12 +72,19 @@ impl Router {
         Ok(Self {
             store,
             metrics,
+            tracer: None,
             client: client()?,
             dice: Dice::starting_at(rand::random()),
             buffers: Buffers::new(limits.buffered),
             limits,
             draining: AtomicBool::new(false),
         })
+    }
+
+    /// With spans of what is asked of it.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Option<Arc<Tracer>>) -> Self {
+        Self { tracer, ..self }
     }
 
     /// From now on not ready: requests that still come are answered, but none should be sent.

@@ -10,6 +10,7 @@ use crate::error::{Code, RETRY_AFTER, Rejection};
 use crate::request::{self, Operation, PeekError, ReadError};
 use crate::route::{self, Facts, Reason, Refusal, RefusalKind, Standing};
 use crate::snapshot::{BackendIndex, Policy};
+use crate::spans::Trace;
 use crate::upstream::{Outgoing, unpaid};
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
@@ -24,24 +25,32 @@ const EXPLAIN: &str = "x-flotilla-explain";
 pub(super) async fn answer(
     router: &Arc<Router>,
     operation: Operation,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     started: Instant,
 ) -> Response<AnswerBody> {
-    match prepare(router, operation, request, started).await {
+    let tracer = router.tracer.as_ref();
+    let mut trace = tracer.map(|tracer| tracer.open(operation, request.headers_mut(), started));
+    match prepare(router, operation, request, started, &mut trace).await {
         Ok((mut record, outgoing)) => match let_in(&mut record, &outgoing) {
             Ok(()) => decide(router, record, outgoing).await,
             Err(rejection) => super::dispatch::reject(record, rejection, false),
         },
-        Err(rejection) => router.refuse(rejection),
+        Err(rejection) => {
+            if let Some(trace) = trace {
+                trace.refused(rejection.code);
+            }
+            router.refuse(rejection)
+        }
     }
 }
 
-/// Reads and peeks into the request and finds its policy.
+/// Reads and peeks into the request and finds its policy, whose record takes the trace.
 async fn prepare(
     router: &Router,
     operation: Operation,
     request: Request<Incoming>,
     started: Instant,
+    trace: &mut Option<Box<Trace>>,
 ) -> Result<(Record, Outgoing), Rejection> {
     // One snapshot from here to the end: the record holds its policy.
     let snapshot = router.store.current().ok_or_else(not_configured)?;
@@ -54,7 +63,12 @@ async fn prepare(
     let peek = operation.peek(&body).map_err(|error| unpeeked(&error))?;
     let served = snapshot.served(&peek.model).ok_or_else(|| model_not_found(&peek.model))?;
     let metrics = Arc::clone(&router.metrics);
-    let record = Record::new(metrics, Arc::clone(&served.policy), started, peek.stream, peek.prompt_tokens);
+    let mut record =
+        Record::new(metrics, Arc::clone(&served.policy), started, peek.stream, peek.prompt_tokens);
+    if let Some(trace) = trace {
+        trace.asks(&peek, served.adapter.as_ref());
+    }
+    record.traced(trace.take());
     let headers = parts.headers;
     let session = request::session(&headers);
     let adapter = served.adapter.clone();
@@ -96,6 +110,7 @@ pub(super) async fn decide(
         policy.backends.get(target).map_or(Standing::Good, |backend| backend.standing(now))
     };
     let explain = outgoing.headers.get(EXPLAIN).is_some_and(|value| value == "1");
+    record.classified(&classes);
     record.found(found);
     let planned = route::plan(&policy, &facts, policy.draws.next(), standing);
     let wanted = planned.as_ref().map_or_else(|refusal| refusal.wanted, |plan| plan.wanted);

@@ -62,8 +62,8 @@ impl Resume {
             return None;
         }
         let endpoint = backend.endpoints.get(place)?;
-        let before =
-            Before { identity: reading.identity(), tokens: record.continued(target, endpoint, reservation) };
+        let (tokens, trace) = record.continued(target, endpoint, reservation);
+        let before = Before { identity: reading.identity(), tokens };
         let wire = Wire::AsItIs;
         let outgoing = self.outgoing.continued(body, peek, before);
         let comment = format!(": flotilla: the stream broke off, {} went on\n\n", backend.name);
@@ -71,7 +71,7 @@ impl Resume {
         let client = self.client;
         let answer = async move {
             let endpoint = backend.endpoints.get(place).ok_or(Failure::Connect)?;
-            attempt(&client, &backend, endpoint, &outgoing, &wire, by).await
+            attempt(&client, &backend, endpoint, &outgoing, &wire, trace.as_ref(), by).await
         };
         Some(Going { answer: Box::pin(answer), comment: comment.into() })
     }

@@ -37,6 +37,8 @@ pub struct Backend {
     pub pace: Arc<Pace>,
     /// Bounds what is sent there at once, if the config says so.
     pub gate: Option<(Arc<Gate>, GateRules)>,
+    /// Who serves the model, by OpenTelemetry's names (`gen_ai.provider.name`).
+    pub provider: &'static str,
     /// What it speaks.
     pub dialect: &'static Dialect,
     /// The header with its key, marked sensitive.

@@ -1,5 +1,6 @@
 //! Server-sent events as they pass by: split into events without being rewritten, read on the side.
 
+mod described;
 mod identity;
 mod inspect;
 mod relay;
@@ -8,6 +9,7 @@ mod split;
 mod transcript;
 mod usage;
 
+pub use described::Described;
 pub use identity::Identity;
 pub(crate) use inspect::data_of;
 pub use inspect::{Seen, usage_of};

@@ -1,11 +1,11 @@
 //! Events on their way to the client: passed on as slices of what came, whole events only, minus the usage chunk
 //! that nobody asked for. The second part of an answer is told as if it were of the first.
 
-use super::Identity;
 use super::inspect::{Seen, data_of};
 use super::scan::Scanner;
 use super::transcript::Transcript;
 use super::usage;
+use super::{Described, Identity};
 use crate::account::Tokens;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -34,6 +34,8 @@ pub struct EventRelay {
     pub error: Option<Bytes>,
     /// How far the stream is.
     pub progress: Progress,
+    /// What the stream says of itself, if anybody wants to know.
+    pub described: Option<Box<Described>>,
 }
 
 /// What a stream is to the answer that the client gets.
@@ -97,6 +99,7 @@ impl EventRelay {
             begun: false,
             error: None,
             progress: Progress::Open,
+            described: None,
         }
     }
 
@@ -182,6 +185,11 @@ impl EventRelay {
 
     /// Reads an event and decides what becomes of it.
     fn inspect(&mut self, event: &[u8]) -> Fate {
+        if let Some(described) = &mut self.described
+            && let Some(data) = data_of(event)
+        {
+            described.add(data);
+        }
         if !self.may_pass(event) {
             return Fate::Drop;
         }

@@ -1,11 +1,12 @@
 //! One attempt at one endpoint: everything up to the point of no return, the first content of the answer.
 
 use super::connection::Answered;
-use super::headers::request_headers;
+use super::headers::{TRACEPARENT, request_headers};
 use super::http1::{Lost, Pool};
 use super::{Failure, Reading, Rest, UpstreamClient, Wire, overflow};
 use crate::request::{Held, Operation, Peek, Spliced};
-use crate::snapshot::{Backend, Endpoint};
+use crate::snapshot::{Backend, Endpoint, Side};
+use crate::spans::Onward;
 use crate::sse::{Before, Part, Transcript};
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -103,9 +104,11 @@ pub async fn attempt(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
+    trace: Option<&Onward>,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    match tokio::time::timeout_at(deadline, first_content(client, backend, endpoint, outgoing, wire)).await {
+    let answer = first_content(client, backend, endpoint, outgoing, wire, trace);
+    match tokio::time::timeout_at(deadline, answer).await {
         Ok(result) => result,
         Err(_) => Err(Failure::Timeout),
     }
@@ -117,8 +120,9 @@ async fn first_content(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
+    trace: Option<&Onward>,
 ) -> Result<Answer, Failure> {
-    let response = send(client, backend, endpoint, outgoing, wire).await?;
+    let response = send(client, backend, endpoint, outgoing, wire, trace).await?;
     let (mut parts, mut body) = response.into_parts();
     let with_key = backend.key.is_some();
     if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
@@ -130,6 +134,9 @@ async fn first_content(
         None => Reading::new(&parts.headers, hide_usage, part, held),
         Some(translation) => Reading::foreign(translation, &mut parts, hide_usage, part, held),
     };
+    if trace.is_some_and(|trace| trace.recorded) {
+        reading.describe();
+    }
     let mut ready = VecDeque::new();
     // The reason of a refusal is read before it is passed on: another target may not have it.
     let refusal = overflow::may_have(parts.status);
@@ -185,11 +192,12 @@ async fn send(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
+    trace: Option<&Onward>,
 ) -> Result<Response<Rest>, Failure> {
     match &endpoint.pool {
-        Some(pool) => send_to_engine(pool, backend, endpoint, outgoing, wire).await,
+        Some(pool) => send_to_engine(pool, backend, endpoint, outgoing, wire, trace).await,
         // Boxed: the library's future is large, and most requests do without it.
-        None => Box::pin(send_elsewhere(client, backend, endpoint, outgoing, wire)).await,
+        None => Box::pin(send_elsewhere(client, backend, endpoint, outgoing, wire, trace)).await,
     }
 }
 
@@ -199,11 +207,13 @@ async fn send_to_engine(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
+    trace: Option<&Onward>,
 ) -> Result<Response<Rest>, Failure> {
-    let response = pool.request(|| build(backend, endpoint, outgoing, wire)).await.map_err(|error| {
-        tracing::debug!(backend = backend.name, %error, "attempt failed");
-        if matches!(error, Lost::Connect(_)) { Failure::Connect } else { Failure::Broken }
-    })?;
+    let response =
+        pool.request(|| build(backend, endpoint, outgoing, wire, trace)).await.map_err(|error| {
+            tracing::debug!(backend = backend.name, %error, "attempt failed");
+            if matches!(error, Lost::Connect(_)) { Failure::Connect } else { Failure::Broken }
+        })?;
     Ok(response.map(Rest::Engine))
 }
 
@@ -214,10 +224,11 @@ async fn send_elsewhere(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
+    trace: Option<&Onward>,
 ) -> Result<Response<Rest>, Failure> {
     let mut stale = 0;
     loop {
-        match client.request(build(backend, endpoint, outgoing, wire)).await {
+        match client.request(build(backend, endpoint, outgoing, wire, trace)).await {
             Ok(response) => {
                 Answered::mark(&response);
                 return Ok(response.map(Rest::Other));
@@ -231,11 +242,20 @@ async fn send_elsewhere(
     }
 }
 
-fn build(backend: &Backend, endpoint: &Endpoint, outgoing: &Outgoing, wire: &Wire) -> Request<Spliced> {
+fn build(
+    backend: &Backend,
+    endpoint: &Endpoint,
+    outgoing: &Outgoing,
+    wire: &Wire,
+    trace: Option<&Onward>,
+) -> Request<Spliced> {
     let mut request = Request::new(wire.body(outgoing, backend));
     *request.method_mut() = Method::POST;
     // What an API does not have was sorted out with the wire; the address for chats would say 404 at worst.
     *request.uri_mut() = endpoint.uri(outgoing.operation).unwrap_or(&endpoint.chat).clone();
     *request.headers_mut() = request_headers(&outgoing.headers, backend);
+    if let Some(trace) = trace.filter(|_| backend.side == Side::InCluster) {
+        request.headers_mut().insert(TRACEPARENT, trace.traceparent.clone());
+    }
     request
 }

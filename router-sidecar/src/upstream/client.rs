@@ -4,6 +4,7 @@ use super::connection::Tracked;
 use crate::request::Spliced;
 use futures::future::BoxFuture;
 use http::Uri;
+use http_body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -22,19 +23,33 @@ pub(super) const IDLE_PER_HOST: usize = 64;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The client type.
-pub type UpstreamClient = Client<Deadline<HttpsConnector<HttpConnector>>, Spliced>;
+/// A client for requests with such bodies.
+pub type PooledClient<B> = Client<Deadline<HttpsConnector<HttpConnector>>, B>;
+/// The client for targets.
+pub type UpstreamClient = PooledClient<Spliced>;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 #[error("TLS cannot be set up: {0}")]
 pub struct ClientError(#[from] rustls::Error);
 
-/// Builds the client: HTTP/1.1, since a stream that stalls must not hold up others on its connection.
+/// Builds the client for targets: HTTP/1.1, since a stream that stalls must not hold up others on its connection.
 ///
 /// # Errors
 /// The TLS library refuses its own defaults.
 pub fn client() -> Result<UpstreamClient, ClientError> {
+    pooled()
+}
+
+/// Builds such a client for any bodies.
+///
+/// # Errors
+/// The TLS library refuses its own defaults.
+pub fn pooled<B>() -> Result<PooledClient<B>, ClientError>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);

@@ -128,6 +128,15 @@ impl Failure {
         self.row().0
     }
 
+    /// The status of the answer, where there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status(status) | Self::Auth(status) => Some(*status),
+            Self::RateLimited(_) => Some(StatusCode::TOO_MANY_REQUESTS),
+            _ => None,
+        }
+    }
+
     /// What may do better.
     pub fn next(&self) -> Next {
         self.row().2

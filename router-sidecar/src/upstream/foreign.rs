@@ -4,7 +4,7 @@ use super::Failure;
 use crate::account::Tokens;
 use crate::dialect::{StreamDecoder, Translation};
 use crate::request::Held;
-use crate::sse::{EventRelay, usage_of};
+use crate::sse::{Described, EventRelay, usage_of};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -55,12 +55,14 @@ pub struct Foreign {
     pub(super) done: bool,
     /// The usage reported.
     pub(super) tokens: Option<Tokens>,
+    /// What it says of itself, if anybody wants to know.
+    pub(super) described: Option<Box<Described>>,
 }
 
 impl Foreign {
     pub(super) fn new(translation: Translation, error: bool, held: Held) -> Self {
         let (kept, length, wrong, done, tokens) = (Vec::new(), 0, None, false, None);
-        Self { translation, error, kept, length, held, wrong, done, tokens }
+        Self { translation, error, kept, length, held, wrong, done, tokens, described: None }
     }
 
     pub(super) fn push(&mut self, piece: Bytes) {
@@ -85,6 +87,9 @@ impl Foreign {
         match translated {
             Some(answer) if self.wrong.is_none() => {
                 self.tokens = usage_of(&answer);
+                if let Some(described) = &mut self.described {
+                    described.add(&answer);
+                }
                 self.done = true;
                 out.push_back(answer);
             }

@@ -8,12 +8,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// What every target gets from the client.
 static TO_ANY: [HeaderName; 2] = [header::ACCEPT, header::USER_AGENT];
+/// Names the span that a request belongs to (W3C Trace Context). The span of the attempt, where there are spans.
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// What targets in the cluster get besides: names of requests and traces that mean nothing outside.
-static TO_CLUSTER: [HeaderName; 3] = [
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-];
+static TO_CLUSTER: [HeaderName; 3] =
+    [HeaderName::from_static("x-request-id"), TRACEPARENT, HeaderName::from_static("tracestate")];
 /// What belongs to one connection, not to the message (RFC 9110, 7.6.1).
 static HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,

@@ -14,7 +14,7 @@ mod rest;
 mod wire;
 
 pub use attempt::{Answer, Outgoing, attempt};
-pub use client::{ClientError, UpstreamClient, client};
+pub use client::{ClientError, PooledClient, UpstreamClient, client, pooled};
 pub use failure::{Blame, Failure, Next, unpaid};
 pub use gate::{Gate, GateRules, Slot};
 pub use headers::answer_headers;

@@ -6,7 +6,7 @@ use super::foreign::{Decoded, Foreign};
 use crate::account::Tokens;
 use crate::dialect::Translation;
 use crate::request::Held;
-use crate::sse::{EventRelay, Identity, Part, Progress, usage_of};
+use crate::sse::{Described, EventRelay, Identity, Part, Progress, usage_of};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header, response};
 use std::collections::VecDeque;
@@ -29,6 +29,8 @@ pub enum Reading {
         tokens: Option<Tokens>,
         /// Counts what is kept.
         held: Held,
+        /// What the answer says of itself, if anybody wants to know.
+        described: Option<Box<Described>>,
     },
     /// Server-sent events of another dialect.
     Decoded(Box<Decoded>),
@@ -42,7 +44,7 @@ impl Reading {
         if is_events(headers) {
             return Self::Events(EventRelay::of(part.clone(), hide_usage));
         }
-        Self::Whole { kept: Vec::new(), length: 0, tokens: None, held }
+        Self::Whole { kept: Vec::new(), length: 0, tokens: None, held, described: None }
     }
 
     /// How an answer in another dialect is read. Its headers are from now on those of what is made of it.
@@ -92,15 +94,41 @@ impl Reading {
             Self::Events(relay) => relay.finish(out),
             Self::Decoded(decoded) => decoded.relay.finish(out),
             Self::Foreign(foreign) => foreign.finish(out),
-            Self::Whole { kept, tokens, held, .. } => {
-                *tokens = match kept.as_slice() {
-                    [] => None,
-                    [one] => usage_of(one),
-                    more => usage_of(&more.concat()),
+            Self::Whole { kept, tokens, held, described, .. } => {
+                let joined;
+                let all = match kept.as_slice() {
+                    [one] => &one[..],
+                    several => {
+                        joined = several.concat();
+                        &joined[..]
+                    }
                 };
+                *tokens = usage_of(all);
+                if let Some(described) = described {
+                    described.add(all);
+                }
                 kept.clear();
                 held.release();
             }
+        }
+    }
+
+    /// From now on it is noted what the answer says of itself.
+    pub(super) fn describe(&mut self) {
+        *self.described() = Some(Box::default());
+    }
+
+    /// What the answer said of itself so far, if that is noted; it is noted no longer.
+    pub fn take_description(&mut self) -> Option<Box<Described>> {
+        self.described().take()
+    }
+
+    fn described(&mut self) -> &mut Option<Box<Described>> {
+        match self {
+            Self::Events(relay) => &mut relay.described,
+            Self::Decoded(decoded) => &mut decoded.relay.described,
+            Self::Whole { described, .. } => described,
+            Self::Foreign(foreign) => &mut foreign.described,
         }
     }
 

@@ -74,14 +74,14 @@ impl Process {
     }
 
     /// Waits for the end. The log is read to its end, so that the program never waits for us.
-    async fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         while let Some(line) = self.log.next_line().await.unwrap() {
             self.seen.push(line);
         }
         assert!(self.child.wait().await.unwrap().success());
     }
 
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let pid = i32::try_from(self.child.id().unwrap()).unwrap();
         let status = std::process::Command::new("kill").args(["-TERM", &pid.to_string()]).status().unwrap();
         assert!(status.success());

@@ -6,6 +6,7 @@ use flotilla_router::account::{Metrics, report};
 use flotilla_router::serve::{Limits, ListenerLimits, Router, data_service, serve};
 use flotilla_router::snapshot::Store;
 use flotilla_router::source::file;
+use flotilla_router::spans::{self, Destination, Tracer};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -44,7 +45,25 @@ impl Rig {
     pub(crate) async fn bounded(limits: Limits, bounds: ListenerLimits) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let store = Arc::new(Store::new(Arc::clone(&metrics)));
-        let router = Arc::new(Router::new(store, metrics, limits).unwrap());
+        Self::serving(Router::new(store, metrics, limits).unwrap(), bounds).await
+    }
+
+    /// A router with one policy that sends its spans to a collector.
+    pub(crate) async fn traced(policy: &str, collector: &str) -> Self {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let store = Arc::new(Store::new(Arc::clone(&metrics)));
+        let to = Destination::of(Some(collector), None).unwrap().exporter().unwrap();
+        let (queue, export) = spans::queue(to, metrics.spans.clone());
+        let router = Router::new(store, metrics, Limits::default()).unwrap();
+        let router = router.with_tracer(Some(Arc::new(Tracer::new(queue))));
+        tokio::spawn(export.run(CancellationToken::new()));
+        let rig = Self::serving(router, ListenerLimits::default()).await;
+        rig.apply(policy);
+        rig
+    }
+
+    async fn serving(router: Router, bounds: ListenerLimits) -> Self {
+        let router = Arc::new(router);
         let listener = TcpListener::bind(LOCALHOST).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

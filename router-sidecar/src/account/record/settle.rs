@@ -2,6 +2,7 @@
 
 use super::words::Reasons;
 use super::{Attempt, Bill, Code, Outcome, Record, Tokens};
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Record {
@@ -13,6 +14,7 @@ impl Record {
         };
         let bill = attempt.settle(backend, self.started, self.prompt_estimate);
         self.bill.add(bill);
+        self.end_span(attempt, bill);
         if let Some(reservation) = attempt.reservation.take() {
             reservation.settle(bill.tokens);
         }
@@ -30,6 +32,7 @@ impl Drop for Record {
         if let Some(attempt) = &mut attempt {
             self.close(attempt);
         }
+        let trace = self.trace.take();
         let backend = attempt.as_ref().and_then(|a| self.policy.backends.get(a.backend));
         let Bill { tokens, cost } = self.bill;
         if let Some(admission) = &self.admission {
@@ -39,6 +42,9 @@ impl Drop for Record {
         let status = self.status.or(self.refused.map(Code::status));
         if let Some(status) = status {
             self.metrics.response(status, self.refused.map_or("", Code::name));
+        }
+        if let Some(trace) = trace {
+            self.end_trace(trace, backend.map(Arc::as_ref), status);
         }
         if !tracing::enabled!(tracing::Level::INFO) {
             return;
