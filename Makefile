@@ -50,6 +50,10 @@ test-e2e: ## Run the tests that need the bed.
 scale: ## Put two thousand models on a thousand simulated nodes of twelve kinds of GPU (root; minutes of two cores).
 	$(call on_bed,--test scale -- --ignored --nocapture)
 
+.PHONY: trace
+trace: ## Replay a real trace against real engines that scale (root; ten minutes of two cores). TRACE=FILE for another one.
+	$(if $(TRACE),export FLOTILLA_TRACE=$(abspath $(TRACE));) $(call on_bed,--test scaling -- --ignored --nocapture)
+
 .PHONY: bed-up
 bed-up: ## Bring up a real Kubernetes with three GPU-labelled nodes on this machine (root).
 	$(BED) up

@@ -6,10 +6,18 @@
     reason = "a failed unwrap in a test is a failed test; clippy does not see that helpers here are tests too"
 )]
 
+#[path = "scaling/autoscaler.rs"]
+mod autoscaler;
+#[path = "scaling/economics.rs"]
+mod economics;
+#[path = "scaling/picture.rs"]
+mod picture;
 #[path = "scaling/spill.rs"]
 mod spill;
 #[path = "scaling/stage.rs"]
 mod stage;
+#[path = "scaling/trace.rs"]
+mod trace;
 
 use flotilla_e2e::harness::{Ask, wait_for};
 use futures::future::try_join_all;

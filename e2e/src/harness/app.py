@@ -1,7 +1,8 @@
 """An application that uses the official `openai` client, told by HTTP what to ask.
 
 POST /ask asks a number of times and answers what came back; POST /loop asks again and again until
-DELETE /loop, which answers what came back in between.
+DELETE /loop, which answers what came back in between. POST /replay asks each of a list of requests at its time; GET
+/replay tells how many are done, and DELETE /replay waits for the last and answers what came back.
 """
 
 import json
@@ -15,6 +16,7 @@ import openai
 
 client = openai.OpenAI(api_key="unused", max_retries=0, timeout=60)
 LONGEST_LOOP = 2000
+REPLAYED_AT_ONCE = 128
 
 
 def ask(wish):
@@ -67,22 +69,52 @@ class Loop:
         return self.replies
 
 
+class Replay:
+    """Asks in the background, each request at its second."""
+
+    def __init__(self, wishes):
+        self.wishes = wishes
+        self.replies = []
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        start = time.monotonic()
+        with ThreadPoolExecutor(REPLAYED_AT_ONCE) as pool:
+            for number, wish in enumerate(self.wishes):
+                time.sleep(max(0, start + wish["at"] - time.monotonic()))
+                # No two begin alike: an engine would have the answer's prompt in its cache.
+                wish["prompt"] = f"{number} " + "word " * wish["promptWords"]
+                pool.submit(lambda wish=wish: self.replies.append(ask(wish)))
+
+    def state(self):
+        return {"done": len(self.replies), "of": len(self.wishes)}
+
+    def stop(self):
+        self.thread.join()
+        return self.replies
+
+
 class Handler(BaseHTTPRequestHandler):
     loop = None
+    replay = None
 
     def do_GET(self):
-        self.answer({})
+        self.answer(Handler.replay.state() if self.path == "/replay" else {})
 
     def do_POST(self):
         wish = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.path == "/loop":
             Handler.loop = Loop(wish, wish["pauseMs"] / 1000)
             return self.answer({})
+        if self.path == "/replay":
+            Handler.replay = Replay(wish)
+            return self.answer({})
         with ThreadPoolExecutor(wish["concurrency"]) as pool:
             self.answer(list(pool.map(ask, [wish] * wish["count"])))
 
     def do_DELETE(self):
-        self.answer(Handler.loop.stop())
+        self.answer((Handler.replay if self.path == "/replay" else Handler.loop).stop())
 
     def answer(self, value):
         body = json.dumps(value).encode()

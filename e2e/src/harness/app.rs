@@ -53,6 +53,24 @@ pub struct Round {
     pub concurrency: usize,
 }
 
+/// A request of a replay: streamed, with a prompt of so many words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timed {
+    /// When it is asked, in seconds since the start.
+    pub at: f64,
+    /// The model asked for.
+    pub model: String,
+    /// Words of the prompt.
+    pub prompt_words: u32,
+    /// Upper bound of the answer.
+    pub max_tokens: u32,
+    /// Whether the answer is streamed.
+    pub stream: bool,
+    /// Further request headers.
+    pub headers: BTreeMap<String, String>,
+}
+
 /// What the client library made of an answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -202,6 +220,36 @@ impl App {
     /// If the application cannot be reached.
     pub async fn stop_loop(&self, namespace: &TestNamespace) -> Result<Vec<Reply>> {
         self.send(namespace, Method::DELETE, "/loop", &json!({})).await
+    }
+
+    /// Starts asking each of these at its time.
+    ///
+    /// # Errors
+    /// If the application cannot be reached.
+    pub async fn start_replay(&self, namespace: &TestNamespace, asks: &[Timed]) -> Result<()> {
+        let body = serde_json::to_value(asks).unwrap_or_default();
+        call(namespace, &self.target(), Method::POST, "/replay", Some(&body)).await.map(drop)
+    }
+
+    /// How many of the replayed requests are answered.
+    ///
+    /// # Errors
+    /// If the application cannot be reached.
+    pub async fn replayed(&self, namespace: &TestNamespace) -> Result<usize> {
+        let text = call(namespace, &self.target(), Method::GET, "/replay", None).await?;
+        let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        state["done"]
+            .as_u64()
+            .and_then(|done| usize::try_from(done).ok())
+            .ok_or_else(|| HarnessError::Answer { what: format!("the replay of {}", self.name), text })
+    }
+
+    /// Waits for the last replayed request and returns all replies.
+    ///
+    /// # Errors
+    /// If the application cannot be reached.
+    pub async fn end_replay(&self, namespace: &TestNamespace) -> Result<Vec<Reply>> {
+        self.send(namespace, Method::DELETE, "/replay", &json!({})).await
     }
 
     fn target(&self) -> Target {

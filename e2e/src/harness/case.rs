@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 /// How many tests of a program drive the cluster at the same time, whatever the number of test threads.
 pub const CASES_AT_ONCE: usize = 4;
-/// No test may take longer.
+/// No test may take longer, unless it says so.
 const DEADLINE: Duration = Duration::from_mins(4);
 static SLOTS: Semaphore = Semaphore::const_new(CASES_AT_ONCE);
 
@@ -21,8 +21,19 @@ static SLOTS: Semaphore = Semaphore::const_new(CASES_AT_ONCE);
 ///
 /// # Panics
 /// If the body fails; the message says why, and where pods' logs, events and objects of the namespace lie.
-#[allow(clippy::panic, reason = "a test fails by a panic")]
 pub async fn case<F>(test: &str, body: F)
+where
+    F: AsyncFnOnce(Cluster, TestNamespace) -> Result<()>,
+{
+    long_case(test, DEADLINE, body).await;
+}
+
+/// The same for a test that takes long.
+///
+/// # Panics
+/// As [`case`].
+#[allow(clippy::panic, reason = "a test fails by a panic")]
+pub async fn long_case<F>(test: &str, deadline: Duration, body: F)
 where
     F: AsyncFnOnce(Cluster, TestNamespace) -> Result<()>,
 {
@@ -33,11 +44,11 @@ where
     };
     let start = Instant::now();
     let run = AssertUnwindSafe(body(cluster.clone(), namespace.clone())).catch_unwind();
-    let failure = match tokio::time::timeout(DEADLINE, run).await {
+    let failure = match tokio::time::timeout(deadline, run).await {
         Ok(Ok(Ok(()))) => None,
         Ok(Ok(Err(error))) => Some(error.to_string()),
         Ok(Err(panic)) => Some(message(panic.as_ref())),
-        Err(_) => Some(format!("not done within {} s", DEADLINE.as_secs())),
+        Err(_) => Some(format!("not done within {} s", deadline.as_secs())),
     };
     let dumped = match &failure {
         Some(_) => Some(dump(&cluster, &namespace, test).await),

@@ -8,20 +8,22 @@ mod conditions;
 mod dump;
 mod error;
 mod install;
+mod leader;
 mod namespace;
 mod provider;
 mod proxy;
 mod wait;
 mod yaml;
 
-pub use app::{App, Ask, Reply, Round};
-pub use case::{CASES_AT_ONCE, case};
+pub use app::{App, Ask, Reply, Round, Timed};
+pub use case::{CASES_AT_ONCE, case, long_case};
 pub use cluster::Cluster;
 pub use conditions::{Conditions, condition};
 pub use error::{HarnessError, Result};
 pub use install::{
     ENGINE_IMAGE, NAMESPACE as INSTALL_NAMESPACE, OPERATOR, Release, image, install, install_definitions,
 };
+pub use leader::leader;
 pub use namespace::{TestNamespace, others_are_gone};
 pub use provider::{PROVIDER, start_provider};
 pub use proxy::{Target, call, post_json};

@@ -10,9 +10,9 @@ pub struct Kind {
     pub count: u32,
 }
 
-/// The smallest first.
+/// The smallest first. Of each there are more than models for which it is the tightest.
 pub const KINDS: [Kind; 12] = [
-    Kind { product: "NVIDIA-GeForce-RTX-3070", memory_mib: 8192, count: 2 },
+    Kind { product: "NVIDIA-GeForce-RTX-3070", memory_mib: 8192, count: 8 },
     Kind { product: "NVIDIA-GeForce-RTX-3080", memory_mib: 10_240, count: 2 },
     Kind { product: "NVIDIA-GeForce-RTX-3060", memory_mib: 12_288, count: 2 },
     Kind { product: "Tesla-T4", memory_mib: 15_360, count: 4 },

@@ -3,7 +3,7 @@
 use flotilla_crds::model_deployment::{ModelDeploymentStatus, ScalingStatus};
 use flotilla_crds::{ModelDeployment, labels};
 use flotilla_e2e::harness::{
-    App, HarnessError, Reply, Result, TestNamespace, case, image, install, wait_for, wait_until,
+    App, Cluster, HarnessError, Reply, Result, TestNamespace, case, image, install, wait_for, wait_until,
 };
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
@@ -26,13 +26,15 @@ pub async fn with_stage<F>(test: &str, scaling: &Value, body: F)
 where
     F: AsyncFnOnce(Stage) -> Result<()>,
 {
-    let fleet_only = |_: &str| {
-        json!({
-            "backends": [{"name": "fleet", "modelDeploymentRef": {"name": "fleet"}}],
-            "default": {"backends": [{"name": "fleet"}]},
-        })
-    };
     with_policy(test, scaling, fleet_only, body).await;
+}
+
+/// A policy that knows the model alone.
+pub fn fleet_only(_: &str) -> Value {
+    json!({
+        "backends": [{"name": "fleet", "modelDeploymentRef": {"name": "fleet"}}],
+        "default": {"backends": [{"name": "fleet"}]},
+    })
 }
 
 /// The same with another policy, which may depend on the namespace's name.
@@ -40,7 +42,18 @@ pub async fn with_policy<F>(test: &str, scaling: &Value, policy: impl FnOnce(&st
 where
     F: AsyncFnOnce(Stage) -> Result<()>,
 {
-    case(test, async |cluster, namespace| {
+    case(test, async |cluster, namespace| body(Stage::set(cluster, namespace, scaling, policy).await?).await)
+        .await;
+}
+
+impl Stage {
+    /// Puts model and policy in a namespace.
+    pub async fn set(
+        cluster: Cluster,
+        namespace: TestNamespace,
+        scaling: &Value,
+        policy: impl FnOnce(&str) -> Value,
+    ) -> Result<Self> {
         install(&cluster).await?;
         let model = json!({
             "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": "fleet"},
@@ -62,12 +75,9 @@ where
         for object in [model, policy] {
             namespace.apply(&object.to_string()).await?;
         }
-        body(Stage { namespace }).await
-    })
-    .await;
-}
+        Ok(Self { namespace })
+    }
 
-impl Stage {
     /// Starts the application beside an injected router.
     pub async fn application(&self) -> Result<App> {
         App::start(&self.namespace, "chat", &[("app", "chat")]).await

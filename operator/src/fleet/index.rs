@@ -17,6 +17,10 @@ use tokio::sync::{Notify, watch};
 /// operator keeps what it has until then, instead of losing a backend whose key was not read yet.
 const FIRST_SECRETS: Duration = Duration::from_secs(5);
 
+/// Changes within this time are taken in together: a thousand replicas that start or go are a thousand changes, and each
+/// refresh looks at all of them.
+const COALESCE: Duration = Duration::from_millis(50);
+
 /// The catalog as others see it; none before the first is complete.
 pub type CatalogReceiver = watch::Receiver<Option<Arc<Catalog>>>;
 
@@ -61,6 +65,7 @@ impl Index {
                 self.triggers.send(&key.namespace, &key.name).await;
             }
             self.dirty.notified().await;
+            tokio::time::sleep(COALESCE).await;
         }
     }
 
