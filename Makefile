@@ -100,7 +100,7 @@ bench-sizing: ## Compare the memory estimates with published measurements. ARGS=
 	cargo run --quiet --locked --package flotilla-operator --example bench_sizing -- $(ARGS)
 
 .PHONY: bench-scaling
-bench-scaling: ## Time one scaling pass over two thousand models.
+bench-scaling: ## Measure one scaling pass over two thousand models: CPU and wall time.
 	cargo run --release --quiet --locked --package flotilla-operator --example bench_scaling
 
 .PHONY: sim

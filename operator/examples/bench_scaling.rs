@@ -1,48 +1,131 @@
-//! What one scaling pass over two thousand models costs: `make bench-scaling`.
+//! What one whole scaling pass over two thousand models costs: `make bench-scaling`.
+//!
+//! Objects, pods, what routers and engines report in; decisions, capacities, costs and gauges out. Once with traffic
+//! for every model, once at rest.
 
 #![allow(clippy::expect_used, reason = "constants of its own: a broken one must stop it")]
 
-use flotilla_operator::decide::scale::{
-    Capacity, Demand, Policy, Scaler, Situation, Supply, Tokens, Variant,
+use flotilla_crds::router_config::BackendDemand;
+use flotilla_crds::{ModelDeployment, labels};
+use flotilla_operator::decide::observe::load::EngineLoad;
+use flotilla_operator::decide::placement::Inventory;
+use flotilla_operator::routing_policy::ObjectKey;
+use flotilla_operator::scaling::{
+    Autoscaler, Board, EngineReports, Gauges, Reports, Targets, World, engines,
 };
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::core::DeserializeGuard;
+use serde_json::json;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const MODELS: u32 = 2000;
-/// Seconds of demand before it is measured, so that every memory is full.
+const MODELS: u64 = 2000;
+/// Seconds before it is measured, so that every memory is full.
 const BEFORE: i64 = 400;
 /// The shortest of so many passes is what it costs; the others were disturbed.
-const PASSES: i64 = 100;
+const PASSES: i64 = 60;
+const POLICY: &str = "apps/split";
 
 fn main() {
-    let policy = Policy::default();
-    let mut models: Vec<_> = (0..MODELS).map(|_| Scaler::new(&policy)).collect();
-    (0..BEFORE).for_each(|second| pass(&mut models, &policy, second));
-    let timed = |second| {
-        let start = Instant::now();
-        pass(&mut models, &policy, second);
-        start.elapsed()
-    };
-    let shortest = (BEFORE..BEFORE + PASSES).map(timed).min().unwrap_or(Duration::MAX);
-    println!("one pass over {MODELS} models: {:.1} ms", shortest.as_secs_f64() * 1e3);
+    println!("one pass over {MODELS} models, and what goes with it each second:");
+    for (name, traffic) in [("with traffic", true), ("at rest", false)] {
+        let mut bench = Bench::new();
+        for second in 0..BEFORE {
+            bench.second(second, traffic);
+        }
+        let costs: Vec<_> = (BEFORE..BEFORE + PASSES).map(|second| bench.second(second, traffic)).collect();
+        let cpu = costs.iter().map(|(cpu, _)| *cpu).min().unwrap_or_default();
+        let mean = costs.iter().map(|(cpu, _)| *cpu).sum::<Duration>() / costs.len().try_into().unwrap_or(1);
+        let wall = costs.iter().map(|(_, wall)| *wall).min().unwrap_or_default();
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        println!("  {name}: {:.1} ms of CPU ({:.1} on average), {:.1} ms", ms(cpu), ms(mean), ms(wall));
+    }
 }
 
-fn pass(models: &mut [Scaler], policy: &Policy, second: i64) {
-    let now = Timestamp::from_second(second).expect("a small number");
-    for (model, nth) in models.iter_mut().zip(0_u32..) {
-        // Every model at another load, and noisy.
-        let noise = f64::from((nth * 31 + u32::try_from(second).unwrap_or_default() * 17) % 13);
-        let offered = Tokens::new(f64::from(nth % 97) * 100.0 + noise * 50.0, noise);
-        let variant = Variant {
-            capacity: Capacity::new(1000.0, 100.0).expect("positive"),
-            hourly_cost: 1.0,
-            min_replicas: 1,
-            max_replicas: 100,
-            supply: Supply { ready: 1 + nth % 10, ..Supply::default() },
-            room: Some(8),
+struct Bench {
+    world: World,
+    reports: Arc<Reports>,
+    engines: Arc<EngineReports>,
+    autoscaler: Autoscaler,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (reports, engines) = (Arc::<Reports>::default(), Arc::<EngineReports>::default());
+        let gauges = Gauges::new(&prometheus::Registry::new()).expect("names of its own");
+        let objects: Vec<ModelDeployment> = (0..MODELS).map(object).collect();
+        let mut targets = Targets::default();
+        for object in &objects {
+            let key = ObjectKey::of(object);
+            targets.add(POLICY, &key.name, key.clone());
+        }
+        let world = World {
+            objects: objects.into_iter().map(|object| Arc::new(DeserializeGuard(Ok(object)))).collect(),
+            pods: (0..MODELS).map(|nth| Arc::new(pod(nth))).collect(),
+            inventory: Arc::new(Inventory::default()),
+            targets: Arc::new(targets),
         };
-        let demand = Demand { at: now, offered, waiting: Tokens::default(), in_flight: 1 };
-        let situation = Situation { policy, variants: &[variant], demand: Some(demand) };
-        std::hint::black_box(model.decide(&situation, now));
+        let autoscaler = Autoscaler::new(reports.clone(), engines.clone(), Arc::<Board>::default(), gauges);
+        Self { world, reports, engines, autoscaler }
     }
+
+    /// Reports of a second, and the CPU and wall time of the pass after them.
+    fn second(&mut self, second: i64, traffic: bool) -> (Duration, Duration) {
+        let now = Timestamp::from_second(second).expect("a small number");
+        let counted = if traffic { second.unsigned_abs() } else { 0 };
+        let demand = (0..MODELS).map(|nth| BackendDemand {
+            policy: POLICY.to_owned(),
+            backend: name(nth),
+            // Every model at another load, and noisy.
+            offered_prompt_tokens: counted * (nth % 97) * 100
+                + (nth * 31 + counted * 17) % 13 * 50 * counted.min(1),
+            served_prompt_tokens: counted * (nth % 97) * 100,
+            in_flight: u32::from(traffic),
+            ..BackendDemand::default()
+        });
+        self.reports.take("apps/router", demand.collect(), now);
+        let present = engines(&self.world.objects, &self.world.pods);
+        for engine in self.engines.due(present, now) {
+            let load = EngineLoad { prompt_tokens: counted as f64 * 100.0, ..EngineLoad::default() };
+            self.engines.take(&engine.pod, Some(load), now);
+        }
+        let (start, before) = (Instant::now(), on_cpu());
+        std::hint::black_box(self.autoscaler.pass(&self.world, now));
+        (on_cpu().saturating_sub(before), start.elapsed())
+    }
+}
+
+/// How long this thread was on a CPU, as Linux counts it: the first figure of `schedstat`, in nanoseconds.
+fn on_cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split_whitespace().next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
+}
+
+fn name(nth: u64) -> String {
+    format!("m{nth}")
+}
+
+fn object(nth: u64) -> ModelDeployment {
+    let object = json!({
+        "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
+        "metadata": {"name": name(nth), "namespace": "apps", "generation": 1},
+        "spec": {"model": {"source": "oci://reg.example/m:1"}, "context": {"parallelSequences": 4},
+            "scaling": {"maxReplicas": 9, "gpuHourlyPrice": "0.60"}},
+        "status": {"desiredReplicas": 1, "quantization": "Q4_K_M",
+            "memory": {"weights": "1919Mi", "kvCache": "896Mi", "total": "3285Mi", "required": "3450Mi"}},
+    });
+    serde_json::from_value(object).expect("an object")
+}
+
+fn pod(nth: u64) -> Pod {
+    let pod = json!({
+        "metadata": {"name": format!("{}-0", name(nth)), "namespace": "apps",
+            "labels": {labels::MODEL_DEPLOYMENT: name(nth)}, "creationTimestamp": "1970-01-01T00:00:00Z"},
+        "spec": {"containers": [], "nodeName": "a"},
+        "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True",
+            "lastTransitionTime": "1970-01-01T00:00:30Z"}]},
+    });
+    serde_json::from_value(pod).expect("a pod")
 }

@@ -18,5 +18,6 @@ pub mod push;
 pub mod routing_policy;
 pub mod run;
 pub mod scaling;
+mod scrape;
 pub mod tls;
 pub mod webhook;

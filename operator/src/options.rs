@@ -117,7 +117,8 @@ pub struct Options {
     #[arg(long, env = "FLOTILLA_REGISTRY_CA_FILE", value_name = "FILE")]
     pub registry_ca_file: Option<PathBuf>,
 
-    /// Whether engines of type Custom are asked at their /metrics what their KV cache holds, for the status.
+    /// Whether engines are asked at their /metrics: those of type Custom once what their KV cache holds, and those of
+    /// models with spec.scaling every few seconds for their load.
     #[arg(long, env = "FLOTILLA_ENGINE_METRICS", default_value_t = true, action = clap::ArgAction::Set)]
     pub engine_metrics: bool,
 

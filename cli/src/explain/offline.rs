@@ -43,8 +43,17 @@ struct All {
 impl Lookup for All {
     fn fleet(&self, name: &str) -> Option<FleetBackend> {
         let endpoints = vec![Endpoint { address: "192.0.2.1:8080".to_owned() }];
-        let (context_window, adapters, hold, spilling) = (None, Vec::new(), None, None);
-        Some(FleetBackend { model: name.to_owned(), endpoints, context_window, adapters, hold, spilling })
+        let (context_window, adapters, hold) = (None, Vec::new(), None);
+        let (scaled, spilling) = (false, None);
+        Some(FleetBackend {
+            model: name.to_owned(),
+            endpoints,
+            context_window,
+            adapters,
+            hold,
+            scaled,
+            spilling,
+        })
     }
 
     fn secret(&self, _: &str) -> SecretState {

@@ -52,6 +52,8 @@ pub struct FleetBackend {
     pub adapters: Vec<FleetAdapter>,
     /// How requests wait while there is no ready replica.
     pub hold: Option<Hold>,
+    /// Whether its load is looked at.
+    pub scaled: bool,
     /// Why, and how many of a hundred requests it cannot take now.
     pub spilling: Option<(SpillState, u8)>,
 }
@@ -111,6 +113,7 @@ impl Stores {
             context_window: sized.then_some(max_tokens),
             adapters: adapters(object),
             hold: hold(object),
+            scaled: object.spec.scaling.is_some(),
             spilling: spilling(object, board),
         })
     }

@@ -44,6 +44,8 @@ pub struct BackendVerdict {
     pub reason: Reason,
     /// Why, in a sentence; empty when healthy.
     pub message: String,
+    /// Whether the policy spills, and this is a model whose load nobody looks at, so that its requests never do.
+    pub never_spills: bool,
 }
 
 /// A compiled policy with the state of its backends.
@@ -81,8 +83,13 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
 }
 
 fn backend(spec: &BackendSpec, spill: Option<&SpillSpec>, lookup: &impl Lookup) -> (Backend, BackendVerdict) {
+    let mut never_spills = false;
     let (target, state) = match (&spec.model_deployment_ref, &spec.external) {
-        (Some(reference), _) => fleet(&reference.name, spill, lookup),
+        (Some(reference), _) => {
+            let found = lookup.fleet(&reference.name);
+            never_spills = spill.is_some() && found.as_ref().is_some_and(|found| !found.scaled);
+            fleet(&reference.name, spill, found)
+        }
         (None, Some(given)) => external(given, lookup),
         (None, None) => {
             (no_fleet(String::new()), Err((Reason::InvalidSpec, "the backend names no target".to_owned())))
@@ -99,6 +106,7 @@ fn backend(spec: &BackendSpec, spill: Option<&SpillSpec>, lookup: &impl Lookup) 
         resolved: state.is_ok() || reason == Reason::NoReadyReplicas,
         reason,
         message: message.clone(),
+        never_spills,
     };
     let concurrency = spec.concurrency.as_ref().map(resilience::concurrency);
     // A fleet without replicas says so by its empty list of endpoints.
@@ -108,8 +116,8 @@ fn backend(spec: &BackendSpec, spill: Option<&SpillSpec>, lookup: &impl Lookup) 
 
 type State = Result<(), (Reason, String)>;
 
-fn fleet(name: &str, spill: Option<&SpillSpec>, lookup: &impl Lookup) -> (BackendTarget, State) {
-    match lookup.fleet(name) {
+fn fleet(name: &str, spill: Option<&SpillSpec>, found: Option<FleetBackend>) -> (BackendTarget, State) {
+    match found {
         None => {
             let message = format!("there is no ModelDeployment {name} in this namespace");
             (no_fleet(name.to_owned()), Err((Reason::ModelDeploymentNotFound, message)))
@@ -120,7 +128,8 @@ fn fleet(name: &str, spill: Option<&SpillSpec>, lookup: &impl Lookup) -> (Backen
             } else {
                 Ok(())
             };
-            let FleetBackend { model, endpoints, context_window, adapters, hold, spilling } = found;
+            let FleetBackend { model, endpoints, context_window, adapters, hold, scaled: _, spilling } =
+                found;
             let spill = spill_told(spill, spilling);
             let target = FleetTarget { model, endpoints, context_window, adapters, hold, spill };
             (BackendTarget::Fleet(target), state)

@@ -97,12 +97,25 @@ fn parts(outcome: &Outcome<'_>) -> (Verdict, Verdict, Verdict) {
             let accepted = match gateway {
                 Err(error @ ApplyError::NotOurs { .. }) => Verdict::no(Reason::NameTaken, error.to_string()),
                 Err(ApplyError::Call(_)) | Ok(()) => {
-                    Verdict::yes(Reason::Accepted, "the spec can be carried out")
+                    Verdict::yes(Reason::Accepted, accepted(&compiled.backends))
                 }
             };
             (accepted, resolved(&compiled.backends), programmed(totals))
         }
     }
+}
+
+fn accepted(backends: &[BackendVerdict]) -> String {
+    let never = backends.iter().filter(|backend| backend.never_spills);
+    let never: Vec<_> = never.filter_map(|backend| backend.model_deployment.as_deref()).collect();
+    if never.is_empty() {
+        return "the spec can be carried out".to_owned();
+    }
+    format!(
+        "the spec can be carried out; requests never spill from ModelDeployment {}, whose load nobody looks at: \
+         give it spec.scaling, mode Advisory is enough",
+        never.join(", ")
+    )
 }
 
 fn resolved(backends: &[BackendVerdict]) -> Verdict {
@@ -160,5 +173,36 @@ fn summary(accepted: &Verdict, resolved: &Verdict, programmed: &Verdict) -> (Ver
 impl HasConditions for RoutingPolicyStatus {
     fn conditions(&self) -> &[Condition] {
         &self.conditions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn models_that_never_spill_are_named_and_the_policy_is_accepted_all_the_same() {
+        let backend = |name: &str, never_spills| BackendVerdict {
+            name: name.to_owned(),
+            model_deployment: Some(name.to_owned()),
+            healthy: true,
+            resolved: true,
+            reason: Reason::Resolved,
+            message: String::new(),
+            never_spills,
+        };
+        let message = |backends: &[BackendVerdict]| {
+            let policy =
+                json!({"name": "apps/split", "models": [], "backends": [], "default": {"backends": []}});
+            let policy = serde_json::from_value(policy).unwrap();
+            let compiled = Compiled { policy, backends: backends.to_vec(), spill: None };
+            let (accepted, ..) = parts(&Outcome::Published(&compiled, &Totals::default(), Ok(())));
+            assert_eq!((accepted.status, accepted.reason), (Some(true), Reason::Accepted));
+            accepted.message
+        };
+        assert_eq!(message(&[backend("a", false)]), "the spec can be carried out");
+        let told = message(&[backend("a", true), backend("b", false), backend("c", true)]);
+        assert!(told.contains("never spill from ModelDeployment a, c,"), "{told}");
     }
 }

@@ -6,6 +6,7 @@ mod capacity;
 mod certificates;
 mod controllers;
 mod devices;
+mod engine_metrics;
 mod leader_label;
 mod ledger;
 mod model_files;
@@ -21,7 +22,7 @@ use crate::lease::{Election, LeaseError};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::push::{self, Authenticator, HttpsError, Registry};
-use crate::scaling::{Board, Reports};
+use crate::scaling::{Board, EngineReports, Reports};
 use crate::tls::{CertResolver, load_or_create};
 use crate::webhook::{self, INJECT_PATH};
 use anyhow::Context as _;
@@ -72,7 +73,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         dirty.clone(),
         policy_triggers.clone(),
     );
-    let registry = Arc::new(Registry::default());
+    let (registry, engines) = (Arc::new(Registry::default()), Arc::new(EngineReports::default()));
 
     let shared = controllers::Shared {
         client: client.clone(),
@@ -91,19 +92,23 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         pod_name: options.pod_name.clone(),
         concurrency: options.concurrency,
     };
+    if options.engine_metrics {
+        let asker = engine_metrics::Asker::new(&watched.stores, &engines, &leadership);
+        tasks.spawn(after(watched.first_lists.clone(), asker.run(shutdown.clone())));
+    }
     let ticker = scaling::Ticker {
         stores: watched.stores.clone(),
         capacity: watched.capacity.clone(),
         catalog: catalog.clone(),
         reports: reports.clone(),
+        engines,
         board,
         gauges: metrics.scaling().clone(),
         leadership: leadership.clone(),
         models: model_triggers,
         dirty,
     };
-    let ending = shutdown.clone();
-    tasks.spawn(after(watched.first_lists.clone(), async move { ticker.run(ending).await }));
+    tasks.spawn(after(watched.first_lists.clone(), ticker.run(shutdown.clone())));
     tasks.spawn(after(watched.first_lists.clone(), async move { index.run().await }));
     let (models, policies) = (watched.model_deployments, watched.routing_policies);
     tasks.spawn(controllers::model_deployments(shared.clone(), models, model_stream, shutdown.clone()));

@@ -2,7 +2,7 @@
 
 use crate::fleet::{Capacity, CatalogReceiver, Stores, Trigger};
 use crate::lease::Leadership;
-use crate::scaling::{Autoscaler, Board, Gauges, Reports, Targets, World};
+use crate::scaling::{Autoscaler, Board, EngineReports, Gauges, Reports, Targets, World};
 use flotilla_crds::ModelDeployment;
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
@@ -21,6 +21,7 @@ pub(super) struct Ticker {
     pub(super) capacity: Capacity,
     pub(super) catalog: CatalogReceiver,
     pub(super) reports: Arc<Reports>,
+    pub(super) engines: Arc<EngineReports>,
     pub(super) board: Arc<Board>,
     pub(super) gauges: Gauges,
     pub(super) leadership: Leadership,
@@ -34,7 +35,8 @@ impl Ticker {
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut autoscaler = Autoscaler::new(self.reports.clone(), self.board.clone(), self.gauges.clone());
+        let (reports, engines) = (self.reports.clone(), self.engines.clone());
+        let mut autoscaler = Autoscaler::new(reports, engines, self.board.clone(), self.gauges.clone());
         let mut targets = Arc::new(Targets::default());
         self.catalog.mark_changed();
         loop {

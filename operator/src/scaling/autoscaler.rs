@@ -2,8 +2,8 @@
 
 use super::board::NewsFor;
 use super::gauges::Gauges;
-use super::group::{Around, Group};
-use super::{Board, Pods, Reports, Targets, by_model};
+use super::group::{Around, Group, Said};
+use super::{Board, EngineReports, Pods, Reports, Targets, by_model};
 use crate::decide::placement::Inventory;
 use crate::decide::scale::Book;
 use crate::fleet::Stores;
@@ -47,6 +47,7 @@ pub struct News {
 /// Decides for every model. What it remembers can be lost: see [`crate::decide::scale::Scaler`].
 pub struct Autoscaler {
     reports: Arc<Reports>,
+    engines: Arc<EngineReports>,
     board: Arc<Board>,
     gauges: Gauges,
     book: Book,
@@ -55,14 +56,20 @@ pub struct Autoscaler {
 }
 
 impl Autoscaler {
-    /// Reads reports, and posts to the board and the gauges.
-    pub fn new(reports: Arc<Reports>, board: Arc<Board>, gauges: Gauges) -> Self {
-        Self { reports, board, gauges, book: Book::default(), groups: BTreeMap::new() }
+    /// Reads reports of routers and engines, and posts to the board and the gauges.
+    pub fn new(
+        reports: Arc<Reports>,
+        engines: Arc<EngineReports>,
+        board: Arc<Board>,
+        gauges: Gauges,
+    ) -> Self {
+        Self { reports, engines, board, gauges, book: Book::default(), groups: BTreeMap::new() }
     }
 
     /// Decides once for every model with `spec.scaling`.
     pub fn pass(&mut self, world: &World, now: Timestamp) -> News {
         let sums = self.reports.sums(now, |policy, backend| world.targets.get(policy, backend));
+        let engines = self.engines.sums(now);
         let pods = by_model(&world.pods);
         let none = Pods::default();
         let mut news = News::default();
@@ -74,8 +81,8 @@ impl Autoscaler {
             let members = objects.iter().map(|object| {
                 let key = ObjectKey::of(*object);
                 let desired = self.board.desired(&key);
-                let (pods, reported) = (pods.get(&key).unwrap_or(&none), sums.get(&key).copied());
-                (*object, key, desired, pods, reported)
+                let said = Said { routers: sums.get(&key).copied(), engines: engines.get(&key).copied() };
+                (*object, key.clone(), desired, pods.get(&key).unwrap_or(&none), said)
             });
             let around = Around { inventory: &world.inventory, targets: &world.targets };
             let decided = group.decide(members.collect(), around, &mut self.book, now);

@@ -1,5 +1,6 @@
 //! The figures of scaling as metrics, for dashboards and for other autoscalers.
 
+use crate::decide::scale::Engines;
 use prometheus::{GaugeVec, Opts, Registry};
 
 /// The labels: `model` is the served name, so that there are as many series as models.
@@ -17,9 +18,11 @@ pub(super) struct Row {
     pub(super) capacity: f64,
     pub(super) desired: f64,
     pub(super) spill: f64,
+    /// None where engines say nothing.
+    pub(super) engines: Option<Engines>,
 }
 
-const GAUGES: [(&str, &str); 5] = [
+const GAUGES: [(&str, &str); 7] = [
     (
         "flotilla_operator_scaling_offered_tokens_per_second",
         "Prompt and completion tokens that clients ask for, on average over the last minute.",
@@ -34,6 +37,11 @@ const GAUGES: [(&str, &str); 5] = [
         "flotilla_operator_scaling_spill_percent",
         "Requests of a hundred that go to an external API, since the model cannot take them.",
     ),
+    (
+        "flotilla_operator_scaling_engine_tokens_per_second",
+        "Prompt and completion tokens that engines say they worked on; absent where they say nothing.",
+    ),
+    ("flotilla_operator_scaling_engine_waiting_requests", "Requests that wait in engines, as they say."),
 ];
 
 impl Gauges {
@@ -47,14 +55,29 @@ impl Gauges {
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
-        let [offered, backlog, capacity, desired, spill] = GAUGES;
-        Ok(Self([gauge(offered)?, gauge(backlog)?, gauge(capacity)?, gauge(desired)?, gauge(spill)?]))
+        let [offered, backlog, capacity, desired, spill, served, waiting] = GAUGES;
+        Ok(Self([
+            gauge(offered)?,
+            gauge(backlog)?,
+            gauge(capacity)?,
+            gauge(desired)?,
+            gauge(spill)?,
+            gauge(served)?,
+            gauge(waiting)?,
+        ]))
     }
 
     pub(super) fn set(&self, namespace: &str, model: &str, row: Row) {
-        let values = [row.offered, row.backlog, row.capacity, row.desired, row.spill];
-        for (gauge, value) in self.0.iter().zip(values) {
-            gauge.with_label_values(&[namespace, model]).set(value);
+        let Row { offered, backlog, capacity, desired, spill, engines } = row;
+        let served = engines.map(|engines| engines.served.prompt + engines.served.completion);
+        let waiting = engines.map(|engines| engines.waiting);
+        let own = [offered, backlog, capacity, desired, spill].map(Some);
+        for (gauge, value) in self.0.iter().zip(own.into_iter().chain([served, waiting])) {
+            match value {
+                Some(value) => gauge.with_label_values(&[namespace, model]).set(value),
+                // Removing what is not there is an error that does not matter.
+                None => drop(gauge.remove_label_values(&[namespace, model])),
+            }
         }
     }
 

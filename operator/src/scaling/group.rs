@@ -5,16 +5,26 @@ use super::gauges::Row;
 use super::member::Member;
 use super::{InvalidScaling, Pods, Reported, Targets, policy, status};
 use crate::decide::placement::Inventory;
-use crate::decide::scale::{Book, Capacity, Decision, Policy, Scaler, Situation, Supply, Tokens, Variant};
+use crate::decide::scale::{
+    Asked, Book, Capacity, Decision, Engines, Policy, Scaler, Situation, Supply, Tokens, Variant,
+};
 use crate::decide::spill::Load;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{ScalingMode, ScalingSpec, ScalingStatus};
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// An object, its name, the replicas that were decided last, its pods and what is asked of it.
-type Given<'a> = (&'a ModelDeployment, ObjectKey, Option<i32>, &'a Pods, Option<Reported>);
+type Given<'a> = (&'a ModelDeployment, ObjectKey, Option<i32>, &'a Pods, Said);
+
+/// What routers and engines say of one object.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Said {
+    pub(super) routers: Option<Reported>,
+    pub(super) engines: Option<Engines>,
+}
 
 /// What is the same for all models.
 #[derive(Clone, Copy)]
@@ -69,7 +79,7 @@ impl Group {
             Err(invalid) => return refused(&given, invalid),
         };
         let mut taking_part = Vec::with_capacity(given.len());
-        for (object, key, decided, pods, reported) in given {
+        for (object, key, decided, pods, said) in given {
             let place = self.members.iter().position(|member| member.key == key).unwrap_or_else(|| {
                 self.members.push(Member::new(key));
                 self.members.len() - 1
@@ -83,21 +93,23 @@ impl Group {
                 Some(ScalingMode::Active) => decided.unwrap_or_else(|| present(object)),
                 _ => object.spec.replicas,
             };
-            taking_part.push((object, place, u32::try_from(replicas).unwrap_or(0), pods, reported));
+            taking_part.push((object, place, u32::try_from(replicas).unwrap_or(0), pods, said));
         }
         let starts = self.members.iter().filter_map(|member| member.start).max();
         policy.start_time = starts.unwrap_or(Policy::default().start_time);
 
-        let mut sum: Option<Reported> = None;
+        let mut sum: Option<Asked> = None;
+        let mut served = Vec::with_capacity(taking_part.len());
         let mut variants = Vec::with_capacity(taking_part.len());
-        for (object, place, replicas, pods, reported) in &taking_part {
+        for (object, place, replicas, pods, said) in &taking_part {
             let Some(member) = self.members.get_mut(*place) else { continue };
             let supply = pods.supply(*replicas, policy.start_time, now);
-            let asked = reported.map(|reported| member.with_backlog(reported, supply.ready));
+            let asked = member.asked(said.routers, said.engines, supply.ready, now);
             if let Some(asked) = &asked {
                 member.learn(asked, supply.ready, book, now);
                 sum = Some(sum.map_or(*asked, |sum| sum.plus(asked)));
             }
+            served.push(asked.map(|asked| asked.served).unwrap_or_default());
             // Who takes part has facts.
             variants.extend(variant(object, member, supply, book));
         }
@@ -105,14 +117,28 @@ impl Group {
             return Decided::default();
         }
         even_costs(&mut variants);
-        let situation = Situation { policy, variants: &variants, demand: sum.map(|sum| sum.demand) };
+        let policy = if taking_part.iter().any(|(.., said)| said.routers.is_some()) {
+            Cow::Borrowed(&*policy)
+        } else {
+            // Without a router nobody would wake it.
+            Cow::Owned(Policy { scale_to_zero_after: None, ..policy.clone() })
+        };
+        let situation = Situation { policy: &policy, variants: &variants, demand: sum.map(|sum| sum.demand) };
         let decision = scaler.decide(&situation, now);
         let (offered, backlog, capacity) = figures(&decision, &variants);
-        let mut row = Row { offered, backlog, capacity, desired: decision.total().into(), spill: 0.0 };
+        let mut row = Row {
+            offered,
+            backlog,
+            capacity,
+            desired: decision.total().into(),
+            spill: 0.0,
+            engines: engines(taking_part.iter().map(|(.., said)| said.engines)),
+        };
         let load = load(&decision, &variants);
         let start_seconds = starts.and_then(|start| i32::try_from(start.as_secs()).ok());
         let mut statuses = Vec::with_capacity(taking_part.len());
-        for ((object, place, _, pods, reported), desired) in taking_part.iter().zip(&decision.replicas) {
+        let outcomes = taking_part.iter().zip(&decision.replicas).zip(served);
+        for (((object, place, _, pods, _), desired), served) in outcomes {
             let Some(member) = self.members.get_mut(*place) else { continue };
             let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
             let external = mode(object) == Some(ScalingMode::External);
@@ -123,7 +149,6 @@ impl Group {
             };
             let spill = member.spills(object, (pods, wanted), load, around.targets, now);
             row.spill = row.spill.max(spill.as_ref().map_or(0.0, |spill| spill.percent.into()));
-            let served = reported.map(|reported| reported.served).unwrap_or_default();
             let economics = member.account(object, pods, served, around.targets, now);
             let status = ScalingStatus {
                 offered_tokens_per_second: status::whole(offered),
@@ -204,7 +229,12 @@ fn even_costs(variants: &mut [Variant]) {
     }
 }
 
-/// What is asked of the replicas that serve; unknown where no router reports.
+/// Of all members of which engines say anything.
+fn engines(all: impl Iterator<Item = Option<Engines>>) -> Option<Engines> {
+    all.flatten().reduce(|sum, said| sum.plus(&said))
+}
+
+/// What is asked of the replicas that serve; unknown where neither routers nor engines report.
 fn load(decision: &Decision, variants: &[Variant]) -> Option<Load> {
     let figures = decision.figures?;
     let ready: Vec<(Capacity, u32)> = variants.iter().map(|v| (v.capacity, v.supply.ready)).collect();

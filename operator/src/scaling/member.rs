@@ -5,7 +5,7 @@ use super::learned;
 use super::spill::remembered;
 use super::{Facts, GpuPrice, Pods, Reported, Targets};
 use crate::decide::placement::Inventory;
-use crate::decide::scale::{Book, Capacity, Key, Meter, OutputLength, Tokens};
+use crate::decide::scale::{Asked, Book, Capacity, Direct, Engines, Key, Meter, OutputLength, Tokens};
 use crate::decide::spill::{self, Load, Outlook};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::sync::Arc;
 
-/// How long an answer is until one was asked for, in tokens.
-const USUAL_OUTPUT: f64 = 256.0;
+/// The tokens of a request until a router saw one.
+const USUAL: Tokens = Tokens::new(512.0, 256.0);
 
 /// What is remembered of it from pass to pass.
 pub(super) struct Member {
@@ -28,7 +28,9 @@ pub(super) struct Member {
     engine: String,
     meter: Meter,
     metered: Option<Timestamp>,
-    mean_output: f64,
+    /// The tokens of one request.
+    usual: Tokens,
+    direct: Direct,
     recalled: bool,
     spill: Option<spill::Memory>,
     books: Option<Books>,
@@ -61,7 +63,8 @@ impl Member {
             engine: String::new(),
             meter: Meter::default(),
             metered: None,
-            mean_output: USUAL_OUTPUT,
+            usual: USUAL,
+            direct: Direct::default(),
             recalled: false,
             spill: None,
             books: None,
@@ -99,11 +102,26 @@ impl Member {
         self.model.clone()
     }
 
+    /// What is asked, by what routers and engines say.
+    pub(super) fn asked(
+        &mut self,
+        routers: Option<Reported>,
+        engines: Option<Engines>,
+        ready: u32,
+        now: Timestamp,
+    ) -> Option<Asked> {
+        let routers = routers.map(|reported| {
+            let Reported { demand, served, .. } = self.with_backlog(reported, ready);
+            Asked { demand, served }
+        });
+        self.direct.combine(routers, engines, self.usual, now)
+    }
+
     /// What is asked, with what waits in engines: requests beyond those that replicas answer at a time.
-    pub(super) fn with_backlog(&mut self, mut reported: Reported, ready: u32) -> Reported {
+    fn with_backlog(&mut self, mut reported: Reported, ready: u32) -> Reported {
         let in_flight = reported.demand.in_flight;
         if in_flight > 0 {
-            self.mean_output = reported.in_flight.completion / f64::from(in_flight);
+            self.usual = reported.in_flight * (1.0 / f64::from(in_flight));
         }
         if let Some(slots) = self.facts().and_then(|facts| facts.slots) {
             let beyond = in_flight.saturating_sub(slots.saturating_mul(ready));
@@ -117,10 +135,10 @@ impl Member {
     }
 
     /// Takes in what was served since the last pass.
-    pub(super) fn learn(&mut self, reported: &Reported, ready: u32, book: &mut Book, now: Timestamp) {
+    pub(super) fn learn(&mut self, asked: &Asked, ready: u32, book: &mut Book, now: Timestamp) {
         let passed = self.metered.replace(now).map(|then| now.duration_since(then).as_secs_f64());
-        let served = reported.served * passed.unwrap_or(0.0).max(0.0);
-        let waits = !reported.demand.waiting.is_zero();
+        let served = asked.served * passed.unwrap_or(0.0).max(0.0);
+        let waits = !asked.demand.waiting.is_zero();
         if let Some(seen) = self.meter.add(now, ready, served, waits)
             && let Some(facts) = self.facts()
         {
@@ -218,7 +236,7 @@ impl Member {
             model: self.model.clone(),
             engine: self.engine.clone(),
             gpu: facts.product.clone(),
-            output: OutputLength::of(self.mean_output),
+            output: OutputLength::of(self.usual.completion),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod autoscaler;
 mod board;
 mod economics;
+mod engines;
 mod facts;
 mod gauges;
 mod group;
@@ -25,6 +26,7 @@ mod tests;
 pub use autoscaler::{Autoscaler, News, World};
 pub use board::{Board, effective};
 pub use economics::GpuPrice;
+pub use engines::{EngineAddress, EngineReports, engines};
 pub use facts::Facts;
 pub use gauges::Gauges;
 pub use hold::hold;

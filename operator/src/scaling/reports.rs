@@ -132,12 +132,7 @@ impl Reported {
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         Self {
-            demand: Demand {
-                at: self.demand.at.min(other.demand.at),
-                offered: self.demand.offered + other.demand.offered,
-                waiting: self.demand.waiting + other.demand.waiting,
-                in_flight: self.demand.in_flight.saturating_add(other.demand.in_flight),
-            },
+            demand: self.demand.plus(&other.demand),
             served: self.served + other.served,
             in_flight: self.in_flight + other.in_flight,
         }

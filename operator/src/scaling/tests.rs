@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::decide::economics::TokenPrice;
+use crate::decide::observe::load::EngineLoad;
 use crate::decide::placement::testing::{inventory, node, takes};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 struct Bench {
     reports: Arc<Reports>,
+    engines: Arc<EngineReports>,
     board: Arc<Board>,
     autoscaler: Autoscaler,
     world: World,
@@ -66,6 +68,7 @@ fn capacity() -> Value {
 impl Bench {
     fn new(objects: Vec<ModelDeployment>) -> Self {
         let (reports, board) = (Arc::new(Reports::default()), Arc::new(Board::default()));
+        let engines = Arc::new(EngineReports::default());
         let gauges = Gauges::new(&prometheus::Registry::new()).unwrap();
         let mut targets = Targets::default();
         for object in &objects {
@@ -79,8 +82,9 @@ impl Bench {
             targets: Arc::new(targets),
         };
         Self {
-            autoscaler: Autoscaler::new(reports.clone(), board.clone(), gauges),
+            autoscaler: Autoscaler::new(reports.clone(), engines.clone(), board.clone(), gauges),
             reports,
+            engines,
             board,
             world,
             now: "2026-01-05T01:00:00Z".parse().unwrap(),
@@ -111,6 +115,17 @@ impl Bench {
         };
         self.reports.take("apps/router", vec![demand], self.now);
         self.pass();
+    }
+
+    /// So many prompt tokens were read in all, as the one engine of `llama` says.
+    fn engine(&mut self, tokens: u64, (running, waiting): (u32, u32)) {
+        let address = "10.0.0.1:8080".parse().unwrap();
+        let engine = EngineAddress { pod: "apps/llama-0".to_owned(), model: key("llama"), address };
+        if !self.engines.due(vec![engine], self.now).is_empty() {
+            let (prompt_tokens, running, waiting) = (tokens as f64, running.into(), waiting.into());
+            let load = EngineLoad { waiting, running, prompt_tokens, ..EngineLoad::default() };
+            self.engines.take("apps/llama-0", Some(load), self.now);
+        }
     }
 
     fn pass(&mut self) {
@@ -244,6 +259,41 @@ fn what_was_learned_of_replicas_survives_a_restart() {
     let other = json!({"promptTokensPerSecond": 900, "completionTokensPerSecond": 50});
     let edited = restarted(json!({"maxReplicas": 1, "replicaCapacity": other}), before);
     assert_eq!((edited.learned.len(), edited.capacity_tokens_per_second), (0, 95), "it is of another prior");
+}
+
+#[test]
+fn a_model_whose_clients_use_no_router_is_scaled_by_what_its_engine_says_and_keeps_a_replica() {
+    let scaling = json!({"maxReplicas": 9, "minReplicas": 0, "scaleToZeroAfter": "20s",
+        "stabilizationWindow": "30s", "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]).with_pods("llama", 1);
+    let mut tokens = 0;
+    for _ in 0..70 {
+        tokens += SECOND;
+        bench.engine(tokens, (4, 40));
+        bench.pass();
+    }
+    assert!(bench.desired("llama") > 1, "it is full, and requests wait: {}", bench.reason("llama"));
+    for _ in 0..300 {
+        bench.engine(tokens, (0, 0));
+        bench.pass();
+    }
+    assert_eq!(bench.desired("llama"), 1, "nobody would wake it: {}", bench.reason("llama"));
+}
+
+#[test]
+fn what_comes_beside_routers_is_demand_too() {
+    let scaling = json!({"maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]).with_pods("llama", 1);
+    let mut tokens = 0;
+    for _ in 0..400 {
+        tokens += 2 * SECOND;
+        bench.served += SECOND / 2;
+        bench.engine(tokens, (1, 0));
+        bench.second("llama", SECOND / 2, 1);
+    }
+    let offered = bench.board.status(bench.object("llama")).unwrap().offered_tokens_per_second;
+    assert!((190..=210).contains(&offered), "{offered}");
+    assert!(bench.desired("llama") > 1, "{}", bench.reason("llama"));
 }
 
 #[test]
@@ -422,27 +472,4 @@ fn a_model_that_is_not_sized_yet_waits() {
     let mut bench = Bench::new(vec![unsized_yet]);
     bench.pass();
     assert_eq!(bench.board.desired(&key("llama")), None);
-}
-
-/// Prints what a pass over 2,000 models costs, if it is asked for with `--ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn a_pass_over_two_thousand_models() {
-    let objects = (0..2000).map(|n| {
-        let mut object = object(&format!("m{n}"), json!({"maxReplicas": 9}), 1, Some(1));
-        object.spec.model.served_name = Some(format!("m{n}"));
-        object
-    });
-    let mut bench = Bench::new(objects.collect());
-    for n in 0..2000 {
-        bench = bench.with_pods(&format!("m{n}"), 1);
-    }
-    for _ in 0..70 {
-        bench.second("m1", 10, 1);
-    }
-    let begun = std::time::Instant::now();
-    for _ in 0..10 {
-        bench.pass();
-    }
-    println!("{:?} a pass", begun.elapsed() / 10);
 }

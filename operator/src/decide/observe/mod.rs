@@ -6,6 +6,7 @@
 pub mod dcgm;
 mod exposition;
 mod llama_cpp;
+pub mod load;
 pub mod metrics;
 mod sglang;
 mod text;

@@ -95,12 +95,12 @@ impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
         let Some(figures) = self.figures else {
-            return write!(f, "no router reports: {total} are kept");
+            return write!(f, "neither routers nor engines report: {total} are kept");
         };
         let Tokens { prompt, completion } = figures.offered;
         let busy = figures.busy;
         match self.reason {
-            Reason::MetricsUnavailable => write!(f, "no router reports: {total} are kept"),
+            Reason::MetricsUnavailable => write!(f, "neither routers nor engines report: {total} are kept"),
             Reason::Idle => f.write_str("nothing was asked for long enough"),
             Reason::Waking => write!(f, "the first request starts {total}"),
             Reason::Scheduled => write!(f, "a schedule keeps {total}, demand {:.1}", figures.at_least),

@@ -60,6 +60,17 @@ pub struct Demand {
 }
 
 impl Demand {
+    /// Both together; as old as the older one.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            at: self.at.min(other.at),
+            offered: self.offered + other.offered,
+            waiting: self.waiting + other.waiting,
+            in_flight: self.in_flight.saturating_add(other.in_flight),
+        }
+    }
+
     /// Whether nobody wants anything.
     pub fn is_idle(&self) -> bool {
         self.in_flight == 0 && self.offered.is_zero() && self.waiting.is_zero()

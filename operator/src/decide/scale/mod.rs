@@ -9,6 +9,7 @@ mod band;
 mod capacity;
 mod decision;
 mod demand;
+mod direct;
 mod history;
 mod load;
 mod peak;
@@ -26,6 +27,7 @@ pub use capacity::{
 };
 pub use decision::{Decision, Figures, Reason};
 pub use demand::{Demand, Tokens};
+pub use direct::{Asked, Direct, Engines};
 pub use history::{Change, History};
 pub use policy::{Policy, PolicyError};
 pub use scaler::{Scaler, Situation};

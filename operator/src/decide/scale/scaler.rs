@@ -22,7 +22,7 @@ pub struct Situation<'a> {
     pub policy: &'a Policy,
     /// The deployments that serve the model, at least one.
     pub variants: &'a [Variant],
-    /// What clients ask for; `None` where no router reports.
+    /// What clients ask for; `None` where neither routers nor engines report.
     pub demand: Option<Demand>,
 }
 

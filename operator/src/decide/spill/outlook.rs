@@ -33,7 +33,7 @@ pub struct Outlook {
     pub ready: u32,
     /// Replicas that have a node and do not serve yet.
     pub loading: u32,
-    /// What is asked of the replicas that serve; unknown where no router reports.
+    /// What is asked of the replicas that serve; unknown where neither routers nor engines report.
     pub load: Option<Load>,
 }
 

@@ -1,10 +1,10 @@
 //! What NVIDIA's dcgm-exporter on the replica's node sees of its GPU.
 
 use super::Replica;
-use super::scrape::Scraper;
 use crate::decide::observe::{Reading, dcgm};
 use crate::kube_ext::within;
 use crate::model_deployment::failure::ENGINE_CONTAINER;
+use crate::scrape::Scraper;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client};

@@ -1,8 +1,8 @@
 //! What the engine says in its metrics.
 
 use super::Replica;
-use super::scrape::Scraper;
 use crate::decide::observe::{Reading, metrics};
+use crate::scrape::Scraper;
 
 pub(super) async fn ask(scraper: &Scraper, replica: &Replica<'_>) -> Option<Reading> {
     let text = scraper.metrics(replica.pod.ip?, replica.metrics_port?).await;

@@ -8,7 +8,6 @@ mod due;
 mod engine_log;
 mod engine_metrics;
 mod fetch_log;
-mod scrape;
 
 pub(super) use due::is_rolled_out;
 pub use due::{Next, next, replica};
@@ -16,11 +15,11 @@ pub(super) use fetch_log::download;
 
 use super::failure::PodFacts;
 use crate::decide::observe::Reading;
+use crate::scrape::Scraper;
 use flotilla_crds::model_deployment::MemorySource;
 use jiff::Timestamp;
 use kube::Client;
 use parking_lot::Mutex;
-use scrape::Scraper;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

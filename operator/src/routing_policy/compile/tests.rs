@@ -67,6 +67,7 @@ fn whole_world() -> World {
                 context_window: Some(8192),
                 adapters: vec![FleetAdapter { name: "legal".to_owned(), choice: AdapterChoice::Lora(0) }],
                 hold: None,
+                scaled: true,
                 spilling: None,
             },
         )]),
@@ -117,6 +118,22 @@ fn requests_spill_in_the_states_that_the_policy_names() {
     assert_eq!(spill(&object, &world, &[]), None, "an older router would refuse what it does not know");
     world.fleet.get_mut("llama").unwrap().spilling = Some((SpillState::Loading, 100));
     assert_eq!(spill(&object, &world, &Feature::ALL), None);
+}
+
+#[test]
+fn a_policy_that_spills_knows_of_models_whose_load_nobody_looks_at() {
+    let (mut object, mut world) = (policy("split"), whole_world());
+    let never = |object: &RoutingPolicy, world: &World| {
+        compile(object, world).backends.iter().map(|backend| backend.never_spills).collect::<Vec<_>>()
+    };
+    world.fleet.get_mut("llama").unwrap().scaled = false;
+    assert_eq!(never(&object, &world), [false, false], "it does not spill");
+    object.spec.spill = Some(serde_saphyr::from_str("{backend: gpt}").unwrap());
+    assert_eq!(never(&object, &world), [true, false]);
+    world.fleet.get_mut("llama").unwrap().scaled = true;
+    assert_eq!(never(&object, &world), [false, false]);
+    world.fleet.clear();
+    assert_eq!(never(&object, &world), [false, false], "another condition says that it is missing");
 }
 
 #[test]

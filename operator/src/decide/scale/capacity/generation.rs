@@ -2,9 +2,15 @@
 
 use crate::decide::placement::Gpu;
 
-/// FLOP with 16-bit inputs and 32-bit sums on dense matrices for each byte of memory bandwidth, from NVIDIA's data
-/// sheets and white papers. Of the cards of one generation the one with the lowest ratio stands for all: a prior that
-/// promises too little starts a replica too many, one that promises too much lets requests wait.
+/// FLOP with 16-bit inputs and 32-bit sums on dense matrices for each byte of memory bandwidth. Of the cards of one
+/// generation the one with the lowest ratio stands for all: a prior that promises too little starts a replica too
+/// many, one that promises too much lets requests wait.
+///
+/// Figures are NVIDIA's: of the data sheet of that name for data centre and RTX cards (where it has only the figure
+/// "with sparsity", half of that), of the white papers on Turing, on GA102 (appendix A) and on Ada (appendix A) for
+/// GeForce. For Blackwell cards of compute capability 12.0 NVIDIA tells "AI TOPS": 4-bit and with sparsity, which is
+/// eight times the 16-bit rate of professional cards, and sixteen times that of GeForce, whose rate halves with 32-bit
+/// sums.
 #[rustfmt::skip]
 const FLOP_PER_BYTE: &[((u8, u8), Kind, f64)] = &[
     ((7, 0),  Kind::Any,          139.0), // V100 SXM2: 125 TFLOPS, 900 GB/s
@@ -12,13 +18,13 @@ const FLOP_PER_BYTE: &[((u8, u8), Kind, f64)] = &[
     ((7, 5),  Kind::Professional, 203.0), // T4: 65 TFLOPS, 320 GB/s
     ((8, 0),  Kind::Any,          153.0), // A100 SXM4 80GB: 312 TFLOPS, 2,039 GB/s
     ((8, 6),  Kind::GeForce,       71.0), // RTX 3060 12GB: 25.5 TFLOPS, 360 GB/s
-    ((8, 6),  Kind::Professional, 144.0), // RTX A5000: 111 TFLOPS, 768 GB/s
+    ((8, 6),  Kind::Professional, 144.0), // RTX A5000: 222.2 with sparsity / 2 = 111 TFLOPS, 768 GB/s
     ((8, 9),  Kind::GeForce,      111.0), // RTX 4060: 30.2 TFLOPS, 272 GB/s
-    ((8, 9),  Kind::Professional, 209.0), // L40: 181 TFLOPS, 864 GB/s
+    ((8, 9),  Kind::Professional, 209.0), // L40: 181.05 TFLOPS, 864 GB/s
     ((9, 0),  Kind::Any,          202.0), // GH200 144GB: 989 TFLOPS, 4,900 GB/s
     ((10, 0), Kind::Any,          281.0), // B200: 2,250 TFLOPS, 8,000 GB/s
-    ((12, 0), Kind::GeForce,       86.0), // RTX 5060: 38.4 TFLOPS, 448 GB/s
-    ((12, 0), Kind::Professional, 192.0), // RTX PRO 5000: 258 TFLOPS, 1,344 GB/s
+    ((12, 0), Kind::GeForce,       86.0), // RTX 5060: 614 AI TOPS / 16 = 38.4 TFLOPS, 448 GB/s
+    ((12, 0), Kind::Professional, 192.0), // RTX PRO 5000: 2,064 AI TOPS / 8 = 258 TFLOPS, 1,344 GB/s
 ];
 
 /// Cards that compute far less for their bandwidth than others of their generation.

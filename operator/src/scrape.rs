@@ -16,7 +16,7 @@ const MOST_BYTES: usize = 4 << 20;
 
 /// Why there is no text.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ScrapeError {
+pub(crate) enum ScrapeError {
     /// No connection, or it broke.
     #[error("{address} cannot be reached: {reason}")]
     Unreachable { address: SocketAddr, reason: String },
@@ -31,17 +31,17 @@ pub(super) enum ScrapeError {
     TimedOut { address: SocketAddr },
 }
 
-/// Reads metrics of pods. Connections are not kept: each pod is asked once.
+/// Reads metrics of pods. Connections are not kept: a pod is asked once, or every few seconds.
 #[derive(Debug)]
-pub(super) struct Scraper(Client<HttpConnector, Empty<Bytes>>);
+pub(crate) struct Scraper(Client<HttpConnector, Empty<Bytes>>);
 
 impl Scraper {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http())
     }
 
     /// The text at `http://IP:PORT/metrics`.
-    pub(super) async fn metrics(&self, ip: IpAddr, port: u16) -> Result<String, ScrapeError> {
+    pub(crate) async fn metrics(&self, ip: IpAddr, port: u16) -> Result<String, ScrapeError> {
         let address = SocketAddr::new(ip, port);
         let late = |_| Err(ScrapeError::TimedOut { address });
         tokio::time::timeout(DEADLINE, self.get(address)).await.unwrap_or_else(late)

@@ -1,0 +1,227 @@
+//! What engines say beside what routers say: clients may call a model's Service without a router.
+
+use super::{Demand, Tokens};
+use jiff::{SignedDuration, Timestamp};
+
+/// Over how long both are compared: they count the same request at different moments.
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// Of what engines serve, the part by which both may differ: engines do not count what they had cached, and routers
+/// not what was cut off.
+const DIFFERS: f64 = 0.1;
+
+/// What the engines of a model say, all replicas together.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Engines {
+    /// Tokens per second that they worked on.
+    pub served: Tokens,
+    /// Requests that wait in them.
+    pub waiting: f64,
+    /// Requests that they answer.
+    pub running: f64,
+}
+
+impl Engines {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            served: self.served + other.served,
+            waiting: self.waiting + other.waiting,
+            running: self.running + other.running,
+        }
+    }
+}
+
+/// What is asked of a model, and what it served in tokens per second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Asked {
+    /// For the decision.
+    pub demand: Demand,
+    /// Tokens per second that were served.
+    pub served: Tokens,
+}
+
+impl Asked {
+    /// Both together; as old as the older one.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self { demand: self.demand.plus(&other.demand), served: self.served + other.served }
+    }
+}
+
+/// Compares what engines served with what came by routers.
+#[derive(Debug, Clone, Default)]
+pub struct Direct {
+    means: Option<Means>,
+}
+
+/// Means over about a minute.
+#[derive(Debug, Clone, Copy)]
+struct Means {
+    since: Timestamp,
+    at: Timestamp,
+    engines: Tokens,
+    offered: Tokens,
+    served: Tokens,
+}
+
+impl Direct {
+    /// Both together; `usual` is what one request has.
+    ///
+    /// - Only routers report: what they say.
+    /// - Only engines do: what they serve is taken for what is offered, and what waits in them waits. Nothing wakes a
+    ///   model without a replica then.
+    /// - Both do: what engines served beyond all that routers offered or served, on average over the last minute, came
+    ///   without a router and is added. Of what waits, the larger counts.
+    pub fn combine(
+        &mut self,
+        routers: Option<Asked>,
+        engines: Option<Engines>,
+        usual: Tokens,
+        now: Timestamp,
+    ) -> Option<Asked> {
+        let (Some(routers), Some(engines)) = (routers, engines) else {
+            self.means = None;
+            return routers.or_else(|| engines.map(|engines| alone(engines, usual, now)));
+        };
+        let direct = self.compare(&routers, engines.served, now);
+        let in_engines = usual * engines.waiting;
+        let demand = Demand {
+            offered: routers.demand.offered + direct,
+            waiting: larger(routers.demand.waiting, in_engines),
+            in_flight: routers.demand.in_flight.max(requests(engines)),
+            ..routers.demand
+        };
+        Some(Asked { demand, served: routers.served + direct })
+    }
+
+    /// Tokens per second that came without a router; none before a whole minute was seen.
+    fn compare(&mut self, routers: &Asked, engines: Tokens, now: Timestamp) -> Tokens {
+        let (offered, served) = (routers.demand.offered, routers.served);
+        let means = self.means.get_or_insert(Means { since: now, at: now, engines, offered, served });
+        let weight = (now.duration_since(means.at).as_secs_f64() / MINUTE.as_secs_f64()).clamp(0.0, 1.0);
+        let moved = |mean: Tokens, value: Tokens| mean * (1.0 - weight) + value * weight;
+        means.engines = moved(means.engines, engines);
+        means.offered = moved(means.offered, offered);
+        means.served = moved(means.served, served);
+        means.at = now;
+        if now.duration_since(means.since) < MINUTE {
+            return Tokens::default();
+        }
+        let known = larger(means.offered, means.served);
+        let beyond = |engines: f64, known: f64| {
+            let beyond = engines - known;
+            if beyond > DIFFERS * engines { beyond } else { 0.0 }
+        };
+        Tokens::new(
+            beyond(means.engines.prompt, known.prompt),
+            beyond(means.engines.completion, known.completion),
+        )
+    }
+}
+
+fn alone(engines: Engines, usual: Tokens, now: Timestamp) -> Asked {
+    let demand = Demand {
+        at: now,
+        offered: engines.served,
+        waiting: usual * engines.waiting,
+        in_flight: requests(engines),
+    };
+    Asked { demand, served: engines.served }
+}
+
+fn larger(one: Tokens, other: Tokens) -> Tokens {
+    Tokens::new(one.prompt.max(other.prompt), one.completion.max(other.completion))
+}
+
+/// Casts of floats saturate.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+fn requests(engines: Engines) -> u32 {
+    (engines.running + engines.waiting) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: Tokens = Tokens::new(500.0, 100.0);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn routers(second: i64, offered: f64, served: f64) -> Asked {
+        let demand = Demand {
+            at: at(second),
+            offered: Tokens::new(offered, 0.0),
+            waiting: Tokens::new(800.0, 0.0),
+            in_flight: 2,
+        };
+        Asked { demand, served: Tokens::new(served, 0.0) }
+    }
+
+    fn engines(served: f64) -> Engines {
+        Engines { served: Tokens::new(served, 0.0), waiting: 1.0, running: 4.0 }
+    }
+
+    #[test]
+    fn one_of_both_is_taken_as_it_is_and_none_is_none() {
+        let mut direct = Direct::default();
+        assert_eq!(direct.combine(None, None, USUAL, at(0)), None);
+        let asked = routers(0, 100.0, 90.0);
+        assert_eq!(direct.combine(Some(asked), None, USUAL, at(0)), Some(asked));
+        let alone = direct.combine(None, Some(engines(70.0)), USUAL, at(7)).unwrap();
+        let demand = Demand { at: at(7), offered: Tokens::new(70.0, 0.0), waiting: USUAL, in_flight: 5 };
+        assert_eq!(alone, Asked { demand, served: Tokens::new(70.0, 0.0) });
+    }
+
+    #[test]
+    fn of_both_the_larger_queue_counts() {
+        let both =
+            Direct::default().combine(Some(routers(0, 100.0, 90.0)), Some(engines(90.0)), USUAL, at(0));
+        let demand = both.unwrap().demand;
+        assert_eq!((demand.waiting, demand.in_flight), (Tokens::new(800.0, 100.0), 5));
+    }
+
+    /// What is offered after so many seconds of the same.
+    fn after(seconds: i64, offered: f64, served: f64, by_engines: f64) -> f64 {
+        let mut direct = Direct::default();
+        let all = (0..=seconds).map(|second| {
+            let asked = routers(second, offered, served);
+            direct.combine(Some(asked), Some(engines(by_engines)), USUAL, at(second)).unwrap()
+        });
+        all.last().unwrap().demand.offered.prompt
+    }
+
+    #[test]
+    fn what_engines_served_beyond_what_came_by_routers_is_added() {
+        for (seconds, offered, served, by_engines, expected) in [
+            (59, 100.0, 100.0, 300.0, 100.0),
+            (60, 100.0, 100.0, 300.0, 300.0),
+            (90, 0.0, 0.0, 300.0, 300.0),
+            // Within what both may differ by.
+            (90, 100.0, 100.0, 110.0, 100.0),
+            // A queue is worked off, or builds up: either side has it.
+            (90, 100.0, 300.0, 300.0, 100.0),
+            (90, 300.0, 100.0, 300.0, 300.0),
+            (90, 300.0, 300.0, 0.0, 300.0),
+        ] {
+            let found = after(seconds, offered, served, by_engines);
+            assert!(
+                (found - expected).abs() < 1e-6,
+                "{seconds} s, {offered}, {served}, {by_engines}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_gap_in_either_begins_the_comparison_anew() {
+        let mut direct = Direct::default();
+        for second in 0..=60 {
+            direct.combine(Some(routers(second, 100.0, 100.0)), Some(engines(300.0)), USUAL, at(second));
+        }
+        direct.combine(Some(routers(61, 100.0, 100.0)), None, USUAL, at(61));
+        let next = direct.combine(Some(routers(62, 100.0, 100.0)), Some(engines(300.0)), USUAL, at(62));
+        assert!((next.unwrap().demand.offered.prompt - 100.0).abs() < 1e-9);
+    }
+}
