@@ -79,9 +79,21 @@ impl Bill {
     }
 }
 
+/// What a request asked for, as far as its attempts are counted by it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking {
+    /// When it arrived.
+    pub(super) started: Instant,
+    pub(super) streamed: bool,
+    pub(super) prompt_estimate: u32,
+    /// Choices of its answer.
+    pub(super) choices: u32,
+}
+
 impl Attempt {
     /// Counts the attempt.
-    pub(super) fn settle(&self, backend: &Backend, started: Instant, prompt_estimate: u32) -> Bill {
+    pub(super) fn settle(&self, backend: &Backend, of: Asking) -> Bill {
+        let Asking { started, streamed, prompt_estimate, choices } = of;
         let counters = &backend.counters;
         counters.requests.inc();
         let error_status = self.status.is_some_and(|s| s.as_u16() >= 400);
@@ -105,11 +117,17 @@ impl Attempt {
         counters.completion_tokens.inc_by(tokens.completion);
         counters.cost.inc_by(cost);
         if self.outcome == Outcome::Complete && tokens.completion > 0 {
-            backend.demand.answered(tokens.completion);
+            backend.demand.answered(tokens.completion, choices);
         }
         counters.duration.observe(started.elapsed().as_secs_f64());
         if let Some(first_byte) = self.first_byte {
             counters.first_byte.observe(first_byte.as_secs_f64());
+            // What came with the first content took no time of its own. Choices come side by side.
+            let each = tokens.completion.div_ceil(u64::from(choices.max(1)));
+            if streamed && self.outcome == Outcome::Complete && each > 1 {
+                let rest = started.elapsed().saturating_sub(first_byte);
+                counters.per_output_token.observe(rest.as_secs_f64() / (each - 1) as f64);
+            }
         }
         Bill { tokens, cost }
     }

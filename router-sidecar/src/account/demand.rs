@@ -6,6 +6,9 @@ use flotilla_crds::router_config::BackendDemand;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+/// The most choices that are believed, OpenAI's own bound for `n`: a client's number must not become a replica count.
+const MOST_CHOICES: u32 = 128;
+
 /// What is asked of one backend; goes on across configs.
 #[derive(Debug, Default)]
 pub struct Demand {
@@ -39,18 +42,18 @@ impl Tokens {
 }
 
 impl Demand {
-    /// A request of so many tokens came, whose completion may have `limit` tokens.
-    pub fn ask(self: &Arc<Self>, prompt: u64, limit: Option<u32>) -> Asked {
-        let completion = self.lengths.expected(limit);
+    /// A request of so many tokens came, for so many choices that may have `limit` tokens each.
+    pub fn ask(self: &Arc<Self>, prompt: u64, limit: Option<u32>, choices: u32) -> Asked {
+        let completion = self.lengths.expected(limit) * u64::from(choices.min(MOST_CHOICES));
         self.offered.add(prompt, completion);
         self.in_flight.add(prompt, completion);
         self.requests.fetch_add(1, Ordering::Relaxed);
         Asked { demand: Arc::clone(self), prompt, completion, waits: false }
     }
 
-    /// An answer had so many tokens.
-    pub(super) fn answered(&self, completion: u64) {
-        self.lengths.add(completion);
+    /// An answer of so many choices had so many tokens.
+    pub(super) fn answered(&self, completion: u64, choices: u32) {
+        self.lengths.add(completion.div_ceil(u64::from(choices.clamp(1, MOST_CHOICES))));
     }
 
     fn report(&self, policy: &str, backend: &str, served: (u64, u64)) -> BackendDemand {
@@ -112,4 +115,23 @@ pub fn demands(snapshot: &Snapshot) -> Vec<BackendDemand> {
             backend.demand.report(&policy.name, &backend.name, served)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_is_expected_to_be_as_long_as_those_before() {
+        let demand = Arc::new(Demand::default());
+        let expected = |limit, choices| demand.ask(10, limit, choices).completion;
+        let one = expected(None, 1);
+        assert_eq!((expected(None, 4), expected(Some(100), 3)), (4 * one, 300));
+        assert_eq!(expected(Some(1), u32::MAX), u64::from(MOST_CHOICES));
+        for _ in 0..1000 {
+            demand.answered(4 * 1000, 4);
+        }
+        let learned = expected(None, 1);
+        assert!((500..2000).contains(&learned), "{learned}");
+    }
 }

@@ -16,6 +16,10 @@ use std::time::Instant;
 
 /// Seconds; from a cached short answer to a long generation.
 const DURATION_BUCKETS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+/// Seconds; from 500 tokens a second to two in five. OpenTelemetry's buckets for `gen_ai.server.time_per_output_token`,
+/// which begin at 100 a second, and finer ones below.
+const PER_TOKEN_BUCKETS: &[f64] =
+    &[0.002, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
 /// The labels of everything that is counted per backend.
 const BACKEND: &[&str] = &["policy", "backend"];
 
@@ -40,6 +44,8 @@ pub struct BackendCounters {
     pub duration: Histogram,
     /// Seconds from arrival to the first byte of the answer.
     pub first_byte: Histogram,
+    /// Seconds between tokens of a stream, after its first content.
+    pub per_output_token: Histogram,
 }
 
 /// All metrics of one router.
@@ -47,7 +53,7 @@ pub struct BackendCounters {
 pub struct Metrics {
     registry: Registry,
     counters: [IntCounterVec; 7],
-    histograms: [HistogramVec; 2],
+    histograms: [HistogramVec; 3],
     known: Mutex<HashSet<(String, String)>>,
     responses: IntCounterVec,
     /// The one of `responses` that nearly all are.
@@ -92,8 +98,8 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
-        let histogram_vec = |name: &str, help: &str| {
-            let opts = HistogramOpts::new(name, help).buckets(DURATION_BUCKETS.to_vec());
+        let histogram_vec = |name: &str, help: &str, buckets: &[f64]| {
+            let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
             let vec = HistogramVec::new(opts, BACKEND)?;
             registry.register(Box::new(vec.clone()))?;
             Ok::<_, prometheus::Error>(vec)
@@ -136,10 +142,17 @@ impl Metrics {
                 histogram_vec(
                     "request_duration_seconds",
                     "From a request's arrival to the end of its answer.",
+                    DURATION_BUCKETS,
                 )?,
                 histogram_vec(
                     "first_byte_seconds",
                     "From a request's arrival to the first byte of its answer.",
+                    DURATION_BUCKETS,
+                )?,
+                histogram_vec(
+                    "time_per_output_token_seconds",
+                    "Of streams that came to their end: time after the first content, by further token of a choice.",
+                    PER_TOKEN_BUCKETS,
                 )?,
             ],
             known: Mutex::default(),
@@ -163,7 +176,7 @@ impl Metrics {
         self.known.lock().insert((policy.to_owned(), backend.to_owned()));
         let labels = &[policy, backend];
         let [requests, failed, prompt, cached, completion, cost, estimated] = &self.counters;
-        let [duration, first_byte] = &self.histograms;
+        let [duration, first_byte, per_output_token] = &self.histograms;
         Ok(BackendCounters {
             requests: requests.get_metric_with_label_values(labels)?,
             failed: failed.get_metric_with_label_values(labels)?,
@@ -174,6 +187,7 @@ impl Metrics {
             estimated: estimated.get_metric_with_label_values(labels)?,
             duration: duration.get_metric_with_label_values(labels)?,
             first_byte: first_byte.get_metric_with_label_values(labels)?,
+            per_output_token: per_output_token.get_metric_with_label_values(labels)?,
         })
     }
 

@@ -56,6 +56,8 @@ pub struct Record {
     started: Instant,
     streamed: bool,
     prompt_estimate: u32,
+    /// Choices of its answer.
+    choices: u32,
     rule: Option<usize>,
     targets: Vec<BackendIndex>,
     reasons: Vec<Reason>,
@@ -93,6 +95,7 @@ impl Record {
             started,
             streamed,
             prompt_estimate,
+            choices: 1,
             rule: None,
             targets: Vec::new(),
             reasons: Vec::new(),
@@ -111,11 +114,12 @@ impl Record {
     }
 
     /// The request is demand for this fleet backend. A later plan of the same request changes nothing.
-    pub fn asks(&mut self, backend: BackendIndex, limit: Option<u32>) {
+    pub fn asks(&mut self, backend: BackendIndex, limit: Option<u32>, choices: u32) {
+        self.choices = choices;
         if self.asked.is_none()
             && let Some(to) = self.policy.backends.get(backend)
         {
-            self.asked = Some((backend, to.demand.ask(self.prompt_estimate.into(), limit)));
+            self.asked = Some((backend, to.demand.ask(self.prompt_estimate.into(), limit, choices)));
         }
     }
 

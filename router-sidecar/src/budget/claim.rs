@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Tokens of an answer whose request names no limit. Longer answers are settled afterwards.
+/// Tokens of a choice whose request names no limit. Longer answers are settled afterwards.
 const COMPLETION: u64 = 1024;
 
 /// The tokens that a request may take.
@@ -18,9 +18,9 @@ const COMPLETION: u64 = 1024;
 pub struct Estimate(Tokens);
 
 impl Estimate {
-    /// By the length of its prompt and the limit that it names for its answer.
+    /// By the length of its prompt, and the limit that it names for each choice of its answer.
     pub fn of(peek: &Peek) -> Self {
-        let completion = peek.max_tokens.map_or(COMPLETION, u64::from);
+        let completion = peek.max_tokens.map_or(COMPLETION, u64::from) * u64::from(peek.choices);
         Self(Tokens::new(peek.prompt_tokens.into(), completion))
     }
 }

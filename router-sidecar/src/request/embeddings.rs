@@ -31,6 +31,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, PeekError> {
         prompt_tokens: view.input.total,
         longest_input: view.input.longest,
         max_tokens: Some(0),
+        choices: 1,
     })
 }
 

@@ -24,8 +24,10 @@ pub struct Peek {
     pub prompt_tokens: u32,
     /// The estimated length of the longest input: what has to fit into a context window. A chat is one input.
     pub longest_input: u32,
-    /// The most tokens that the answer may have, if the client says so.
+    /// The most tokens that each choice of the answer may have, if the client says so.
     pub max_tokens: Option<u32>,
+    /// The choices that the target makes: `n`, or `best_of` where it makes more than it gives.
+    pub choices: u32,
 }
 
 impl Peek {
@@ -36,9 +38,19 @@ impl Peek {
         usage_edit: Option<UsageEdit>,
         length: TextLength,
         max_tokens: Option<u32>,
+        choices: u32,
     ) -> Self {
         let tokens = length.tokens();
-        Self { model, model_at, stream, usage_edit, prompt_tokens: tokens, longest_input: tokens, max_tokens }
+        Self {
+            model,
+            model_at,
+            stream,
+            usage_edit,
+            prompt_tokens: tokens,
+            longest_input: tokens,
+            max_tokens,
+            choices,
+        }
     }
 }
 
@@ -71,6 +83,10 @@ struct View<'a> {
     max_tokens: Option<&'a RawValue>,
     #[serde(borrow)]
     max_completion_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    n: Option<&'a RawValue>,
+    #[serde(borrow)]
+    best_of: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +119,7 @@ pub fn peek(body: &[u8]) -> Result<Peek, PeekError> {
 /// One pass over a body that has nothing unusual; `None` leaves it to [`parse`], which has the last word.
 fn glance(body: &[u8]) -> Option<Peek> {
     let (mut model, mut stream, mut options, mut messages, mut tools) = (None, None, None, None, None);
-    let (mut limit, mut older_limit) = (None, None);
+    let (mut limit, mut older_limit, mut given, mut made) = (None, None, None, None);
     let mut scanner = Scanner::new(body);
     let scanned = scanner.object(|inside, key| match key {
         b"model" => once(&mut model, inside.plain_string()),
@@ -113,6 +129,8 @@ fn glance(body: &[u8]) -> Option<Peek> {
         b"tools" => once(&mut tools, inside.value()),
         b"max_completion_tokens" => once(&mut limit, inside.value()),
         b"max_tokens" => once(&mut older_limit, inside.value()),
+        b"n" => once(&mut given, inside.value()),
+        b"best_of" => once(&mut made, inside.value()),
         _ => inside.value().map(drop),
     });
     scanned.and_then(|()| scanner.end()).ok()?;
@@ -143,7 +161,8 @@ fn glance(body: &[u8]) -> Option<Peek> {
     }
     let number = |at: Option<Range<usize>>| count(text(body.get(at?)?)?);
     let limit = number(limit).or_else(|| number(older_limit));
-    Some(Peek::of_chat(name.to_owned(), model_at, stream, usage_edit, length, limit))
+    let choices = choices(number(given), number(made));
+    Some(Peek::of_chat(name.to_owned(), model_at, stream, usage_edit, length, limit, choices))
 }
 
 /// Notes what was found. A field that comes twice is unusual.
@@ -172,12 +191,18 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     }
     let number = |raw: Option<&RawValue>| count(raw?.get());
     let limit = number(view.max_completion_tokens).or_else(|| number(view.max_tokens));
-    Ok(Peek::of_chat(model, model_at, stream, usage_edit, length, limit))
+    let choices = choices(number(view.n), number(view.best_of));
+    Ok(Peek::of_chat(model, model_at, stream, usage_edit, length, limit, choices))
 }
 
 /// A number of tokens; what is none is for the target to refuse.
 fn count(json: &str) -> Option<u32> {
     json.parse().ok()
+}
+
+/// The choices that are made of those given and those that the best are taken of.
+fn choices(given: Option<u32>, made: Option<u32>) -> u32 {
+    given.max(made).unwrap_or(1).max(1)
 }
 
 /// The model's name, and where it is in the text.
@@ -261,6 +286,22 @@ mod tests {
     }
 
     #[test]
+    fn choices_are_those_that_are_made() {
+        for (fields, made) in [
+            ("", 1),
+            (r#","n":3"#, 3),
+            (r#","n":2,"best_of":5"#, 5),
+            (r#","n":4,"best_of":null"#, 4),
+            (r#","n":0"#, 1),
+            (r#","n":"3""#, 1),
+            (r#","n":-3"#, 1),
+        ] {
+            let body = format!(r#"{{"model":"m"{fields}}}"#);
+            assert_eq!(peek(body.as_bytes()).unwrap().choices, made, "{fields}");
+        }
+    }
+
+    #[test]
     fn usual_bodies_are_seen_alike_at_a_glance_and_by_the_parser() {
         for (body, usual) in [
             (
@@ -277,6 +318,7 @@ mod tests {
             (r#" { "model" : "m" } "#, true),
             (r#"{"model":"m","max_tokens":7,"max_completion_tokens":9}"#, true),
             (r#"{"model":"m","max_tokens":"7"}"#, true),
+            (r#"{"n":2,"model":"m","best_of":[3]}"#, true),
             (r#"{"model":"a\u0062c"}"#, false),
             (r#"{"model":"m","stream":null}"#, false),
             (r#"{"model":"m","messages":[{"content":5}]}"#, false),

@@ -115,7 +115,7 @@ pub(super) async fn decide(
     let planned = route::plan(&policy, &facts, policy.draws.next(), standing);
     let wanted = planned.as_ref().map_or_else(|refusal| refusal.wanted, |plan| plan.wanted);
     if let Some(backend) = wanted {
-        record.asks(backend, outgoing.peek.max_tokens);
+        record.asks(backend, outgoing.peek.max_tokens, outgoing.peek.choices);
     }
     match planned {
         Ok(plan) => dispatch(router, record, plan, outgoing, explain).await,

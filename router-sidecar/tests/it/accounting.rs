@@ -1,7 +1,7 @@
 //! What decision records say was used is what the providers bill, to the token, whatever happens to requests.
 
 use crate::process::Process;
-use crate::rig::{anthropic, ask, engine, external, fleet, get, provider};
+use crate::rig::{Rig, anthropic, ask, engine, external, fleet, get, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use http_body_util::BodyExt;
 use rand::rngs::SmallRng;
@@ -158,4 +158,26 @@ async fn both_legs_of_a_request_and_both_parts_of_a_stream_are_in_its_record() {
     add(&mut sums, &record);
     assert_eq!(sums, billed(&[], &[&broken, &whole]));
     assert_eq!((broken.seen().completion_tokens, whole.seen().requests), (2, 1));
+}
+
+#[tokio::test]
+async fn the_time_of_each_further_token_is_that_of_streams_that_end() {
+    let pod = engine().await;
+    let policy =
+        format!("backends:\n{}\ndefault: {{backends: [{{name: pods}}]}}", fleet("pods", &[pod.address]));
+    let rig = Rig::start(&policy).await;
+    let count = |metrics: String| {
+        let line = metrics.lines().find(|line| line.contains("time_per_output_token_seconds_count{"));
+        line.unwrap().rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(count(rig.metrics().await), "0");
+    pod.script(Script { gap_ms: 20, ..Script::default() });
+    rig.chat(ask("hi", true)).await;
+    let metrics = rig.metrics().await;
+    assert_eq!(count(metrics), "1");
+    // Answers in one piece and those that break off have no pace.
+    rig.chat(ask("hi", false)).await;
+    pod.script(Script { faults: [Fault::CutAfter(3)].into(), gap_ms: 20, ..Script::default() });
+    rig.chat(ask("hi", true)).await;
+    assert_eq!(count(rig.metrics().await), "1");
 }

@@ -55,6 +55,19 @@ async fn money_is_reserved_before_and_settled_after() {
 }
 
 #[tokio::test]
+async fn each_choice_of_an_answer_is_reserved() {
+    let api = provider().await;
+    let rig = Rig::start(&policy(&api, "{name: all, per: Month, tokens: 1000}")).await;
+    let choices = |n: u32| limited(300).replacen('{', &format!(r#"{{"n":{n},"#), 1);
+    for refused in [choices(4), limited(300).replacen('{', r#"{"n":1,"best_of":4,"#, 1)] {
+        let reply = rig.chat(refused).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (429, "insufficient_quota"));
+    }
+    assert_eq!((api.seen().requests, taken(&rig)), (0, 0));
+    assert_eq!(rig.chat(choices(3)).await.status, 200);
+}
+
+#[tokio::test]
 async fn whatever_ends_a_request_settles_it() {
     let api = provider().await;
     let rig = Rig::start(&policy(&api, "{name: all, per: Month, tokens: 1000000}")).await;

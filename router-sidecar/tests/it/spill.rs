@@ -70,3 +70,38 @@ async fn where_outside_fails_the_fleet_answers() {
         assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "pods"), "{reply:?}");
     }
 }
+
+/// What the spill target may cost is a budget's, and what becomes of requests then is said by it.
+#[tokio::test]
+async fn where_the_budget_outside_is_spent_requests_stay_with_the_fleet_or_are_refused() {
+    let (api, pod) = (provider().await, engine().await);
+    let full = ", spill: {backend: api, state: Saturated, percent: 100}";
+    for (then, status) in [("FleetOnly", 200), ("Fallback", 200), ("Reject", 429)] {
+        let budget =
+            format!("\nbudgets: [{{name: outside, per: Month, usd: '0.000001', onExceeded: {then}}}]");
+        let rig = Rig::start(&(policy(&api, &[pod.address], full) + &budget)).await;
+        let reply = rig.chat(ask("hello", true)).await;
+        assert_eq!(reply.status.as_u16(), status, "{then}: {reply:?}");
+        if status == 200 {
+            assert_eq!(reply.backend(), "pods", "{then}");
+        } else {
+            assert_eq!(reply.code(), "insufficient_quota");
+        }
+        assert_eq!(api.seen().requests, 0, "{then}");
+    }
+    // While there is no replica either, those that may wait do not go outside without money.
+    let budget = "\nbudgets: [{name: outside, per: Month, usd: '0.000001', onExceeded: FleetOnly}]";
+    let rig = Arc::new(Rig::start(&(policy(&api, &[], AT_ZERO) + budget)).await);
+    let waits = tokio::spawn({
+        let rig = Arc::clone(&rig);
+        async move { rig.chat(ask("hello", false)).await }
+    });
+    let in_flight = |rig: &Rig| {
+        flotilla_router::account::demands(&rig.router.store.current().unwrap()).remove(0).in_flight
+    };
+    eventually("it waits", || in_flight(&rig) == 1).await;
+    rig.apply(&policy(&api, &[pod.address], ""));
+    let reply = waits.await.unwrap();
+    assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "pods"));
+    assert_eq!(api.seen().requests, 0);
+}

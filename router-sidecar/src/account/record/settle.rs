@@ -1,5 +1,6 @@
 //! The end of attempts and of the request: counted, and told to the log.
 
+use super::super::attempt::Asking;
 use super::words::Reasons;
 use super::{Attempt, Bill, Code, Outcome, Record, Tokens};
 use std::sync::Arc;
@@ -12,7 +13,13 @@ impl Record {
         let Some(backend) = self.policy.backends.get(attempt.backend) else {
             return Tokens::default();
         };
-        let bill = attempt.settle(backend, self.started, self.prompt_estimate);
+        let asking = Asking {
+            started: self.started,
+            streamed: self.streamed,
+            prompt_estimate: self.prompt_estimate,
+            choices: self.choices,
+        };
+        let bill = attempt.settle(backend, asking);
         self.bill.add(bill);
         self.end_span(attempt, bill);
         if let Some(reservation) = attempt.reservation.take() {
