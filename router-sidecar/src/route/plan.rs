@@ -175,10 +175,10 @@ fn order(
         known.push((backend, standing));
         standing
     };
-    let weighted: Vec<_> = route.weighted.iter().copied().filter(|(b, _)| usable(*b)).collect();
-    let fallback: Vec<_> = route.fallback.iter().copied().filter(|b| usable(*b)).collect();
-    let weighted: Vec<_> = weighted.into_iter().map(|(b, weight)| (b, weight, asked(b))).collect();
-    let fallback: Vec<_> = fallback.into_iter().map(|b| (b, asked(b))).collect();
+    let weighted = route.weighted.iter().copied().filter(|(b, _)| usable(*b));
+    let weighted: Vec<_> = weighted.map(|(b, weight)| (b, weight, asked(b))).collect();
+    let fallback = route.fallback.iter().copied().filter(|b| usable(*b));
+    let fallback: Vec<_> = fallback.map(|b| (b, asked(b))).collect();
     let diverted = diverted.map(|spill| (spill, asked(spill.to)));
 
     for (backend, standing) in &known {

@@ -40,7 +40,7 @@ impl AnswerBody {
         ready: VecDeque<Bytes>,
         reading: Reading,
         rest: Option<Rest>,
-        mut record: Record,
+        mut record: Box<Record>,
         resume: Option<Resume>,
         total: Instant,
     ) -> Self {
@@ -84,7 +84,7 @@ pub struct Relayed {
     timer: Option<Pin<Box<Sleep>>>,
     /// Fail once what is ready has gone out.
     broken: bool,
-    record: Record,
+    record: Box<Record>,
 }
 
 impl Relayed {

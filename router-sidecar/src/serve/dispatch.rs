@@ -18,9 +18,9 @@ const DECISION: HeaderName = HeaderName::from_static("x-flotilla-decision");
 /// Sends a planned request and answers the client.
 pub(super) async fn dispatch(
     router: &Router,
-    mut record: Record,
+    mut record: Box<Record>,
     plan: Plan,
-    mut outgoing: Outgoing,
+    mut outgoing: Box<Outgoing>,
     explain: bool,
 ) -> Response<AnswerBody> {
     let policy = record.policy();
@@ -51,9 +51,9 @@ pub(super) async fn dispatch(
 /// The answer of a target, its body still under way.
 fn respond(
     router: &Router,
-    record: Record,
+    record: Box<Record>,
     answer: Answer,
-    outgoing: Outgoing,
+    outgoing: Box<Outgoing>,
     targets: Vec<usize>,
     explain: bool,
     total: Instant,
@@ -76,7 +76,7 @@ fn respond(
 }
 
 /// The router's own answer to a request that has a record.
-pub(super) fn reject(mut record: Record, rejection: Rejection, explain: bool) -> Response<AnswerBody> {
+pub(super) fn reject(mut record: Box<Record>, rejection: Rejection, explain: bool) -> Response<AnswerBody> {
     record.refuse(rejection.code);
     let mut response = rejection.into_response().map(AnswerBody::whole);
     if let Some(standing) = record.standing() {

@@ -32,10 +32,10 @@ pub(super) type Later = Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send
 /// what to answer.
 pub(super) fn hold(
     router: &Arc<Router>,
-    record: Record,
-    outgoing: Outgoing,
+    record: Box<Record>,
+    outgoing: Box<Outgoing>,
     wanted: BackendIndex,
-) -> Result<Later, Box<(Record, Rejection)>> {
+) -> Result<Later, Box<(Box<Record>, Rejection)>> {
     let Some((backend, rules)) = holding(&record, wanted) else {
         return Err(Box::new((record, not_ready("no backend is ready", RETRY_AFTER))));
     };
@@ -68,8 +68,8 @@ fn holding(record: &Record, wanted: BackendIndex) -> Option<(Arc<Backend>, HoldR
 
 async fn wait(
     router: Arc<Router>,
-    mut record: Record,
-    outgoing: Outgoing,
+    mut record: Box<Record>,
+    outgoing: Box<Outgoing>,
     backend: String,
     rules: HoldRules,
     place: Place,
