@@ -231,8 +231,8 @@ its core could do with nothing else in the way.
 The load keeps its connections and sends what the official Python client sends. The engine writes every event of a
 stream by itself, and one event of each stream before the next of any, as an engine does that decodes a batch.
 nginx runs one worker without buffering of answers, HAProxy one thread. flotilla-router runs one worker with all that
-it has: metrics, a policy with data classes, three rules, weights 95/5, a fallback and prices, and a decision record
-logged per request; there are no budgets yet. Usage chunks are asked for in every stream, read, and taken out again.
-Of the others only \"nginx, access log\" writes anything per request.
+it has: metrics, a policy with data classes, three rules, weights 95/5, a fallback, prices and two budgets (one in
+dollars, one in tokens), and a decision record logged per request. Usage chunks are asked for in every stream, read,
+and taken out again. Of the others only \"nginx, access log\" writes anything per request.
 
 ";

@@ -48,7 +48,7 @@ fn address(line: &str) -> Option<SocketAddr> {
     rest.split_once('"')?.0.parse().ok()
 }
 
-/// Classes, a rule by length, weights, a fallback and prices: what a real policy has.
+/// Classes, a rule by length, weights, a fallback, prices and budgets that are never spent: what a real policy has.
 fn config(setup: &RouterSetup<'_>) -> Result<String, std::fmt::Error> {
     let mut endpoints = String::new();
     for upstream in setup.upstreams {
@@ -78,6 +78,9 @@ fn config(setup: &RouterSetup<'_>) -> Result<String, std::fmt::Error> {
   default:
     backends: [{{name: fleet, weight: 95}}, {{name: outside, weight: 5}}]
     fallback: [outside]
+  budgets:
+  - {{name: money, per: Month, usd: \"1000000\", onExceeded: FleetOnly}}
+  - {{name: tokens, per: Day, tokens: 1000000000000}}
 "
         )?;
     }
