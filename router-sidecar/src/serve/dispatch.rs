@@ -20,7 +20,7 @@ pub(super) async fn dispatch(
     router: &Router,
     mut record: Box<Record>,
     plan: Plan,
-    mut outgoing: Box<Outgoing>,
+    mut outgoing: Outgoing,
     explain: bool,
 ) -> Response<AnswerBody> {
     let policy = record.policy();
@@ -53,7 +53,7 @@ fn respond(
     router: &Router,
     record: Box<Record>,
     answer: Answer,
-    outgoing: Box<Outgoing>,
+    outgoing: Outgoing,
     targets: Vec<usize>,
     explain: bool,
     total: Instant,

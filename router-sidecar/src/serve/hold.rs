@@ -33,7 +33,7 @@ pub(super) type Later = Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send
 pub(super) fn hold(
     router: &Arc<Router>,
     record: Box<Record>,
-    outgoing: Box<Outgoing>,
+    outgoing: Outgoing,
     wanted: BackendIndex,
 ) -> Result<Later, Box<(Box<Record>, Rejection)>> {
     let Some((backend, rules)) = holding(&record, wanted) else {
@@ -69,7 +69,7 @@ fn holding(record: &Record, wanted: BackendIndex) -> Option<(Arc<Backend>, HoldR
 async fn wait(
     router: Arc<Router>,
     mut record: Box<Record>,
-    outgoing: Box<Outgoing>,
+    outgoing: Outgoing,
     backend: String,
     rules: HoldRules,
     place: Place,

@@ -51,7 +51,7 @@ async fn prepare(
     request: Request<Incoming>,
     started: Instant,
     trace: &mut Option<Box<Trace>>,
-) -> Result<(Box<Record>, Box<Outgoing>), Rejection> {
+) -> Result<(Box<Record>, Outgoing), Rejection> {
     // One snapshot from here to the end: the record holds its policy.
     let snapshot = router.store.current().ok_or_else(not_configured)?;
     let (parts, body) = request.into_parts();
@@ -73,8 +73,8 @@ async fn prepare(
     let session = request::session(&headers);
     let adapter = served.adapter.clone();
     let outgoing = Outgoing::new(operation, headers, body, peek, session, held).with_adapter(adapter);
-    // Boxed: every future on the way to the target would keep room for both of its own.
-    Ok((Box::new(record), Box::new(outgoing)))
+    // Boxed: every future on the way to the target would keep room of its own for it.
+    Ok((Box::new(record), outgoing))
 }
 
 /// Finds whose the request is, if its policy has clients, and whether it may go on.
@@ -93,7 +93,7 @@ fn let_in(record: &mut Record, outgoing: &Outgoing) -> Result<(), Rejection> {
 pub(super) async fn decide(
     router: &Arc<Router>,
     mut record: Box<Record>,
-    outgoing: Box<Outgoing>,
+    outgoing: Outgoing,
 ) -> Response<AnswerBody> {
     let policy = Arc::clone(record.policy());
     let (classes, found) = classes(&policy, &outgoing.headers, &outgoing.body, outgoing.session);

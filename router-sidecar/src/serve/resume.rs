@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// What it takes to go on. Used once a request: an answer that breaks twice is not worth a third prompt.
 pub(super) struct Resume {
     client: UpstreamClient,
-    outgoing: Box<Outgoing>,
+    outgoing: Outgoing,
     targets: Vec<BackendIndex>,
 }
 
@@ -45,7 +45,7 @@ impl fmt::Debug for Going {
 
 impl Resume {
     /// For a request that may be continued by these targets of its plan.
-    pub(super) fn new(client: UpstreamClient, outgoing: Box<Outgoing>, targets: Vec<BackendIndex>) -> Self {
+    pub(super) fn new(client: UpstreamClient, outgoing: Outgoing, targets: Vec<BackendIndex>) -> Self {
         Self { client, outgoing, targets }
     }
 

@@ -6,11 +6,12 @@ use crate::decide::placement::Gpu;
 /// generation the one with the lowest ratio stands for all: a prior that promises too little starts a replica too
 /// many, one that promises too much lets requests wait.
 ///
-/// Figures are NVIDIA's: of the data sheet of that name for data centre and RTX cards (where it has only the figure
+/// Figures are to be NVIDIA's: of the data sheet of that name for data centre and RTX cards (where it has only the figure
 /// "with sparsity", half of that), of the white papers on Turing, on GA102 (appendix A) and on Ada (appendix A) for
 /// GeForce. For Blackwell cards of compute capability 12.0 NVIDIA tells "AI TOPS": 4-bit and with sparsity, which is
 /// eight times the 16-bit rate of professional cards, and sixteen times that of GeForce, whose rate halves with 32-bit
-/// sums.
+/// sums. Compared with copies of such pages so far: L40, RTX 5060 and H20, which agree, and A16, which has 17.36 there.
+/// Capacity is learned as soon as requests wait; a figure here counts until then.
 #[rustfmt::skip]
 const FLOP_PER_BYTE: &[((u8, u8), Kind, f64)] = &[
     ((7, 0),  Kind::Any,          139.0), // V100 SXM2: 125 TFLOPS, 900 GB/s
