@@ -77,7 +77,9 @@ async fn run(starter: &Starter<'_>, bench: &Bench, count: Count, requests: u64) 
     let option = format!("--callgrind-out-file={}", out.display());
     let under = ["valgrind", "--tool=callgrind", &option];
     let upstreams = bench.upstreams.get(..count.endpoints).context("too few ports of the mock")?;
-    let router = starter.router(&RouterSetup { upstreams, models: count.models, under: &under }).await?;
+    let router = starter
+        .router(&RouterSetup { models: count.models, under: &under, ..RouterSetup::usual(upstreams) })
+        .await?;
     bench.send(&router, count.answer, count.body_bytes, requests).await?;
     router.end().await?;
     total(&out)

@@ -7,6 +7,7 @@
 pub mod cores;
 pub mod facts;
 pub mod gateway;
+pub mod guards;
 pub mod instructions;
 pub mod load;
 pub mod measure;

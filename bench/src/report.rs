@@ -1,6 +1,7 @@
 //! The figures as a page, and the goals beside them.
 
 use crate::gateway::Kind;
+use crate::guards;
 use crate::measure::Sample;
 use crate::stats::median;
 use crate::suite::{ALONE, CaseResult, LARGE, Results, SMALL, STREAM, STREAMS};
@@ -137,6 +138,7 @@ impl Results {
         for (kind, idle, streams) in &self.memory {
             let _ = writeln!(text, "| {} | {idle:.1} | {streams:.1} |", kind.name());
         }
+        text.push_str(&guards::table(&self.guards));
         text.push_str("\n## Instructions of flotilla-router per request\n\nCounted by callgrind; the kernel's are not in it.\n\n| | instructions |\n|---|---:|\n");
         for (name, count) in &self.instructions {
             let count = count.map_or("valgrind is not installed".to_owned(), |n| n.to_string());
@@ -197,7 +199,7 @@ fn stream_table(result: &CaseResult) -> String {
     table
 }
 
-fn figure(value: Option<f64>, digits: usize) -> String {
+pub(crate) fn figure(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(String::new, |value| format!("{value:.digits$}"))
 }
 

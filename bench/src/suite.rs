@@ -1,6 +1,7 @@
 //! All cases through all gateways, in turns: what else the machine does meets all of them.
 
 use crate::gateway::{Gateway, Kind, Peer, RouterSetup, Starter};
+use crate::guards::{self, Guarded};
 use crate::instructions;
 use crate::measure::{Bench, Case, Sample};
 use crate::traffic::Answer;
@@ -57,6 +58,8 @@ pub struct Results {
     pub memory: Vec<(Kind, f64, f64)>,
     /// Peers that were asked for and are not installed.
     pub absent: Vec<&'static str>,
+    /// What detectors and budgets cost.
+    pub guards: Vec<Guarded>,
     /// Instructions of the router per request, if valgrind is there.
     pub instructions: Vec<(&'static str, Option<u64>)>,
 }
@@ -76,7 +79,13 @@ pub const STREAM: &str = "20 events, no gap, 32 clients";
 /// What peers are measured with: what tells them apart, since some are a hundred times as slow.
 const PEER_CASES: [&str; 3] = [ALONE, SMALL, STREAM];
 
-fn case(name: &'static str, answer: Answer, body_bytes: usize, connections: usize, seconds: f64) -> Case {
+pub(crate) fn case(
+    name: &'static str,
+    answer: Answer,
+    body_bytes: usize,
+    connections: usize,
+    seconds: f64,
+) -> Case {
     let (warm, time) = (Duration::from_millis(150), Duration::from_secs_f64(seconds));
     Case { name, answer, body_bytes, connections, warm, time }
 }
@@ -116,7 +125,14 @@ pub async fn run(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Re
     }
     let mut memory = Vec::new();
     if effort.only.is_some() {
-        return Ok(Results { cases: results, scaling: Vec::new(), memory, absent, instructions: Vec::new() });
+        return Ok(Results {
+            cases: results,
+            scaling: Vec::new(),
+            memory,
+            absent,
+            guards: Vec::new(),
+            instructions: Vec::new(),
+        });
     }
     for (gateway, idle) in gateways.iter().zip(idle) {
         if let Kind::Peer(_) = gateway.kind() {
@@ -129,8 +145,9 @@ pub async fn run(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Re
         gateway.end().await?;
     }
     let scaling = scaling(starter, effort).await?;
+    let guards = guards::run(starter, effort).await?;
     let instructions = instructions::of_all(starter).await?;
-    Ok(Results { cases: results, scaling, memory, absent, instructions })
+    Ok(Results { cases: results, scaling, memory, absent, guards, instructions })
 }
 
 async fn one_case(
@@ -160,7 +177,7 @@ async fn scaling(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Ve
     let (all, one) = (&bench.upstreams[..], &bench.upstreams[..1]);
     let mut case =
         cases(effort.seconds).into_iter().find(|c| c.name == SMALL).unwrap_or_else(|| unreachable!());
-    let router = |upstreams, models| RouterSetup { upstreams, models, under: &[] };
+    let router = |upstreams, models| RouterSetup { models, ..RouterSetup::usual(upstreams) };
     let gateways = [
         ("flotilla-router, 1 model, 1 endpoint", starter.router(&router(one, 1)).await?),
         ("flotilla-router, 1,000 models", starter.router(&router(one, MANY)).await?),
@@ -186,6 +203,6 @@ async fn scaling(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Ve
     Ok(scaling)
 }
 
-fn progress(what: &str) {
+pub(crate) fn progress(what: &str) {
     eprintln!("  {what}");
 }

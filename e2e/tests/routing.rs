@@ -12,6 +12,8 @@ mod adapters;
 mod attach;
 #[path = "routing/claims.rs"]
 mod claims;
+#[path = "routing/clients.rs"]
+mod clients;
 #[path = "routing/credentials.rs"]
 mod credentials;
 #[path = "routing/fallback.rs"]

@@ -12,14 +12,32 @@ pub struct RouterSetup<'a> {
     pub upstreams: &'a [SocketAddr],
     /// Policies with one model each; clients ask for the last, `assistant`.
     pub models: usize,
+    /// What is looked for and counted in each request.
+    pub guards: Guards,
     /// A program to run it in, such as valgrind, with its arguments.
     pub under: &'a [&'a str],
+}
+
+/// What a policy guards.
+#[derive(Debug, Clone, Copy)]
+pub struct Guards {
+    /// Every detector there is looks through the prompt.
+    pub detectors: bool,
+    /// Two budgets that are never spent: in dollars and in tokens.
+    pub budgets: bool,
+}
+
+impl Default for Guards {
+    /// Budgets: few policies with an external backend have none.
+    fn default() -> Self {
+        Self { detectors: false, budgets: true }
+    }
 }
 
 impl<'a> RouterSetup<'a> {
     /// One model.
     pub fn usual(upstreams: &'a [SocketAddr]) -> Self {
-        Self { upstreams, models: 1, under: &[] }
+        Self { upstreams, models: 1, guards: Guards::default(), under: &[] }
     }
 }
 
@@ -48,7 +66,15 @@ fn address(line: &str) -> Option<SocketAddr> {
     rest.split_once('"')?.0.parse().ok()
 }
 
-/// Classes, a rule by length, weights, a fallback, prices and budgets that are never spent: what a real policy has.
+const BUDGETS: &str = "  budgets:
+  - {name: money, per: Month, usd: \"1000000\", onExceeded: FleetOnly}
+  - {name: tokens, per: Day, tokens: 1000000000000}
+";
+const DETECTORS: &str =
+    "  sensitivity: {detectors: [SSN, CreditCard, IBAN, MRN, Email, Phone, ICD10], onDetect: PHI}
+";
+
+/// Classes, a rule by length, weights, a fallback, prices: what a real policy has, and what it guards.
 fn config(setup: &RouterSetup<'_>) -> Result<String, std::fmt::Error> {
     let mut endpoints = String::new();
     for upstream in setup.upstreams {
@@ -78,11 +104,10 @@ fn config(setup: &RouterSetup<'_>) -> Result<String, std::fmt::Error> {
   default:
     backends: [{{name: fleet, weight: 95}}, {{name: outside, weight: 5}}]
     fallback: [outside]
-  budgets:
-  - {{name: money, per: Month, usd: \"1000000\", onExceeded: FleetOnly}}
-  - {{name: tokens, per: Day, tokens: 1000000000000}}
 "
         )?;
+        config.push_str(if setup.guards.budgets { BUDGETS } else { "" });
+        config.push_str(if setup.guards.detectors { DETECTORS } else { "" });
     }
     Ok(config)
 }
