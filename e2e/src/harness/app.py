@@ -10,9 +10,10 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import openai
+from json_server import JsonHandler
 
 client = openai.OpenAI(api_key="unused", max_retries=0, timeout=60)
 LONGEST_LOOP = 2000
@@ -95,7 +96,7 @@ class Replay:
         return self.replies
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     loop = None
     replay = None
 
@@ -115,17 +116,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self):
         self.answer((Handler.replay if self.path == "/replay" else Handler.loop).stop())
-
-    def answer(self, value):
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        pass
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const SCRIPT: &str = include_str!("app.py");
+/// `json_server.py`: how Python servers of tests answer; in the folder of the script that imports it.
+pub const JSON_SERVER: &str = include_str!("json_server.py");
 const IMAGE: &str = "flotilla/openai-client:dev";
 const PORT: u16 = 8000;
 /// To pull the images, and for the router to get its config.
@@ -148,7 +150,7 @@ impl App {
     ) -> Result<Self> {
         let labels: BTreeMap<_, _> = labels.iter().copied().collect();
         let objects = json!([
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"app.py": SCRIPT}},
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"app.py": SCRIPT, "json_server.py": JSON_SERVER}},
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": {
                 "terminationGracePeriodSeconds": 1,
                 "volumes": [{"name": "app", "configMap": {"name": name}}],

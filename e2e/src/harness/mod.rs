@@ -15,7 +15,7 @@ mod proxy;
 mod wait;
 mod yaml;
 
-pub use app::{App, Ask, Reply, Round, Timed};
+pub use app::{App, Ask, JSON_SERVER, Reply, Round, Timed};
 pub use case::{CASES_AT_ONCE, case, long_case};
 pub use cluster::Cluster;
 pub use conditions::{Conditions, condition};

@@ -1,7 +1,9 @@
 //! Mode External: the cluster's own HorizontalPodAutoscaler scales a model by the operator's metrics.
 
 use crate::stage::{MODEL, START, Stage, all_good, scaled, with_stage};
-use flotilla_e2e::harness::{App, Ask, HarnessError, Result, TestNamespace, image, leader, wait_for};
+use flotilla_e2e::harness::{
+    App, Ask, HarnessError, JSON_SERVER, Result, TestNamespace, image, leader, wait_for,
+};
 use futures::FutureExt as _;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
@@ -89,7 +91,7 @@ async fn serve_metrics(namespace: &TestNamespace) -> Result<()> {
     let secret = json!({"tls.crt": pair.cert.pem(), "tls.key": pair.signing_key.serialize_pem()});
     let objects = [
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": secret}),
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"serve.py": SCRIPT}}),
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"serve.py": SCRIPT, "json_server.py": JSON_SERVER}}),
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
             "spec": {"selector": {"app": name}, "ports": [{"port": 443, "targetPort": 6443}]}}),
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": {

@@ -2,14 +2,15 @@
 Prometheus. Serves /apis/external.metrics.k8s.io/v1beta1 by TLS.
 """
 
-import json
 import os
 import re
 import ssl
 import time
 import urllib.parse
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
+
+from json_server import JsonHandler
 
 GROUP = "external.metrics.k8s.io/v1beta1"
 SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$")
@@ -25,7 +26,7 @@ def samples(metric, labels):
             yield float(sample[3])
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         parts = url.path.strip("/").split("/")
@@ -44,17 +45,6 @@ class Handler(BaseHTTPRequestHandler):
             for value in samples(metric, labels | {"namespace": namespace})
         ]
         return {"kind": "ExternalMetricValueList", "apiVersion": GROUP, "metadata": {}, "items": items}
-
-    def answer(self, value):
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        pass
 
 
 if __name__ == "__main__":

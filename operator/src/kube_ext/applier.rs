@@ -1,6 +1,7 @@
 //! Applies children of one kind, and leaves alone those that are as they were left.
 
 use super::apply::{apply_over, controller_of, read};
+use super::version::version;
 use super::{ApplyError, CallError};
 use crate::fleet::Stores;
 use k8s_openapi::NamespaceResourceScope;
@@ -150,10 +151,9 @@ impl Appliers {
     }
 }
 
-/// Versions of one kind of object grow as decimal numbers (KEP-5504). One that was made anew is another object.
+/// One that was made anew is another object.
 fn is_newer<K: Resource>(a: &K, b: &K) -> bool {
-    let version = |object: &K| object.meta().resource_version.as_deref()?.parse::<u64>().ok();
-    a.meta().uid == b.meta().uid && version(a) > version(b)
+    a.meta().uid == b.meta().uid && version(a.meta()) > version(b.meta())
 }
 
 /// A hash of all that nobody but its owner has to change.

@@ -6,6 +6,7 @@ mod deadline;
 mod events;
 mod quantity;
 mod status;
+mod version;
 mod written;
 
 pub use applier::{Applier, Appliers};

@@ -1,5 +1,6 @@
 //! Statuses that were written and that a cache may not have yet.
 
+use super::version::version;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::object::HasStatus;
@@ -46,9 +47,8 @@ impl<S: Clone> Written<S> {
     }
 }
 
-/// The uid and the version. Versions of one kind of object grow as decimal numbers (KEP-5504).
 fn identity(meta: &ObjectMeta) -> Option<(&str, u64)> {
-    Some((meta.uid.as_deref()?, meta.resource_version.as_deref()?.parse().ok()?))
+    Some((meta.uid.as_deref()?, version(meta)?))
 }
 
 #[cfg(test)]

@@ -86,7 +86,9 @@ impl Autoscaler {
             });
             let around = Around { inventory: &world.inventory, targets: &world.targets };
             let decided = group.decide(members.collect(), around, &mut self.book, now);
-            if let Some(row) = decided.row {
+            if let Some(row) = decided.row
+                && group.shown.replace(row) != Some(row)
+            {
                 self.gauges.set(&namespace, &model, row);
             }
             for (key, status) in decided.statuses {

@@ -38,6 +38,8 @@ pub(super) struct Around<'a> {
 pub(super) struct Group {
     rules: Option<Rules>,
     members: Vec<Member>,
+    /// What the gauges show.
+    pub(super) shown: Option<Row>,
 }
 
 /// The policy of the first member, and what follows it.
