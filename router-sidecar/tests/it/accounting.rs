@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Eight words, and eight tokens by the router's estimate: what the providers bill, and what the router counts where
 /// nobody told it.
@@ -166,18 +166,27 @@ async fn the_time_of_each_further_token_is_that_of_streams_that_end() {
     let policy =
         format!("backends:\n{}\ndefault: {{backends: [{{name: pods}}]}}", fleet("pods", &[pod.address]));
     let rig = Rig::start(&policy).await;
-    let count = |metrics: String| {
-        let line = metrics.lines().find(|line| line.contains("time_per_output_token_seconds_count{"));
-        line.unwrap().rsplit(' ').next().unwrap().to_owned()
+    let figure = |metrics: &str, name: &str| {
+        let line = metrics.lines().find(|line| line.contains(&format!("{name}{{"))).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
     };
-    assert_eq!(count(rig.metrics().await), "0");
+    let count = |metrics: String| figure(&metrics, "time_per_output_token_seconds_count") as u64;
+    assert_eq!(count(rig.metrics().await), 0);
     pod.script(Script { gap_ms: 20, ..Script::default() });
+    let start = Instant::now();
     rig.chat(ask("hi", true)).await;
     let metrics = rig.metrics().await;
-    assert_eq!(count(metrics), "1");
+    // All that came after the first content, over the tokens that came in it: between what the whole took by the
+    // router's clock and by ours.
+    let further = (pod.seen().completion_tokens - 1) as f64;
+    let pace = figure(&metrics, "time_per_output_token_seconds_sum");
+    let whole = figure(&metrics, "first_byte_seconds_sum") + pace * further;
+    let (least, most) = (figure(&metrics, "request_duration_seconds_sum"), start.elapsed().as_secs_f64());
+    assert!(further > 1.0 && least <= whole && whole <= most, "{least} <= {whole} <= {most}");
+    assert_eq!(count(metrics), 1);
     // Answers in one piece and those that break off have no pace.
     rig.chat(ask("hi", false)).await;
     pod.script(Script { faults: [Fault::CutAfter(3)].into(), gap_ms: 20, ..Script::default() });
     rig.chat(ask("hi", true)).await;
-    assert_eq!(count(rig.metrics().await), "1");
+    assert_eq!(count(rig.metrics().await), 1);
 }
