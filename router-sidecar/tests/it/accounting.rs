@@ -168,10 +168,11 @@ async fn the_time_of_each_further_token_is_that_of_streams_that_end() {
     let rig = Rig::start(&policy).await;
     let figure = |metrics: &str, name: &str| {
         let line = metrics.lines().find(|line| line.contains(&format!("{name}{{"))).unwrap();
-        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+        line.rsplit(' ').next().unwrap().to_owned()
     };
-    let count = |metrics: String| figure(&metrics, "time_per_output_token_seconds_count") as u64;
-    assert_eq!(count(rig.metrics().await), 0);
+    let seconds = |metrics: &str, name: &str| figure(metrics, name).parse::<f64>().unwrap();
+    let count = |metrics: String| figure(&metrics, "time_per_output_token_seconds_count");
+    assert_eq!(count(rig.metrics().await), "0");
     pod.script(Script { gap_ms: 20, ..Script::default() });
     let start = Instant::now();
     rig.chat(ask("hi", true)).await;
@@ -179,14 +180,14 @@ async fn the_time_of_each_further_token_is_that_of_streams_that_end() {
     // All that came after the first content, over the tokens that came in it: between what the whole took by the
     // router's clock and by ours.
     let further = (pod.seen().completion_tokens - 1) as f64;
-    let pace = figure(&metrics, "time_per_output_token_seconds_sum");
-    let whole = figure(&metrics, "first_byte_seconds_sum") + pace * further;
-    let (least, most) = (figure(&metrics, "request_duration_seconds_sum"), start.elapsed().as_secs_f64());
+    let pace = seconds(&metrics, "time_per_output_token_seconds_sum");
+    let whole = seconds(&metrics, "first_byte_seconds_sum") + pace * further;
+    let (least, most) = (seconds(&metrics, "request_duration_seconds_sum"), start.elapsed().as_secs_f64());
     assert!(further > 1.0 && least <= whole && whole <= most, "{least} <= {whole} <= {most}");
-    assert_eq!(count(metrics), 1);
+    assert_eq!(count(metrics), "1");
     // Answers in one piece and those that break off have no pace.
     rig.chat(ask("hi", false)).await;
     pod.script(Script { faults: [Fault::CutAfter(3)].into(), gap_ms: 20, ..Script::default() });
     rig.chat(ask("hi", true)).await;
-    assert_eq!(count(rig.metrics().await), 1);
+    assert_eq!(count(rig.metrics().await), "1");
 }
