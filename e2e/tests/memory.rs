@@ -18,9 +18,10 @@ mod table;
 
 use engine::{Taken, run};
 use flotilla_e2e::harness::{Result, case, install};
-use futures::{StreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use parking_lot::Mutex;
 use rows::{Row, rows};
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use table::{Line, print};
 
@@ -60,8 +61,23 @@ async fn measure(row: Row) -> Line {
 
 #[tokio::test]
 async fn engines_live_within_their_estimate() {
-    let lines: Vec<Line> = stream::iter(rows()).map(measure).buffered(ROWS_AT_ONCE).collect().await;
+    // A row that fails must not take another down halfway, whose engine would keep its card.
+    let ended: Vec<_> = stream::iter(rows())
+        .map(|row| AssertUnwindSafe(measure(row)).catch_unwind())
+        .buffered(ROWS_AT_ONCE)
+        .collect()
+        .await;
+    let (mut lines, mut failed): (Vec<Line>, Vec<_>) = (Vec::new(), Vec::new());
+    for row in ended {
+        match row {
+            Ok(line) => lines.push(line),
+            Err(panic) => failed.push(panic),
+        }
+    }
     print(&lines);
+    if let Some(panic) = failed.pop() {
+        resume_unwind(panic);
+    }
     let mut peaks = 0;
     for line in &lines {
         let Line { row, estimate, base, limit, taken } = line;

@@ -39,6 +39,11 @@ impl Leadership {
         self.0.changed().await.is_ok()
     }
 
+    /// Waits until this replica does not lead, or the election has ended.
+    pub async fn lost(mut self) {
+        let _ = self.0.wait_for(|leads| !leads).await;
+    }
+
     /// One that never changes, for tests.
     #[cfg(test)]
     pub fn always(leader: bool) -> Self {

@@ -33,3 +33,5 @@ mod reconcile;
 mod registry;
 #[path = "scripted/secret_watch.rs"]
 mod secret_watch;
+#[path = "scripted/stream.rs"]
+mod stream;

@@ -34,21 +34,18 @@ pub struct Taken {
 pub async fn run(namespace: &TestNamespace, row: &Row, limit: Option<u64>) -> Result<Taken> {
     // Before the limit: it counts none of this.
     hold(namespace).await?;
-    if let Some(limit) = limit {
-        // Containers that name no limit of their own get this one: the operator's pods, unchanged.
-        let default = json!({"type": "Container", "default": {"memory": limit.to_string()}, "defaultRequest": {"memory": "32Mi"}});
-        let range = json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "engine"}, "spec": {"limits": [default]}});
-        namespace.apply(&range.to_string()).await?;
-    }
+    let limit = match limit {
+        Some(limit) => Some(limited(namespace, limit).await?),
+        None => None,
+    };
     namespace.apply(&object(row).to_string()).await?;
     let what = "have Ready=True Serving";
     let serving = condition::<ModelDeployment>("Ready", "True", "Serving");
     wait_for(&namespace.api(), &row.name, what, START, serving).await?;
     let pod = pod(namespace, &row.name).await?;
-    if let Some(limit) = limit {
+    if limit.is_some() {
         let given = pod.spec.as_ref().unwrap().containers[0].resources.clone().unwrap_or_default().limits;
-        let given = given.unwrap_or_default().get("memory").cloned();
-        assert_eq!(given, Some(Quantity(limit.to_string())), "the pod's limit");
+        assert_eq!(given.unwrap_or_default().get("memory"), limit.as_ref(), "the pod's limit");
     }
     let target = Target::Pod(pod.name_any(), PORT);
     try_join_all((0..row.sequences).map(|slot| fill(namespace, &target, row, slot))).await?;
@@ -58,6 +55,16 @@ pub async fn run(namespace: &TestNamespace, row: &Row, limit: Option<u64>) -> Re
     assert_eq!(status.restart_count, 0, "{}: {:?}", row.name, status.last_state);
     let memory = pod_memory(&status.container_id.unwrap_or_default())?;
     Ok(Taken { memory, observed: observed(namespace, &row.name).await? })
+}
+
+/// Gives containers that name no limit of their own this one: the operator's pods, unchanged. Returns it as the API
+/// server writes it: 180224000 is 180224k.
+async fn limited(namespace: &TestNamespace, bytes: u64) -> Result<Quantity> {
+    let default = json!({"type": "Container", "default": {"memory": bytes.to_string()}, "defaultRequest": {"memory": "32Mi"}});
+    let range = json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "engine"}, "spec": {"limits": [default]}});
+    let applied = namespace.apply(&range.to_string()).await?;
+    let written = applied[0].data["spec"]["limits"][0]["default"]["memory"].as_str();
+    Ok(Quantity(written.unwrap().to_owned()))
 }
 
 fn object(row: &Row) -> Value {

@@ -2,6 +2,7 @@
 
 use super::{AuthError, Authenticator, Registry, RouterIdentity, leases};
 use crate::fleet::{Catalog, CatalogReceiver, Entry, Trigger, Verdict};
+use crate::lease::Leadership;
 use crate::ledger::{Ledger, Reporter, RouterId};
 use crate::routing_policy::ObjectKey;
 use crate::scaling::Reports;
@@ -47,16 +48,21 @@ pub struct State {
     pub ledger: Arc<Mutex<Ledger>>,
     /// Has policies reconciled whose routers said something.
     pub triggers: Trigger<DeserializeGuard<RoutingPolicy>>,
+    /// Routers are taken by the leader alone: only there what they report becomes status, leases and replicas.
+    pub leadership: Leadership,
     /// Ends all sessions.
     pub shutdown: CancellationToken,
 }
 
-/// Takes a router's stream.
+/// Takes a router's stream, on the leader. The label that leads routers to it may be stale: see docs/adr/0003.
 pub async fn stream(
     axum::extract::State(state): axum::extract::State<State>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    if !state.leadership.is_leader() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "this replica does not lead; try again").into_response();
+    }
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let identity = match state.authenticator.identify(authorization).await {
         Ok(identity) => identity,
@@ -113,7 +119,7 @@ impl Session {
     ) {
         let pod = format!("{}/{}", identity.namespace, identity.pod);
         let id = state.registry.connect(pod.clone());
-        let shutdown = state.shutdown.clone();
+        let (shutdown, leadership) = (state.shutdown.clone(), state.leadership.clone());
         let mut session = Self {
             id,
             identity,
@@ -128,6 +134,7 @@ impl Session {
         tokio::select! {
             ended = session.serve(up) => tracing::info!(router = %pod, reason = %ended, "router disconnected"),
             () = shutdown.cancelled() => {}
+            () = leadership.lost() => tracing::info!(router = %pod, "router has to find the next leader"),
             () = tokio::time::sleep(LONGEST_SESSION) => tracing::info!(router = %pod, "router has to authenticate again"),
         }
         if let Some(router) = session.router {

@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::push::{self, Authenticator, HttpsError, Registry};
 use crate::scaling::{Board, EngineReports, Reports};
-use crate::tls::{CertResolver, load_or_create};
+use crate::tls::{Bundle, CertResolver, load_or_create};
 use crate::webhook::{self, INJECT_PATH};
 use anyhow::Context as _;
 use axum::routing::post;
@@ -48,10 +48,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let client = Client::try_from(config.clone())?;
     let metrics = Metrics::new()?;
 
-    let bundle =
-        load_or_create(&client, &options.namespace, &options.service_names(), false, Timestamp::now())
-            .await
-            .context("no certificate for router streams and the webhook")?;
+    let bundle = certificate(&client, &options).await?;
     let resolver = Arc::new(CertResolver::new(&bundle)?);
     let router = Arc::new(options.router_pod(bundle.ca_cert.clone()));
 
@@ -133,6 +130,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         reports,
         ledger,
         triggers: policy_triggers,
+        leadership: leadership.clone(),
         shutdown: shutdown.clone(),
     };
     let hooks = webhook::State { catalog: catalog.clone(), router };
@@ -147,6 +145,13 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     tasks.spawn(async move { election.run(ending).await.map_err(|error: LeaseError| error.into()) });
 
     supervise(tasks, shutdown).await
+}
+
+/// The certificate of the HTTPS port.
+async fn certificate(client: &Client, options: &Options) -> anyhow::Result<Bundle> {
+    load_or_create(client, &options.namespace, &options.service_names(), false, Timestamp::now())
+        .await
+        .context("no certificate for router streams and the webhook")
 }
 
 /// How the cluster is reached.

@@ -2,7 +2,8 @@
 
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
-use flotilla_crds::model_deployment::{LearnedCapacity, ScalingMode, ScalingStatus};
+use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, ScalingMode, ScalingStatus};
+use flotilla_crds::router_config::NanoUsd;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -81,6 +82,7 @@ impl Posted {
             || (before.reason != status.reason && age >= REASONS_EVERY)
             || (age >= FIGURES_EVERY && figures(before).into_iter().zip(figures(status)).any(differ))
             || (age >= FIGURES_EVERY && learned_more(before, status))
+            || (age >= FIGURES_EVERY && costs_differ(before.economics.as_ref(), status.economics.as_ref()))
             || (age >= COSTS_EVERY
                 && (&before.economics, &before.learned) != (&status.economics, &status.learned))
     }
@@ -101,6 +103,32 @@ fn learned_more(before: &ScalingStatus, after: &ScalingStatus) -> bool {
         let known = before.learned.iter().find(|known| same(known, now));
         known.is_none_or(|known| rates(known).into_iter().zip(rates(now)).any(differ))
     })
+}
+
+/// Whether a figure of the costs is new, gone, or clearly another. What was saved is none of them: it always is another.
+fn costs_differ(before: Option<&EconomicsStatus>, after: Option<&EconomicsStatus>) -> bool {
+    let usd = |text: &Option<String>| text.as_deref().and_then(|usd| NanoUsd::parse_usd(usd).ok());
+    let nanos = |price: Option<NanoUsd>| price.map(|price| i64::try_from(price.0).unwrap_or(i64::MAX));
+    let figures = |of: &EconomicsStatus| {
+        [
+            nanos(NanoUsd::parse_usd(&of.hourly_cost).ok()),
+            nanos(usd(&of.cost_per_million_tokens)),
+            nanos(usd(&of.external_cost_per_million_tokens)),
+            of.break_even_tokens_per_day,
+            Some(of.tokens_per_day),
+        ]
+    };
+    let figure_differs = |pair: (Option<i64>, Option<i64>)| match pair {
+        (Some(before), Some(after)) => differ((before, after)),
+        (before, after) => before.is_some() != after.is_some(),
+    };
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            (&before.price_source, &before.compared_with) != (&after.price_source, &after.compared_with)
+                || figures(before).into_iter().zip(figures(after)).any(figure_differs)
+        }
+        (before, after) => before.is_some() != after.is_some(),
+    }
 }
 
 /// Whether as many requests go outside, for the same reason.
@@ -189,6 +217,34 @@ mod tests {
             board.post(&key, learned(&[("L4", 100)]), at(0));
             let expected = if news { NewsFor::Status } else { NewsFor::Nobody };
             assert_eq!(board.post(&key, learned(rates), at(second)), expected, "{second} s: {rates:?}");
+        }
+    }
+
+    #[test]
+    fn a_price_is_shown_once_it_is_known_and_savings_seldom() {
+        let costs = |million: Option<&str>, saved: &str| ScalingStatus {
+            economics: Some(EconomicsStatus {
+                hourly_cost: "0.80".to_owned(),
+                cost_per_million_tokens: million.map(str::to_owned),
+                saved: Some(saved.to_owned()),
+                ..EconomicsStatus::default()
+            }),
+            ..status(2, "A", 100)
+        };
+        for (second, before, after, news) in [
+            (59, costs(None, "-0.01"), costs(Some("1.00"), "-0.01"), false),
+            (60, costs(None, "-0.01"), costs(Some("1.00"), "-0.01"), true),
+            (60, status(2, "A", 100), costs(None, "-0.01"), true),
+            (60, costs(Some("1.00"), "5"), costs(Some("1.05"), "6"), false),
+            (60, costs(Some("1.00"), "5"), costs(Some("1.20"), "5"), true),
+            (60, costs(Some("1.00"), "5"), costs(None, "5"), true),
+            (599, costs(None, "5"), costs(None, "6"), false),
+            (600, costs(None, "5"), costs(None, "6"), true),
+        ] {
+            let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
+            board.post(&key, before, at(0));
+            let expected = if news { NewsFor::Status } else { NewsFor::Nobody };
+            assert_eq!(board.post(&key, after.clone(), at(second)), expected, "{second} s: {after:?}");
         }
     }
 

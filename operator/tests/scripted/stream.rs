@@ -1,0 +1,82 @@
+//! Which replica takes routers: the leader, as long as it is one.
+
+use axum::body::Body;
+use flotilla_operator::fleet::{Catalog, trigger};
+use flotilla_operator::lease::{Election, Leadership};
+use flotilla_operator::push::{Authenticator, Registry, State, stream};
+use futures::StreamExt as _;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use kube::Client;
+use serde_json::json;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+use crate::api_server::ApiServer;
+
+/// An API server that knows every token, as that of the pod `apps/chat`.
+fn reviewer() -> Client {
+    let service = tower::service_fn(|request: Request<kube::client::Body>| async move {
+        let answer = if request.method() == Method::POST {
+            json!({"metadata": {}, "spec": {}, "status": {
+                "authenticated": true,
+                "audiences": [flotilla_crds::router_config::TOKEN_AUDIENCE],
+                "user": {"username": "system:serviceaccount:apps:default", "extra": {
+                    "authentication.kubernetes.io/pod-name": ["chat"],
+                    "authentication.kubernetes.io/pod-uid": ["1"],
+                }},
+            }})
+        } else {
+            json!({"metadata": {"name": "chat", "namespace": "apps", "uid": "1"}})
+        };
+        Ok::<_, Infallible>(Response::new(kube::client::Body::from(answer.to_string().into_bytes())))
+    });
+    Client::new(service, "flotilla")
+}
+
+fn state(leadership: Leadership) -> (State, Arc<Registry>) {
+    let registry = Arc::new(Registry::default());
+    let (triggers, _) = trigger();
+    let state = State {
+        authenticator: Authenticator::new(reviewer()),
+        catalog: tokio::sync::watch::channel(Some(Arc::new(Catalog::default()))).1,
+        reports: Arc::default(),
+        registry: registry.clone(),
+        ledger: Arc::default(),
+        triggers,
+        leadership,
+        shutdown: CancellationToken::new(),
+    };
+    (state, registry)
+}
+
+/// A router that connects and says nothing.
+async fn connect(state: &State) -> axum::response::Response {
+    let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "Bearer t".parse().unwrap())]);
+    let silence = futures::stream::pending::<Result<Vec<u8>, Infallible>>();
+    stream(axum::extract::State(state.clone()), headers, Body::from_stream(silence)).await
+}
+
+/// The label of a leader that died without the API server stays on its pod: routers still find it there.
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_does_not_lead_takes_no_router() {
+    let server = ApiServer::default();
+    let (election, leadership) = Election::new(server.client(), "flotilla", "a".to_owned());
+    let (state, registry) = state(leadership.clone());
+    assert_eq!(connect(&state).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(registry.is_empty());
+
+    let shutdown = CancellationToken::new();
+    let mut gained = leadership;
+    let running = tokio::spawn(election.run(shutdown.clone()));
+    assert!(gained.changed().await && gained.is_leader());
+    let taken = connect(&state).await;
+    assert_eq!(taken.status(), StatusCode::OK);
+
+    // Its stream ends with its leadership, so that the router asks for the next one.
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    let mut lines = taken.into_body().into_data_stream();
+    while lines.next().await.is_some() {}
+    assert!(registry.is_empty());
+}
