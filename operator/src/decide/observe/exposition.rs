@@ -19,6 +19,12 @@ impl Sample<'_> {
         let found = self.labels.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| value.as_ref()).filter(|value| !value.is_empty())
     }
+
+    /// Whether both have the same labels, apart from `except`. A program writes them in one order.
+    pub(super) fn is_labelled_like(&self, other: &Self, except: &[&str]) -> bool {
+        let counts = |(name, _): &&(&str, Cow<'_, str>)| !except.contains(name);
+        self.labels.iter().filter(counts).eq(other.labels.iter().filter(counts))
+    }
 }
 
 /// The samples of a text whose name is `name`.

@@ -9,9 +9,10 @@ pub struct EngineLoad {
     pub waiting: f64,
     /// Requests that are being answered.
     pub running: f64,
-    /// Prompt tokens that were read since the engine began.
+    /// Prompt tokens that were read since the engine began. vLLM counts them step by step, SGLang and llama.cpp when a
+    /// request ends; llama.cpp leaves out those that it had cached.
     pub prompt_tokens: f64,
-    /// Completion tokens that were written since the engine began.
+    /// Completion tokens that were written since the engine began, counted at the same moments.
     pub completion_tokens: f64,
 }
 
@@ -37,26 +38,40 @@ const ENGINES: &[Names] = &[
 
 /// Labels of processes that do one piece of work together: each says the same, and the first counts.
 const RANKS: [&str; 3] = ["tp_rank", "pp_rank", "moe_ep_rank"];
+/// SGLang with priorities counts requests in all, and again by priority.
+const PART: &str = "priority";
+
+/// A value that cannot be one.
+struct NoFigure;
 
 /// Reads an engine's metrics, whichever engine it is; none if any figure is missing or is none.
 pub fn read(text: &str) -> Option<EngineLoad> {
     ENGINES.iter().find_map(|names| {
+        let gauge = |name| sum(text, name).ok()?;
+        // SGLang has no line for a counter before it first counts.
+        let counter = |name| sum(text, name).ok().map(Option::unwrap_or_default);
         Some(EngineLoad {
-            waiting: sum(text, names.waiting)?,
-            running: sum(text, names.running)?,
-            prompt_tokens: sum(text, names.prompt_tokens)?,
-            completion_tokens: sum(text, names.completion_tokens)?,
+            waiting: gauge(names.waiting)?,
+            running: gauge(names.running)?,
+            prompt_tokens: counter(names.prompt_tokens)?,
+            completion_tokens: counter(names.completion_tokens)?,
         })
     })
 }
 
-/// Over all engines of one server, as for data parallelism.
-fn sum(text: &str, name: &str) -> Option<f64> {
-    let first =
-        |sample: &Sample<'_>| RANKS.iter().all(|rank| sample.label(rank).is_none_or(|rank| rank == "0"));
-    let values = samples(text, name).filter(first).map(|sample| sample.value);
-    let valid = |value: f64| (value.is_finite() && value >= 0.0).then_some(value);
-    values.map(valid).reduce(|sum, value| Some(sum? + value?))?
+/// Over all engines of one server, as for data parallelism; none if it does not speak of that.
+fn sum(text: &str, name: &str) -> Result<Option<f64>, NoFigure> {
+    let mut counted: Vec<Sample<'_>> = Vec::new();
+    for sample in samples(text, name).filter(|sample| sample.label(PART).is_none()) {
+        if counted.iter().any(|other| sample.is_labelled_like(other, &RANKS)) {
+            continue;
+        }
+        if !(sample.value.is_finite() && sample.value >= 0.0) {
+            return Err(NoFigure);
+        }
+        counted.push(sample);
+    }
+    Ok(counted.iter().map(|sample| sample.value).reduce(|sum, value| sum + value))
 }
 
 #[cfg(test)]
@@ -114,12 +129,28 @@ sglang:prompt_tokens_total{model_name=\"m\"} 8.128902e+06
 sglang:generation_tokens_total{model_name=\"m\"} 7.557572e+06
 ";
 
+    /// The same with ranks that have requests of their own, and with priorities.
+    const SGLANG_RANKS: &str = "\
+sglang:num_running_reqs{model_name=\"m\",dp_rank=\"0\",tp_rank=\"0\",pp_rank=\"0\",priority=\"\"} 3.0
+sglang:num_running_reqs{model_name=\"m\",dp_rank=\"0\",tp_rank=\"0\",pp_rank=\"0\",priority=\"1\"} 3.0
+sglang:num_running_reqs{model_name=\"m\",dp_rank=\"0\",tp_rank=\"1\",pp_rank=\"0\",priority=\"\"} 3.0
+sglang:num_running_reqs{model_name=\"m\",dp_rank=\"1\",tp_rank=\"2\",pp_rank=\"0\",priority=\"\"} 4.0
+sglang:num_running_reqs{model_name=\"m\",dp_rank=\"1\",tp_rank=\"3\",pp_rank=\"0\",priority=\"\"} 4.0
+sglang:num_queue_reqs{model_name=\"m\",dp_rank=\"0\",tp_rank=\"0\",pp_rank=\"0\"} 0.0
+sglang:num_queue_reqs{model_name=\"m\",dp_rank=\"1\",tp_rank=\"2\",pp_rank=\"0\"} 2.0
+";
+
+    /// Before its first answer.
+    const SGLANG_FRESH: &str = "sglang:num_running_reqs 1.0\nsglang:num_queue_reqs 0.0\n";
+
     #[test]
     fn every_engine_is_read_in_its_own_words() {
         for (text, waiting, running, prompt_tokens, completion_tokens) in [
             (LLAMA_CPP, 7.0, 4.0, 6886.0, 3469.0),
             (VLLM, 1.0, 14.0, 2e6, 500.0),
             (SGLANG, 2.0, 3.0, 8_128_902.0, 7_557_572.0),
+            (SGLANG_RANKS, 2.0, 7.0, 0.0, 0.0),
+            (SGLANG_FRESH, 0.0, 1.0, 0.0, 0.0),
         ] {
             let expected = EngineLoad { waiting, running, prompt_tokens, completion_tokens };
             assert_eq!(read(text), Some(expected), "{text}");
@@ -133,6 +164,9 @@ sglang:generation_tokens_total{model_name=\"m\"} 7.557572e+06
         }
         for value in ["NaN", "-1", "+Inf", "many"] {
             assert_eq!(read(&LLAMA_CPP.replace("deferred 7", &format!("deferred {value}"))), None, "{value}");
+        }
+        for value in ["NaN", "-1", "+Inf"] {
+            assert_eq!(read(&LLAMA_CPP.replace("total 6886", &format!("total {value}"))), None, "{value}");
         }
         assert_eq!(read(""), None);
         assert_eq!(read("<html>not found</html>"), None);

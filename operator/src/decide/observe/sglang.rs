@@ -4,10 +4,18 @@ use super::Reading;
 use super::text::{add, bytes_after, word_after};
 
 /// Marks of pools, and of the figures in their lines. A model with windows has two pools of keys and values, one
-/// with recurrent layers a pool of states besides, and one that drafts has its own.
+/// with recurrent layers a pool of states besides (with intermediate ones, if it drafts), and one that drafts has its own.
 const POOLS: [(&str, &[&str]); 2] = [
     ("KV Cache is allocated.", &[", K size: ", ", V size: ", ", KV size: "]),
-    ("Mamba Cache is allocated.", &["conv_state size: ", "ssm_state size: "]),
+    (
+        "Mamba Cache is allocated.",
+        &[
+            "conv_state size: ",
+            "ssm_state size: ",
+            "intermediate_ssm_state_cache size: ",
+            "intermediate_conv_window_cache size: ",
+        ],
+    ),
 ];
 
 pub(super) fn read(log: &str) -> Option<Reading> {
@@ -73,6 +81,13 @@ mod tests {
     fn the_pools_of_one_rank_are_added_up() {
         let draft = include_str!("fixtures/sglang_draft_tp2.log");
         assert_reads(draft, None, gib(908), None);
+    }
+
+    #[test]
+    fn intermediate_states_of_a_hybrid_that_drafts_count() {
+        let log = "Mamba Cache is allocated. max_mamba_cache_size: 48, conv_state size: 0.03GB, ssm_state size: 1.50GB \
+            intermediate_ssm_state_cache size: 2.25GB intermediate_conv_window_cache size: 0.02GB \n";
+        assert_reads(log, None, gib(380), None);
     }
 
     #[test]

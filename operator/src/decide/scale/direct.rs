@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Over how long both are compared: they count the same request at different moments.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-/// Of what engines serve, the part by which both may differ: engines do not count what they had cached, and routers
+/// Of what engines serve, the part by which both may differ: llama.cpp does not count what it had cached, and routers
 /// not what was cut off.
 const DIFFERS: f64 = 0.1;
 

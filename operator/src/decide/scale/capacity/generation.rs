@@ -6,11 +6,12 @@ use crate::decide::placement::Gpu;
 /// generation the one with the lowest ratio stands for all: a prior that promises too little starts a replica too
 /// many, one that promises too much lets requests wait.
 ///
-/// Figures are to be NVIDIA's: of the data sheet of that name for data centre and RTX cards (where it has only the figure
-/// "with sparsity", half of that), of the white papers on Turing, on GA102 (appendix A) and on Ada (appendix A) for
-/// GeForce. For Blackwell cards of compute capability 12.0 NVIDIA tells "AI TOPS": 4-bit and with sparsity, which is
-/// eight times the 16-bit rate of professional cards, and sixteen times that of GeForce, whose rate halves with 32-bit
-/// sums. Compared with copies of such pages so far: L40, RTX 5060 and H20, which agree, and A16, which has 17.36 there.
+/// Figures are NVIDIA's: of the data sheet of that name for data centre and RTX cards (where it has only the figure
+/// "with sparsity", half of that), of the white paper on Turing, and for later GeForce cards twice their rate of plain
+/// 32-bit arithmetic, which is shaders times clock times two. For Blackwell cards of compute capability 12.0 NVIDIA tells
+/// "AI TOPS": 4-bit and with sparsity, which is eight times the 16-bit rate of professional cards, and sixteen times that
+/// of GeForce, whose rate halves with 32-bit sums. They were compared with what others quote of those sheets, not with
+/// the sheets. Of the A16, 17.36 and 17.9 TFLOPS are quoted: the lower one is here.
 /// Capacity is learned as soon as requests wait; a figure here counts until then.
 #[rustfmt::skip]
 const FLOP_PER_BYTE: &[((u8, u8), Kind, f64)] = &[
@@ -18,11 +19,11 @@ const FLOP_PER_BYTE: &[((u8, u8), Kind, f64)] = &[
     ((7, 5),  Kind::GeForce,       87.0), // RTX 2080 Ti: 53.8 TFLOPS, 616 GB/s
     ((7, 5),  Kind::Professional, 203.0), // T4: 65 TFLOPS, 320 GB/s
     ((8, 0),  Kind::Any,          153.0), // A100 SXM4 80GB: 312 TFLOPS, 2,039 GB/s
-    ((8, 6),  Kind::GeForce,       71.0), // RTX 3060 12GB: 25.5 TFLOPS, 360 GB/s
+    ((8, 6),  Kind::GeForce,       67.0), // RTX 3080 12GB: 61.3 TFLOPS, 912 GB/s
     ((8, 6),  Kind::Professional, 144.0), // RTX A5000: 222.2 with sparsity / 2 = 111 TFLOPS, 768 GB/s
     ((8, 9),  Kind::GeForce,      111.0), // RTX 4060: 30.2 TFLOPS, 272 GB/s
     ((8, 9),  Kind::Professional, 209.0), // L40: 181.05 TFLOPS, 864 GB/s
-    ((9, 0),  Kind::Any,          202.0), // GH200 144GB: 989 TFLOPS, 4,900 GB/s
+    ((9, 0),  Kind::Any,          174.0), // H200 NVL: 1,671 with sparsity / 2 = 835 TFLOPS, 4,800 GB/s
     ((10, 0), Kind::Any,          281.0), // B200: 2,250 TFLOPS, 8,000 GB/s
     ((12, 0), Kind::GeForce,       86.0), // RTX 5060: 614 AI TOPS / 16 = 38.4 TFLOPS, 448 GB/s
     ((12, 0), Kind::Professional, 192.0), // RTX PRO 5000: 2,064 AI TOPS / 8 = 258 TFLOPS, 1,344 GB/s
@@ -31,7 +32,7 @@ const FLOP_PER_BYTE: &[((u8, u8), Kind, f64)] = &[
 /// Cards that compute far less for their bandwidth than others of their generation.
 const REDUCED: &[(&str, f64)] = &[
     ("A10G", 117.0),           // 70 TFLOPS, 600 GB/s
-    ("A16", 90.0),             // 17.9 TFLOPS, 200 GB/s, each of its four GPUs
+    ("A16", 86.0),             // 17.36 TFLOPS, 200 GB/s, each of its four GPUs
     ("RTX A2000 12GB", 111.0), // 32 TFLOPS, 288 GB/s
     ("L20", 138.0),            // 119.5 TFLOPS, 864 GB/s
     ("H20", 37.0),             // 148 TFLOPS, 4,000 GB/s
