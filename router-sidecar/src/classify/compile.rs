@@ -1,5 +1,6 @@
 //! A policy's detectors and patterns, ready to look.
 
+use super::begin::Interests;
 use super::context::Words;
 use super::detectors::{self, Detector};
 use super::patterns::{PatternError, Patterns};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Classifier {
     pub(super) detectors: Vec<&'static Detector>,
+    pub(super) interests: Interests,
     pub(super) words: Arc<Words>,
     pub(super) patterns: Option<Patterns>,
     /// For each detector, then for each pattern.
@@ -28,7 +30,7 @@ impl Classifier {
         if kinds.is_empty() && patterns.is_empty() {
             return Ok(None);
         }
-        let detectors: Vec<_> = kinds.iter().filter_map(|kind| detectors::of(*kind)).collect();
+        let detectors = detectors::of(kinds);
         let class = on_detect.trim().to_lowercase();
         let found = |by: &str, class: String| Finding { by: by.to_owned(), class };
         let of_pattern = |pattern: &Pattern| {
@@ -38,6 +40,7 @@ impl Classifier {
         let by_detector = detectors.iter().map(|detector| found(detector.kind.name(), class.clone()));
         Ok(Some(Self {
             findings: by_detector.chain(patterns.iter().map(of_pattern)).collect(),
+            interests: Interests::of(detectors.iter().map(|detector| detector.begins)),
             words: Arc::new(Words::of(&detectors).ok_or(PatternError::Words)?),
             patterns: Patterns::new(patterns)?,
             detectors,

@@ -78,6 +78,12 @@ impl Context {
 
     /// Looks for words that begin in a part of the text.
     fn look(&mut self, text: &[u8], part: Range<usize>) {
+        self.seen.end = part.end;
+        // Every word begins with a letter, and a table of numbers has none.
+        let begins = text.get(part.clone()).unwrap_or_default();
+        if !begins.iter().fold(false, |any, byte| any | byte.is_ascii_alphabetic()) {
+            return;
+        }
         let end = (part.end + self.words.longest).min(text.len());
         let within = text.get(part.start..end).unwrap_or_default();
         for found in self.words.automaton.find_iter(within) {
@@ -95,6 +101,5 @@ impl Context {
                 places.push(begin);
             }
         }
-        self.seen.end = part.end;
     }
 }

@@ -6,6 +6,7 @@
 //! only ever a name and a class; the text itself goes nowhere.
 
 mod anchor;
+mod begin;
 mod compile;
 mod context;
 mod detectors;

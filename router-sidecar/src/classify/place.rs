@@ -10,6 +10,8 @@ pub(super) const NEAR: usize = 64;
 pub(super) struct Place<'a> {
     pub(super) text: &'a [u8],
     pub(super) at: usize,
+    /// How many digits follow each other from it on.
+    pub(super) digits: usize,
     pub(super) context: &'a RefCell<Context>,
     /// Which detector's words count.
     pub(super) detector: usize,

@@ -1,7 +1,8 @@
 //! One pass over one request.
 
+use super::anchor::{Spot, Spots};
+use super::begin::Set;
 use super::compile::Classifier;
-use super::detectors::Anchor;
 use super::place::Place;
 use super::window::Window;
 
@@ -20,6 +21,8 @@ struct Found {
     places: Vec<usize>,
     /// Whether each is still asked: not once its class is found.
     asked: Vec<bool>,
+    /// The detectors among them.
+    detectors: Set,
 }
 
 impl Found {
@@ -28,6 +31,8 @@ impl Found {
         let class = classifier.class(index);
         let asked = self.asked.iter_mut().enumerate();
         asked.for_each(|(other, asked)| *asked &= classifier.class(other) != class);
+        let asked = (0..classifier.detectors.len()).filter(|index| self.asks(*index));
+        self.detectors = asked.fold(0, |set, index| set | 1 << index);
     }
 
     fn asks(&self, index: usize) -> bool {
@@ -38,7 +43,7 @@ impl Found {
 impl<'a> Scan<'a> {
     pub(super) fn new(classifier: &'a Classifier) -> Self {
         let window = || Window::new(&classifier.words);
-        let found = Found { places: Vec::new(), asked: vec![true; classifier.count()] };
+        let found = Found { places: Vec::new(), asked: vec![true; classifier.count()], detectors: Set::MAX };
         Self { classifier, content: window(), other: window(), found }
     }
 
@@ -72,26 +77,20 @@ impl<'a> Scan<'a> {
 /// Looks at all places of a window up to `end`.
 fn look(classifier: &Classifier, window: &Window, end: usize, found: &mut Found) {
     let text = window.text();
-    let mut from = window.scanned();
-    while let Some(next) = text.get(from..end).and_then(super::anchor::next) {
-        let at = from + next;
-        let anchor = if text.get(at) == Some(&b'@') { Anchor::At } else { Anchor::Digit };
-        let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
-        let rest = text.get(at..).unwrap_or_default();
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        // The window may begin in the middle of a number.
-        if anchor == Anchor::At || !before.is_some_and(|byte| byte.is_ascii_digit()) {
-            for (index, detector) in classifier.detectors.iter().enumerate() {
-                if detector.anchor != anchor || !detector.may_begin(digits, before) || !found.asks(index) {
-                    continue;
-                }
-                let place = Place { text, at, context: window.context(), detector: index };
-                if (detector.find)(&place) {
-                    found.add(classifier, index);
-                }
+    for spot in Spots::new(text, window.scanned(), end) {
+        let mut interested = classifier.interests.at(text, spot) & found.detectors;
+        while interested != 0 {
+            let index = interested.trailing_zeros() as usize;
+            interested &= interested - 1;
+            let Some(detector) = classifier.detectors.get(index).filter(|_| found.asks(index)) else {
+                continue;
+            };
+            let Spot { at, digits } = spot;
+            let place = Place { text, at, digits, context: window.context(), detector: index };
+            if (detector.find)(&place) {
+                found.add(classifier, index);
             }
         }
-        from = at + digits.max(1);
     }
     let first = classifier.detectors.len();
     if let Some(patterns) = &classifier.patterns

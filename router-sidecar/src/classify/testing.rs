@@ -1,7 +1,9 @@
 //! What a detector says to small texts.
 
+use super::anchor::{Spot, Spots};
+use super::begin::Interests;
 use super::context::{Context, Words};
-use super::detectors::{Anchor, Detector};
+use super::detectors::Detector;
 use super::place::Place;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,12 +12,10 @@ fn found(detector: &'static Detector, text: &str) -> bool {
     let words = Arc::new(Words::of(&[detector]).unwrap());
     let context = RefCell::new(Context::new(words));
     let text = text.as_bytes();
-    let anchored = |at: &usize| match detector.anchor {
-        Anchor::At => text[*at] == b'@',
-        Anchor::Digit => text[*at].is_ascii_digit() && (*at == 0 || !text[at - 1].is_ascii_digit()),
-    };
-    let find = |at| (detector.find)(&Place { text, at, context: &context, detector: 0 });
-    (0..text.len()).filter(anchored).any(find)
+    let interests = Interests::of([detector.begins].into_iter());
+    let find =
+        |Spot { at, digits }| (detector.find)(&Place { text, at, digits, context: &context, detector: 0 });
+    Spots::new(text, 0, text.len()).filter(|spot| interests.at(text, *spot) != 0).any(find)
 }
 
 /// It is found in each of these.

@@ -3,15 +3,17 @@
 //! ISO/IEC 7812-1 has the length and the check digit; prefixes and lengths are those that the networks publish (Visa,
 //! Mastercard, American Express, Diners Club, Discover, JCB, UnionPay).
 
-use super::{Anchor, Detector};
+use super::Detector;
+use crate::classify::begin::{After, Before, Begin};
 use crate::classify::place::Place;
 use flotilla_crds::router_config::Detector as Kind;
 
 pub(super) static DETECTOR: Detector = Detector {
     kind: Kind::CreditCard,
-    anchor: Anchor::Digit,
-    digits: 1 << 4 | 0x7F << 13,
-    behind_letter: false,
+    begins: &[
+        Begin::Digits { before: Before::NoLetter, count: 1 << 4, after: After::Separator },
+        Begin::Digits { before: Before::NoLetter, count: 0x7F << 13, after: After::Any },
+    ],
     context: &[],
     find,
 };
@@ -21,8 +23,9 @@ const GROUPS: [&[usize]; 4] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4,
 const MOST: usize = 19;
 
 fn find(place: &Place<'_>) -> bool {
-    match place.run(0) {
-        4 => GROUPS.into_iter().any(|groups| grouped(place, groups)),
+    match place.digits {
+        // Years stand like this, too, and are told by what follows them.
+        4 if matches!(place.run(5), 4 | 6) => GROUPS.into_iter().any(|groups| grouped(place, groups)),
         length @ 13..=MOST => {
             let mut digits = [0; MOST];
             digits.iter_mut().zip(0..length).for_each(|(digit, at)| *digit = place.digit(at));

@@ -1,11 +1,12 @@
 //! E-mail addresses, in the forms that are in use (RFC 5321, without quoted local parts and address literals).
 
-use super::{ANY, Anchor, Detector};
+use super::Detector;
+use crate::classify::begin::Begin;
 use crate::classify::place::Place;
 use flotilla_crds::router_config::Detector as Kind;
 
 pub(super) static DETECTOR: Detector =
-    Detector { kind: Kind::Email, anchor: Anchor::At, digits: ANY, behind_letter: false, context: &[], find };
+    Detector { kind: Kind::Email, begins: &[Begin::At], context: &[], find };
 
 fn find(place: &Place<'_>) -> bool {
     // Whatever stands before it, its last byte is one that a local part may end with.

@@ -1,14 +1,13 @@
 //! International bank account numbers (ISO 13616): a country, two check digits, and what the country puts there.
 
-use super::{ANY, Anchor, Detector};
+use super::Detector;
+use crate::classify::begin::{ANY, After, Before, Begin};
 use crate::classify::place::Place;
 use flotilla_crds::router_config::Detector as Kind;
 
 pub(super) static DETECTOR: Detector = Detector {
     kind: Kind::IBAN,
-    anchor: Anchor::Digit,
-    digits: ANY,
-    behind_letter: true,
+    begins: &[Begin::Digits { before: Before::Letter, count: ANY & !0b11, after: After::Any }],
     context: &[],
     find,
 };
@@ -40,7 +39,7 @@ fn find(place: &Place<'_>) -> bool {
     let (Some(first), Some(second)) = (place.back(2), place.back(1)) else {
         return false;
     };
-    if place.run(0) < 2 || place.back(3).is_some_and(|b| b.is_ascii_alphanumeric()) {
+    if place.back(3).is_some_and(|b| b.is_ascii_alphanumeric()) {
         return false;
     }
     let country = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];

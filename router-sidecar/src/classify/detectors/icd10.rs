@@ -1,22 +1,20 @@
 //! ICD-10 codes: a letter, a digit, a digit or A or B, and up to four characters behind a dot (WHO; ICD-10-CM has the
 //! longer ones). Many other things look like that, so it counts where the text speaks of diagnoses.
 
-use super::{ANY, Anchor, Detector};
+use super::Detector;
+use crate::classify::begin::{ANY, After, Before, Begin};
 use crate::classify::place::Place;
 use flotilla_crds::router_config::Detector as Kind;
 
 pub(super) static DETECTOR: Detector = Detector {
     kind: Kind::ICD10,
-    anchor: Anchor::Digit,
-    digits: ANY,
-    behind_letter: true,
+    begins: &[Begin::Digits { before: Before::Letter, count: ANY, after: After::Any }],
     context: &["icd*", "diagnos*", "dx", "hx", "billing code", "principal code"],
     find,
 };
 
 fn find(place: &Place<'_>) -> bool {
-    let letter = place.back(1).is_some_and(|b| b.is_ascii_alphabetic());
-    if !letter || place.back(2).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'.') {
+    if place.back(2).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'.') {
         return false;
     }
     if !place.byte(1).is_some_and(|b| b.is_ascii_digit() || matches!(b, b'A' | b'B' | b'a' | b'b')) {

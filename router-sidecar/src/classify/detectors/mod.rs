@@ -8,6 +8,7 @@ mod mrn;
 mod phone;
 mod ssn;
 
+use super::begin::Begin;
 use super::place::Place;
 use flotilla_crds::router_config::Detector as Kind;
 
@@ -15,37 +16,13 @@ use flotilla_crds::router_config::Detector as Kind;
 #[derive(Debug)]
 pub(super) struct Detector {
     pub(super) kind: Kind,
-    /// Where it looks.
-    pub(super) anchor: Anchor,
-    /// How many digits it may begin with: bit n for n of them, the last bit for more. Most numbers are of no interest
-    /// to most detectors.
-    pub(super) digits: u32,
-    /// Whether it looks only at digits behind a letter.
-    pub(super) behind_letter: bool,
-    /// Words that make a number mean something, in lower case; with `*` behind it, only the beginning of a word.
+    /// What it looks at; [`Detector::find`] is asked of nothing else.
+    pub(super) begins: &'static [Begin],
+    /// Words that make a number mean something, in lower case and beginning with a letter; with `*` behind it, only the
+    /// beginning of a word.
     pub(super) context: &'static [&'static str],
     /// Whether it is there.
     pub(super) find: fn(&Place<'_>) -> bool,
-}
-
-/// What a detector looks around.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Anchor {
-    /// The first of some digits.
-    Digit,
-    /// `@`.
-    At,
-}
-
-/// Any number of digits.
-const ANY: u32 = u32::MAX;
-
-impl Detector {
-    /// Whether it is worth looking at digits of this number, behind this byte.
-    pub(super) fn may_begin(&self, digits: usize, before: Option<u8>) -> bool {
-        let letter = before.is_some_and(|byte| byte.is_ascii_alphabetic());
-        self.digits >> digits.min(31) & 1 == 1 && (letter || !self.behind_letter)
-    }
 }
 
 /// Every detector: the table.
@@ -59,9 +36,9 @@ static ALL: [&Detector; 7] = [
     &icd10::DETECTOR,
 ];
 
-/// The detector of a kind; there is one for each.
-pub(super) fn of(kind: Kind) -> Option<&'static Detector> {
-    ALL.into_iter().find(|detector| detector.kind == kind)
+/// The detectors of these kinds, each once.
+pub(super) fn of(kinds: &[Kind]) -> Vec<&'static Detector> {
+    ALL.into_iter().filter(|detector| kinds.contains(&detector.kind)).collect()
 }
 
 #[cfg(test)]
@@ -71,5 +48,12 @@ mod tests {
     #[test]
     fn every_kind_has_its_detector() {
         assert_eq!(ALL.map(|detector| detector.kind), Kind::ALL);
+    }
+
+    #[test]
+    fn words_are_what_the_search_for_them_takes_them_for() {
+        for word in ALL.iter().flat_map(|detector| detector.context) {
+            assert!(word.starts_with(|c: char| c.is_ascii_lowercase()) && word.is_ascii(), "{word}");
+        }
     }
 }

@@ -1,14 +1,16 @@
 //! Medical record numbers: each hospital has its own form, so a number counts where the text says what it is.
 
-use super::{Anchor, Detector};
+use super::Detector;
+use crate::classify::begin::{After, Before, Begin};
 use crate::classify::place::Place;
 use flotilla_crds::router_config::Detector as Kind;
 
 pub(super) static DETECTOR: Detector = Detector {
     kind: Kind::MRN,
-    anchor: Anchor::Digit,
-    digits: 0x1FFC,
-    behind_letter: false,
+    begins: &[
+        Begin::Digits { before: Before::Any, count: 0xFF << 5, after: After::Any },
+        Begin::Digits { before: Before::Any, count: 0b111 << 2, after: After::Dash },
+    ],
     context: &[
         "mrn",
         "medical record",
@@ -24,7 +26,7 @@ pub(super) static DETECTOR: Detector = Detector {
 
 fn find(place: &Place<'_>) -> bool {
     // Some have letters before the digits, or a dash inside.
-    let digits = match (place.run(0), place.byte(place.run(0))) {
+    let digits = match (place.digits, place.byte(place.digits)) {
         (first @ 2..=6, Some(b'-')) => first + place.run(first + 1),
         (first, _) => first,
     };

@@ -1,15 +1,18 @@
 //! Telephone numbers: international ones with `+` (ITU-T E.164), North American ones as they are written there
 //! (NANP: area and exchange begin with 2 to 9), and bare digits in context.
 
-use super::{ANY, Anchor, Detector};
+use super::Detector;
+use crate::classify::begin::{ANY, After, Before, Begin};
 use crate::classify::place::Place;
 use flotilla_crds::router_config::Detector as Kind;
 
 pub(super) static DETECTOR: Detector = Detector {
     kind: Kind::Phone,
-    anchor: Anchor::Digit,
-    digits: ANY,
-    behind_letter: false,
+    begins: &[
+        Begin::Digits { before: Before::Plus, count: ANY, after: After::Any },
+        Begin::Digits { before: Before::NoLetter, count: 1 << 3, after: After::Separator },
+        Begin::Digits { before: Before::NoLetter, count: 0b11 << 10, after: After::Any },
+    ],
     context: &["phone*", "telephone*", "tel", "cell", "mobile", "fax", "call", "whatsapp"],
     find,
 };
@@ -44,7 +47,7 @@ fn ends(place: &Place<'_>, at: usize) -> bool {
 }
 
 fn north_american(place: &Place<'_>) -> bool {
-    if place.run(0) != 3 || place.digit(0) < 2 {
+    if place.digits != 3 || place.digit(0) < 2 {
         return false;
     }
     let in_brackets = place.back(1) == Some(b'(') && place.byte(3) == Some(b')');
@@ -63,7 +66,7 @@ fn north_american(place: &Place<'_>) -> bool {
 }
 
 fn bare(place: &Place<'_>) -> bool {
-    let length = place.run(0);
+    let length = place.digits;
     (length == 10 && place.digit(0) >= 2 || length == 11 && place.digit(0) <= 1) && place.stands_alone(length)
 }
 

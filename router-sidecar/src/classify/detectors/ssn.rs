@@ -3,21 +3,23 @@
 //! Numbers that were never assigned are none: area 000, 666 or 900 and above, group 00, serial 0000 (Social Security
 //! Administration, "SSN Randomization").
 
-use super::{Anchor, Detector};
+use super::Detector;
+use crate::classify::begin::{After, Before, Begin};
 use crate::classify::place::Place;
 use flotilla_crds::router_config::Detector as Kind;
 
 pub(super) static DETECTOR: Detector = Detector {
     kind: Kind::SSN,
-    anchor: Anchor::Digit,
-    digits: 1 << 3 | 1 << 9,
-    behind_letter: false,
+    begins: &[
+        Begin::Digits { before: Before::NoLetter, count: 1 << 3, after: After::Separator },
+        Begin::Digits { before: Before::NoLetter, count: 1 << 9, after: After::Any },
+    ],
     context: &["ssn", "social security", "soc sec"],
     find,
 };
 
 fn find(place: &Place<'_>) -> bool {
-    let (area, group, serial, length, plain) = match place.run(0) {
+    let (area, group, serial, length, plain) = match place.digits {
         3 => {
             let separator = place.byte(3);
             let apart = matches!(separator, Some(b'-' | b' ' | b'.')) && place.byte(6) == separator;
