@@ -1,6 +1,6 @@
 //! One pass over all models: what is asked, what there is, what there should be.
 
-use super::board::NewsFor;
+use super::board::{Brief, NewsFor};
 use super::gauges::Gauges;
 use super::group::{Around, Group, Said};
 use super::{Board, EngineReports, Pods, Reports, Targets, by_model};
@@ -12,7 +12,7 @@ use flotilla_crds::ModelDeployment;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::DeserializeGuard;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What a pass looks at.
@@ -51,8 +51,15 @@ pub struct Autoscaler {
     board: Arc<Board>,
     gauges: Gauges,
     book: Book,
-    /// By namespace and served name: what belongs together.
-    groups: BTreeMap<(String, String), Group>,
+    /// What belongs together, in the order of [`scaled`].
+    groups: Vec<Model>,
+}
+
+/// A group, and the name that its objects serve.
+struct Model {
+    namespace: String,
+    name: String,
+    group: Group,
 }
 
 impl Autoscaler {
@@ -63,7 +70,7 @@ impl Autoscaler {
         board: Arc<Board>,
         gauges: Gauges,
     ) -> Self {
-        Self { reports, engines, board, gauges, book: Book::default(), groups: BTreeMap::new() }
+        Self { reports, engines, board, gauges, book: Book::default(), groups: Vec::new() }
     }
 
     /// Decides once for every model with `spec.scaling`.
@@ -73,68 +80,108 @@ impl Autoscaler {
         let pods = by_model(&world.pods);
         let none = Pods::default();
         let mut news = News::default();
-        let mut kept = HashSet::new();
         let scaled = scaled(&world.objects);
-        self.forget(&scaled);
-        for ((namespace, model), objects) in scaled {
-            let group = self.groups.entry((namespace.clone(), model.clone())).or_default();
-            let members = objects.iter().map(|object| {
+        let mut gone = Vec::new();
+        let mut before = std::mem::take(&mut self.groups).into_iter().peekable();
+        for objects in scaled.chunk_by(|a, b| a.serves() == b.serves()) {
+            let Some((namespace, name)) = objects.first().map(Scaled::serves) else { continue };
+            gone.extend(std::iter::from_fn(|| before.next_if(|model| model.serves() < (namespace, name))));
+            let known = before.next_if(|model| model.serves() == (namespace, name));
+            let mut model = known.unwrap_or_else(|| Model::new(namespace, name));
+            let members = objects.iter().map(|Scaled { namespace, own, object, .. }| {
                 let key = ObjectKey::of(*object);
                 let desired = self.board.desired(&key);
                 let said = Said { routers: sums.get(&key).copied(), engines: engines.get(&key).copied() };
-                (*object, key.clone(), desired, pods.get(&key).unwrap_or(&none), said)
+                let pods = pods.get(&(*namespace, *own)).unwrap_or(&none);
+                (*object, key, desired, pods, said)
             });
             let around = Around { inventory: &world.inventory, targets: &world.targets };
-            let decided = group.decide(members.collect(), around, &mut self.book, now);
+            let asks = |key: &ObjectKey, brief: &Brief<'_>| self.board.asks(key, brief, now);
+            let decided = model.group.decide(members.collect(), around, &mut self.book, now, asks);
             if let Some(row) = decided.row
-                && group.shown.replace(row) != Some(row)
+                && model.group.shown.replace(row) != Some(row)
             {
-                self.gauges.set(&namespace, &model, row);
+                self.gauges.set(namespace, name, row);
             }
+            self.forget(&decided.gone, &scaled);
             for (key, status) in decided.statuses {
-                kept.insert(key.clone());
                 let whom = self.board.post(&key, status, now);
                 news.spills |= whom == NewsFor::Routers;
                 if whom != NewsFor::Nobody {
                     news.objects.push(key);
                 }
             }
+            self.groups.push(model);
         }
-        self.board.retain(|key| kept.contains(key));
+        gone.extend(before);
+        self.end(gone, &scaled);
         news
     }
 
-    /// Drops the models that are gone.
-    fn forget(&mut self, present: &BTreeMap<(String, String), Vec<&ModelDeployment>>) {
-        let gauges = &self.gauges;
-        self.groups.retain(|key, _| {
-            let stays = present.contains_key(key);
-            if !stays {
-                gauges.remove(&key.0, &key.1);
-            }
-            stays
-        });
-        let models: HashSet<String> = self.groups.values().flat_map(Group::models).collect();
+    /// Drops models that are gone.
+    fn end(&mut self, gone: Vec<Model>, present: &[Scaled<'_>]) {
+        if gone.is_empty() {
+            return;
+        }
+        for Model { namespace, name, group } in gone {
+            self.gauges.remove(&namespace, &name);
+            self.forget(&group.keys().cloned().collect::<Vec<_>>(), present);
+        }
+        let models: HashSet<&str> = self.groups.iter().flat_map(|model| model.group.models()).collect();
         self.book.retain(|model| models.contains(model));
+    }
+
+    /// Takes objects from the board that left a group, unless they are in another one now.
+    fn forget(&self, gone: &[ObjectKey], present: &[Scaled<'_>]) {
+        for key in gone {
+            let is = |scaled: &Scaled<'_>| {
+                (scaled.namespace, scaled.own) == (key.namespace.as_str(), key.name.as_str())
+            };
+            if !present.iter().any(is) {
+                self.board.forget(key);
+            }
+        }
     }
 }
 
-/// The objects that are scaled, by namespace and served name; those of one name by their own.
-fn scaled(
-    objects: &[Arc<DeserializeGuard<ModelDeployment>>],
-) -> BTreeMap<(String, String), Vec<&ModelDeployment>> {
-    let mut groups: BTreeMap<_, Vec<&ModelDeployment>> = BTreeMap::new();
-    for guard in objects {
-        if let Ok(object) = &guard.0
-            && object.spec.scaling.is_some()
-            && object.metadata.deletion_timestamp.is_none()
-        {
-            let namespace = object.metadata.namespace.clone().unwrap_or_default();
-            groups.entry((namespace, object.served_name().to_owned())).or_default().push(object);
-        }
+impl Model {
+    fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.to_owned(), name: name.to_owned(), group: Group::default() }
     }
-    for members in groups.values_mut() {
-        members.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+
+    fn serves(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
     }
-    groups
+}
+
+/// An object that is scaled, and what it serves.
+struct Scaled<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    /// The object's own name.
+    own: &'a str,
+    object: &'a ModelDeployment,
+}
+
+impl<'a> Scaled<'a> {
+    fn serves(&self) -> (&'a str, &'a str) {
+        (self.namespace, self.name)
+    }
+}
+
+/// All of them, by namespace, served name and their own name.
+fn scaled(objects: &[Arc<DeserializeGuard<ModelDeployment>>]) -> Vec<Scaled<'_>> {
+    let mut scaled: Vec<_> = objects
+        .iter()
+        .filter_map(|guard| guard.0.as_ref().ok())
+        .filter(|object| object.spec.scaling.is_some() && object.metadata.deletion_timestamp.is_none())
+        .map(|object| Scaled {
+            namespace: object.metadata.namespace.as_deref().unwrap_or_default(),
+            name: object.served_name(),
+            own: object.metadata.name.as_deref().unwrap_or_default(),
+            object,
+        })
+        .collect();
+    scaled.sort_unstable_by(|a, b| (a.serves(), a.own).cmp(&(b.serves(), b.own)));
+    scaled
 }

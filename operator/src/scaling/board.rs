@@ -3,7 +3,7 @@
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, ScalingMode, ScalingStatus};
-use flotilla_crds::router_config::NanoUsd;
+use flotilla_crds::router_config::{NanoUsd, SpillState};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -33,13 +33,50 @@ pub enum NewsFor {
     Routers,
 }
 
+/// What of a decision may be news from one second to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Brief<'a> {
+    pub(super) desired: i32,
+    pub(super) reason: &'a str,
+    /// Offered, waiting, and what there is capacity for.
+    pub(super) figures: [i64; 3],
+    pub(super) spill: Option<(SpillState, i32)>,
+}
+
+impl<'a> Brief<'a> {
+    fn of(status: &'a ScalingStatus) -> Self {
+        let ScalingStatus { desired, reason, spill, .. } = status;
+        let figures =
+            [status.offered_tokens_per_second, status.backlog_tokens, status.capacity_tokens_per_second];
+        let spill = spill.as_ref().map(|spill| (spill.state, spill.percent));
+        Self { desired: *desired, reason, figures, spill }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Posted {
     status: ScalingStatus,
     at: Timestamp,
+    /// When all of a later decision was last asked for.
+    looked: Timestamp,
 }
 
 impl Board {
+    /// Whether a decision has to be told whole, to be posted: most passes find nothing that is worth it.
+    pub(super) fn asks(&self, key: &ObjectKey, brief: &Brief<'_>, now: Timestamp) -> bool {
+        let mut posted = self.0.lock();
+        let Some(before) = posted.get_mut(key) else { return true };
+        let age = now.duration_since(before.at);
+        if before.differs(brief, age) {
+            return true;
+        }
+        let due = age >= FIGURES_EVERY && now.duration_since(before.looked) >= FIGURES_EVERY;
+        if due {
+            before.looked = now;
+        }
+        due
+    }
+
     /// Posts a decision, and says whom it is news for.
     pub fn post(&self, key: &ObjectKey, status: ScalingStatus, now: Timestamp) -> NewsFor {
         let mut posted = self.0.lock();
@@ -47,14 +84,14 @@ impl Board {
         if before.is_some_and(|before| !before.is_news(&status, now)) {
             return NewsFor::Nobody;
         }
-        let spills = before.is_none_or(|before| !same_spill(&before.status, &status));
-        posted.insert(key.clone(), Posted { status, at: now });
+        let spills = before.is_none_or(|before| Brief::of(&before.status).spill != Brief::of(&status).spill);
+        posted.insert(key.clone(), Posted { status, at: now, looked: now });
         if spills { NewsFor::Routers } else { NewsFor::Status }
     }
 
-    /// Forgets whatever is not wanted any more.
-    pub fn retain(&self, wanted: impl Fn(&ObjectKey) -> bool) {
-        self.0.lock().retain(|key, _| wanted(key));
+    /// Forgets an object that is not scaled any more.
+    pub(super) fn forget(&self, key: &ObjectKey) {
+        self.0.lock().remove(key);
     }
 
     /// Replicas of an object that there should be, if that was decided.
@@ -74,17 +111,21 @@ impl Posted {
     fn is_news(&self, status: &ScalingStatus, now: Timestamp) -> bool {
         let age = now.duration_since(self.at);
         let before = &self.status;
-        let figures = |of: &ScalingStatus| {
-            [of.offered_tokens_per_second, of.backlog_tokens, of.capacity_tokens_per_second]
-        };
-        before.desired != status.desired
-            || !same_spill(before, status)
-            || (before.reason != status.reason && age >= REASONS_EVERY)
-            || (age >= FIGURES_EVERY && figures(before).into_iter().zip(figures(status)).any(differ))
-            || (age >= FIGURES_EVERY && learned_more(before, status))
-            || (age >= FIGURES_EVERY && costs_differ(before.economics.as_ref(), status.economics.as_ref()))
+        self.differs(&Brief::of(status), age)
+            || (age >= FIGURES_EVERY
+                && (learned_more(before, status)
+                    || costs_differ(before.economics.as_ref(), status.economics.as_ref())))
             || (age >= COSTS_EVERY
                 && (&before.economics, &before.learned) != (&status.economics, &status.learned))
+    }
+
+    /// Whether what is told from second to second is news after this time.
+    fn differs(&self, brief: &Brief<'_>, age: SignedDuration) -> bool {
+        let before = Brief::of(&self.status);
+        before.desired != brief.desired
+            || before.spill != brief.spill
+            || (age >= REASONS_EVERY && before.reason != brief.reason)
+            || (age >= FIGURES_EVERY && before.figures.into_iter().zip(brief.figures).any(differ))
     }
 }
 
@@ -129,12 +170,6 @@ fn costs_differ(before: Option<&EconomicsStatus>, after: Option<&EconomicsStatus
         }
         (before, after) => before.is_some() != after.is_some(),
     }
-}
-
-/// Whether as many requests go outside, for the same reason.
-fn same_spill(before: &ScalingStatus, after: &ScalingStatus) -> bool {
-    let told = |status: &ScalingStatus| status.spill.as_ref().map(|spill| (spill.state, spill.percent));
-    told(before) == told(after)
 }
 
 /// The object with as many replicas in its spec as there should be. Only a copy: what a user wrote stays as it is.

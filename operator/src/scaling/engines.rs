@@ -41,7 +41,7 @@ pub struct EngineReports(Mutex<HashMap<String, Engine>>);
 
 #[derive(Debug)]
 struct Engine {
-    model: ObjectKey,
+    model: Arc<ObjectKey>,
     due: Timestamp,
     /// When it answered; before that, when it was first seen.
     at: Timestamp,
@@ -65,7 +65,8 @@ impl EngineReports {
         let mut before = std::mem::take(&mut *engines);
         let mut due = Vec::new();
         for engine in present {
-            let fresh = || Engine { model: engine.model.clone(), due: now, at: now, state: State::New };
+            let fresh =
+                || Engine { model: Arc::new(engine.model.clone()), due: now, at: now, state: State::New };
             let known = before.remove(&engine.pod).unwrap_or_else(fresh);
             let since = known.due;
             engines.insert(engine.pod.clone(), known);
@@ -99,8 +100,8 @@ impl EngineReports {
 
     /// The sum for each model. A model of which any engine is silent or late has none: what is missing is not zero.
     /// One that has just come counts as doing nothing until it had time to answer.
-    pub fn sums(&self, now: Timestamp) -> HashMap<ObjectKey, Engines> {
-        let mut sums: HashMap<ObjectKey, (bool, Option<Engines>)> = HashMap::new();
+    pub fn sums(&self, now: Timestamp) -> HashMap<Arc<ObjectKey>, Engines> {
+        let mut sums: HashMap<Arc<ObjectKey>, (bool, Option<Engines>)> = HashMap::new();
         for engine in self.0.lock().values() {
             let said = match engine.state {
                 _ if now > engine.due + LATE => None,

@@ -1,7 +1,7 @@
 //! What a model's spec, status and GPU say about its replicas.
 
 use super::GpuPrice;
-use crate::decide::placement::{Gpu, Inventory, gpu};
+use crate::decide::placement::{Gpu, Inventory, known_gpu};
 use crate::decide::scale::{Capacity, Efficiency, Shape, roofline};
 use crate::kube_ext::to_mib;
 use crate::model_deployment::need::DEFAULT_PARALLEL_SEQUENCES;
@@ -50,7 +50,7 @@ impl Facts {
         let of_node = inventory.nodes.iter().find(|n| Some(n.name.as_str()) == node).map(|n| &n.product);
         let product = of_node.or_else(|| fits.products.first().map(|fit| &fit.product));
         let product = product.cloned().unwrap_or_default();
-        let card = gpu(&product).ok();
+        let card = known_gpu(&product);
         let gpus = f64::from(fits.gpus.max(1));
         Some(Self {
             prior: prior(object, memory, card, gpus)?,
@@ -90,7 +90,7 @@ fn prior(object: &ModelDeployment, memory: &MemoryStatus, card: Option<&Gpu>, gp
         ..shape
     };
     let of = |card: &Gpu| roofline(card, &shape, Efficiency::USUAL).ok();
-    let stand_in = || gpu(STAND_IN).ok().and_then(of);
+    let stand_in = || known_gpu(STAND_IN).and_then(of);
     card.and_then(of).or_else(stand_in).or_else(|| Capacity::new(ANY.0, ANY.1))
 }
 

@@ -1,6 +1,6 @@
 //! The `ModelDeployment`s of one served name, and one decision for them.
 
-use super::board::{mode, present};
+use super::board::{Brief, mode, present};
 use super::gauges::Row;
 use super::member::Member;
 use super::{InvalidScaling, Pods, Reported, Targets, policy, status};
@@ -51,52 +51,46 @@ struct Rules {
 /// What came out.
 #[derive(Default)]
 pub(super) struct Decided {
+    /// Of those that were asked for.
     pub(super) statuses: Vec<(ObjectKey, ScalingStatus)>,
+    /// Objects that belong to it no more.
+    pub(super) gone: Vec<ObjectKey>,
     /// For metrics; none before anything is known.
     pub(super) row: Option<Row>,
 }
 
 impl Group {
     /// What capacities are learned for.
-    pub(super) fn models(&self) -> impl Iterator<Item = String> + '_ {
+    pub(super) fn models(&self) -> impl Iterator<Item = &str> {
         self.members.iter().map(Member::model)
     }
 
+    /// The objects that belong to it.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.members.iter().map(|member| &member.key)
+    }
+
     /// Decides for all members together. The first one's policy counts. Those whose memory is not known yet take no
-    /// part: they cannot be placed either.
+    /// part: they cannot be placed either. `asks` says of whom a status is wanted.
     pub(super) fn decide(
         &mut self,
         given: Vec<Given<'_>>,
         around: Around<'_>,
         book: &mut Book,
         now: Timestamp,
+        asks: impl Fn(&ObjectKey, &Brief<'_>) -> bool,
     ) -> Decided {
         let Some(spec) = given.first().and_then(|(object, ..)| object.spec.scaling.as_ref()) else {
             return Decided::default();
         };
-        self.members.retain(|member| given.iter().any(|(_, key, ..)| *key == member.key));
+        let stays = |member: &mut Member| given.iter().any(|(_, key, ..)| *key == member.key);
+        let gone = self.members.extract_if(.., |member| !stays(member)).map(|member| member.key).collect();
         let rules = Rules::of(&mut self.rules, spec);
         let (policy, scaler) = match &mut rules.made {
             Ok(made) => (&mut made.0, &mut made.1),
-            Err(invalid) => return refused(&given, invalid),
+            Err(invalid) => return Decided { gone, ..refused(&given, invalid) },
         };
-        let mut taking_part = Vec::with_capacity(given.len());
-        for (object, key, decided, pods, said) in given {
-            let place = self.members.iter().position(|member| member.key == key).unwrap_or_else(|| {
-                self.members.push(Member::new(key));
-                self.members.len() - 1
-            });
-            let Some(member) = self.members.get_mut(place) else { continue };
-            if !member.refresh(object, around.inventory, pods) {
-                continue;
-            }
-            member.recall(object, book);
-            let replicas = match mode(object) {
-                Some(ScalingMode::Active) => decided.unwrap_or_else(|| present(object)),
-                _ => object.spec.replicas,
-            };
-            taking_part.push((object, place, u32::try_from(replicas).unwrap_or(0), pods, said));
-        }
+        let taking_part = take_part(&mut self.members, given, around, book);
         let starts = self.members.iter().filter_map(|member| member.start).max();
         policy.start_time = starts.unwrap_or(Policy::default().start_time);
 
@@ -116,7 +110,7 @@ impl Group {
             variants.extend(variant(object, member, supply, book));
         }
         if variants.is_empty() {
-            return Decided::default();
+            return Decided { gone, ..Decided::default() };
         }
         even_costs(&mut variants);
         let policy = if taking_part.iter().any(|(.., said)| said.routers.is_some()) {
@@ -151,24 +145,61 @@ impl Group {
             };
             let spill = member.spills(object, (pods, wanted), load, around.targets, now);
             row.spill = row.spill.max(spill.as_ref().map_or(0.0, |spill| spill.percent.into()));
-            let economics = member.account(object, pods, served, around.targets, now);
-            let status = ScalingStatus {
-                offered_tokens_per_second: status::whole(offered),
-                backlog_tokens: status::whole(backlog),
-                capacity_tokens_per_second: status::whole(capacity),
+            member.account(object, pods, served, around.targets, now);
+            let brief = Brief {
                 desired: if external { object.spec.replicas } else { count(*desired) },
-                reason: if external { EXTERNAL.to_owned() } else { decision.reason.to_string() },
+                reason: if external { EXTERNAL } else { decision.reason.as_str() },
+                figures: [offered, backlog, capacity].map(status::whole),
+                spill: spill.as_ref().map(|spill| (spill.state, spill.percent)),
+            };
+            if !asks(&member.key, &brief) {
+                continue;
+            }
+            let [offered, backlog, capacity] = brief.figures;
+            let status = ScalingStatus {
+                offered_tokens_per_second: offered,
+                backlog_tokens: backlog,
+                capacity_tokens_per_second: capacity,
+                desired: brief.desired,
+                reason: brief.reason.to_owned(),
                 message: if external { EXTERNAL_MESSAGE.to_owned() } else { decision.to_string() },
                 spill,
-                economics,
+                economics: member.economics(known, around.targets),
                 learned: member.learned(book),
                 start_seconds: start_seconds.or_else(|| known.and_then(|known| known.start_seconds)),
                 history: if external { Vec::new() } else { status::history(scaler.history(), known) },
             };
             statuses.push((member.key.clone(), status));
         }
-        Decided { statuses, row: Some(row) }
+        Decided { statuses, gone, row: Some(row) }
     }
+}
+
+/// Those of whom enough is known, with their member and the replicas that they have by what was decided last.
+fn take_part<'a>(
+    members: &mut Vec<Member>,
+    given: Vec<Given<'a>>,
+    around: Around<'_>,
+    book: &mut Book,
+) -> Vec<(&'a ModelDeployment, usize, u32, &'a Pods, Said)> {
+    let mut taking_part = Vec::with_capacity(given.len());
+    for (object, key, decided, pods, said) in given {
+        let place = members.iter().position(|member| member.key == key).unwrap_or_else(|| {
+            members.push(Member::new(key));
+            members.len() - 1
+        });
+        let Some(member) = members.get_mut(place) else { continue };
+        if !member.refresh(object, around.inventory, pods) {
+            continue;
+        }
+        member.recall(object, book);
+        let replicas = match mode(object) {
+            Some(ScalingMode::Active) => decided.unwrap_or_else(|| present(object)),
+            _ => object.spec.replicas,
+        };
+        taking_part.push((object, place, u32::try_from(replicas).unwrap_or(0), pods, said));
+    }
+    taking_part
 }
 
 /// The reason in mode External.
@@ -205,7 +236,7 @@ fn refused(given: &[Given<'_>], invalid: &InvalidScaling) -> Decided {
         };
         (key.clone(), status)
     });
-    Decided { statuses: statuses.collect(), row: None }
+    Decided { statuses: statuses.collect(), ..Decided::default() }
 }
 
 fn variant(object: &ModelDeployment, member: &Member, supply: Supply, book: &Book) -> Option<Variant> {

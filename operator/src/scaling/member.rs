@@ -9,7 +9,7 @@ use crate::decide::scale::{Asked, Book, Capacity, Direct, Engines, Key, Meter, O
 use crate::decide::spill::{self, Load, Outlook};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
-use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, SpillStatus};
+use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, ScalingStatus, SpillStatus};
 use flotilla_crds::router_config::NanoUsd;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -37,7 +37,6 @@ pub(super) struct Member {
 }
 
 /// What facts were read from.
-#[derive(PartialEq)]
 struct Basis {
     generation: Option<i64>,
     required: Option<Quantity>,
@@ -46,10 +45,15 @@ struct Basis {
 }
 
 impl Basis {
-    fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inventory, &other.inventory)
-            && (self.generation, &self.required, &self.node)
-                == (other.generation, &other.required, &other.node)
+    fn is(
+        &self,
+        generation: Option<i64>,
+        required: Option<&Quantity>,
+        inventory: &Arc<Inventory>,
+        node: Option<&str>,
+    ) -> bool {
+        Arc::ptr_eq(&self.inventory, inventory)
+            && (self.generation, self.required.as_ref(), self.node.as_deref()) == (generation, required, node)
     }
 }
 
@@ -82,14 +86,18 @@ impl Member {
         let known = status.and_then(|status| status.scaling.as_ref()?.start_seconds);
         let remembered = || known.map(|seconds| SignedDuration::from_secs(seconds.into()));
         self.start = pods.start.or(self.start).or_else(remembered);
-        let basis = Basis {
-            generation: object.metadata.generation,
-            required: status.and_then(|status| Some(status.memory.as_ref()?.required.clone())),
-            inventory: Arc::clone(inventory),
-            node: pods.node.clone(),
-        };
-        if self.facts.as_ref().is_none_or(|(read, _)| !read.is(&basis)) {
-            self.facts = Facts::of(object, inventory, basis.node.as_deref()).map(|facts| (basis, facts));
+        let generation = object.metadata.generation;
+        let required = status.and_then(|status| Some(&status.memory.as_ref()?.required));
+        let node = pods.node.as_deref();
+        if self.facts.as_ref().is_none_or(|(read, _)| !read.is(generation, required, inventory, node)) {
+            let facts = Facts::of(object, inventory, node);
+            let basis = || Basis {
+                generation,
+                required: required.cloned(),
+                inventory: Arc::clone(inventory),
+                node: node.map(str::to_owned),
+            };
+            self.facts = facts.map(|facts| (basis(), facts));
             let quantization = status.and_then(|status| status.quantization.as_deref()).unwrap_or_default();
             self.model = format!("{}/{}/{quantization}", self.key.namespace, object.served_name());
             self.engine = format!("{:?}", object.spec.engine.engine_type);
@@ -98,8 +106,8 @@ impl Member {
     }
 
     /// What capacities are learned for: the served name with its namespace and quantization.
-    pub(super) fn model(&self) -> String {
-        self.model.clone()
+    pub(super) fn model(&self) -> &str {
+        &self.model
     }
 
     /// What is asked, by what routers and engines say.
@@ -181,7 +189,7 @@ impl Member {
         Some(GpuPrice { hourly: NanoUsd(hourly.0.saturating_mul(facts.gpus.into())), source })
     }
 
-    /// Accounts for the time since the last pass; the status, where there is a price.
+    /// Accounts for the time since the last pass, where there is a price.
     pub(super) fn account(
         &mut self,
         object: &ModelDeployment,
@@ -189,14 +197,24 @@ impl Member {
         served: Tokens,
         targets: &Targets,
         now: Timestamp,
-    ) -> Option<EconomicsStatus> {
-        let price = self.price()?;
+    ) {
+        let Some(price) = self.price() else { return };
         let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
         let books = self.books.get_or_insert_with(|| Books::opened(known, now));
         let compared = targets.comparison(&self.key);
         let replicas = pods.ready.saturating_add(pods.loading).saturating_add(pods.terminating);
         books.add(now, (replicas, price.hourly), (served.prompt, served.completion), compared);
-        let told = books.status(price.hourly, price.source, compared);
+    }
+
+    /// What its replicas cost, where there is a price. `known` is what the status has.
+    pub(super) fn economics(
+        &self,
+        known: Option<&ScalingStatus>,
+        targets: &Targets,
+    ) -> Option<EconomicsStatus> {
+        let price = self.price()?;
+        let compared = targets.comparison(&self.key);
+        let told = self.books.as_ref().and_then(|books| books.status(price.hourly, price.source, compared));
         // Until the first minute is over, what was known.
         told.or_else(|| known.and_then(|known| known.economics.clone()))
     }

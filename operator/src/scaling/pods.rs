@@ -2,7 +2,6 @@
 
 use crate::decide::scale::Supply;
 use crate::model_deployment::failure::draining_since;
-use crate::routing_policy::ObjectKey;
 use flotilla_crds::labels;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
@@ -29,15 +28,14 @@ pub struct Pods {
     newest: Option<Timestamp>,
 }
 
-/// Counts the pods of every model.
-pub fn by_model(pods: &[Arc<Pod>]) -> HashMap<ObjectKey, Pods> {
-    let mut all: HashMap<ObjectKey, Pods> = HashMap::new();
+/// Counts the pods of every model, by its namespace and name.
+pub fn by_model(pods: &[Arc<Pod>]) -> HashMap<(&str, &str), Pods> {
+    let mut all: HashMap<(&str, &str), Pods> = HashMap::with_capacity(pods.len());
     for pod in pods {
         let meta = &pod.metadata;
         let label = meta.labels.as_ref().and_then(|labels| labels.get(labels::MODEL_DEPLOYMENT));
         if let (Some(name), Some(namespace)) = (label, &meta.namespace) {
-            let key = ObjectKey { namespace: namespace.clone(), name: name.clone() };
-            all.entry(key).or_default().add(pod);
+            all.entry((namespace, name)).or_default().add(pod);
         }
     }
     all

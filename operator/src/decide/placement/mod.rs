@@ -23,7 +23,7 @@ mod usage;
 
 pub use ask::{Ask, SHARERS};
 pub use catalogue::{
-    Gpu, Hourly, LAUNCH_PRICES, PriceList, TooSmall, UnknownGpu, gpu, gpus, too_small, usable_mib,
+    Gpu, Hourly, LAUNCH_PRICES, PriceList, TooSmall, UnknownGpu, gpu, gpus, known_gpu, too_small, usable_mib,
 };
 pub use choose::{Choice, choose};
 pub use device::{Allocated, Allocations, DRIVER, Device, GPU_TYPE, devices};

@@ -84,8 +84,8 @@ impl Load {
         for (square, (one, next)) in squares.iter_mut().zip(work().zip(work().skip(1))) {
             *square = (next - one) * (next - one);
         }
-        squares.sort_unstable_by(f64::total_cmp);
-        let usual = squares.iter().take(MINUTE - OUTLIERS).sum::<f64>();
+        let (usual, ..) = squares.select_nth_unstable_by(MINUTE - OUTLIERS, f64::total_cmp);
+        let usual = usual.iter().sum::<f64>();
         usual / 2.0 / settled.saturating_sub(OUTLIERS + 1).max(USUAL) as f64
     }
 

@@ -7,7 +7,7 @@ mod names;
 mod prices;
 mod table;
 
-pub use names::{UnknownGpu, gpu};
+pub use names::{UnknownGpu, gpu, known_gpu};
 pub use prices::{Hourly, LAUNCH_PRICES, PriceList};
 
 /// What is set aside on a card whose usable memory nobody has published: this much,

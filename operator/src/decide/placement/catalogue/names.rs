@@ -2,6 +2,7 @@
 
 use super::{Gpu, gpus};
 use crate::decide::nearest;
+use std::sync::LazyLock;
 
 /// Words that say nothing about which GPU is meant.
 const NOISE: &[&str] =
@@ -21,23 +22,46 @@ pub struct UnknownGpu {
 /// memory, the error lists them.
 pub fn gpu(given: &str) -> Result<&'static Gpu, UnknownGpu> {
     let wanted = key(given);
-    let named = |gpu: &&Gpu| key(gpu.name) == wanted;
-    let labelled = || gpus().iter().filter(|gpu| gpu.product.map(key).as_ref() == Some(&wanted));
-    let begun = || gpus().iter().filter(|gpu| key(gpu.name).starts_with(&wanted) && !wanted.is_empty());
-    let the_one_labelled = || labelled().next().filter(|_| labelled().count() == 1);
-    let found = gpus().iter().find(named).or_else(the_one_labelled);
-    found.ok_or_else(|| {
-        let mut candidates: Vec<_> = labelled().map(|gpu| gpu.name).collect();
+    found(&wanted).ok_or_else(|| {
+        let names = |known: &Keyed| known.gpu.name;
+        let labelled = KEYED.iter().filter(|known| known.product.as_ref() == Some(&wanted));
+        let begun = || KEYED.iter().filter(|known| known.name.starts_with(&wanted) && !wanted.is_empty());
+        let mut candidates: Vec<_> = labelled.map(names).collect();
         if candidates.is_empty() {
-            candidates = begun().map(|gpu| gpu.name).take(6).collect();
+            candidates = begun().map(names).take(6).collect();
         }
         if candidates.is_empty() {
-            let keyed = gpus().iter().map(|gpu| (key(gpu.name), gpu.name));
-            candidates = nearest(&wanted, keyed);
+            candidates = nearest(&wanted, KEYED.iter().map(|known| (known.name.clone(), names(known))));
         }
         UnknownGpu { given: given.to_owned(), nearest: candidates }
     })
 }
+
+/// The GPU of that name or label, if there is one: without what an error tells.
+pub fn known_gpu(given: &str) -> Option<&'static Gpu> {
+    found(&key(given))
+}
+
+/// By its name, else by a label that no other card has.
+fn found(wanted: &str) -> Option<&'static Gpu> {
+    let named = KEYED.iter().find(|known| known.name == wanted);
+    let mut labelled = KEYED.iter().filter(|known| known.product.as_deref() == Some(wanted));
+    let the_one_labelled = || labelled.next().filter(|_| labelled.next().is_none());
+    named.or_else(the_one_labelled).map(|known| known.gpu)
+}
+
+/// A card of the catalogue by what its names come down to.
+struct Keyed {
+    name: String,
+    product: Option<String>,
+    gpu: &'static Gpu,
+}
+
+/// The catalogue never changes, and is looked through for every model whenever a pod comes or goes.
+static KEYED: LazyLock<Vec<Keyed>> = LazyLock::new(|| {
+    let keyed = |gpu: &'static Gpu| Keyed { name: key(gpu.name), product: gpu.product.map(key), gpu };
+    gpus().iter().map(keyed).collect()
+});
 
 /// Lower-case letters and digits, without the words that say nothing.
 fn key(name: &str) -> String {
