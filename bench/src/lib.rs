@@ -4,6 +4,7 @@
 //! to itself. [`measure`] runs one case through one gateway, [`suite`] runs all of them in turns, [`report`] writes
 //! down what came out.
 
+pub mod awake;
 pub mod cores;
 pub mod facts;
 pub mod gateway;

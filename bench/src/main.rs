@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use flotilla_bench::cores::Cores;
 use flotilla_bench::gateway::{Peer, Starter};
 use flotilla_bench::suite::{self, Effort};
-use flotilla_bench::{facts, plain_proxy};
+use flotilla_bench::{awake, facts, plain_proxy};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,6 +35,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Keep a core from halting until standard input ends.
+    StayAwake,
     /// Be the plain hyper proxy in front of an upstream.
     PlainProxy {
         /// Where it listens.
@@ -48,6 +50,10 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async move {
         match cli.command {
             Some(Command::PlainProxy { upstream }) => plain_proxy::serve(upstream).await,
+            Some(Command::StayAwake) => {
+                awake::spin();
+                Ok(())
+            }
             None => {
                 let mut terminate = signal(SignalKind::terminate())?;
                 let mut interrupt = signal(SignalKind::interrupt())?;

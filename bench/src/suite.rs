@@ -1,5 +1,6 @@
 //! All cases through all gateways, in turns: what else the machine does meets all of them.
 
+use crate::awake::Awake;
 use crate::gateway::{Gateway, Kind, Peer, RouterSetup, Starter};
 use crate::guards::{self, Guarded};
 use crate::instructions;
@@ -72,12 +73,14 @@ pub const MANY: usize = 1000;
 pub const SMALL: &str = "300 B, 32 clients";
 /// One client: what a request is delayed by.
 pub const ALONE: &str = "300 B, 1 client";
+/// The same where no core has to be woken.
+pub const AWAKE: &str = "300 B, 1 client, cores kept awake";
 /// The longest prompt.
 pub const LARGE: &str = "200 KB, 8 clients";
 /// Streams without pauses.
 pub const STREAM: &str = "20 events, no gap, 32 clients";
 /// What peers are measured with: what tells them apart, since some are a hundred times as slow.
-const PEER_CASES: [&str; 3] = [ALONE, SMALL, STREAM];
+const PEER_CASES: [&str; 4] = [ALONE, AWAKE, SMALL, STREAM];
 
 pub(crate) fn case(
     name: &'static str,
@@ -90,10 +93,11 @@ pub(crate) fn case(
     Case { name, answer, body_bytes, connections, warm, time }
 }
 
-fn cases(seconds: f64) -> [Case; 8] {
+fn cases(seconds: f64) -> [Case; 9] {
     let stream = |events, gap_ms| Answer::Stream { events, gap_ms };
     [
         case(ALONE, Answer::Json, 300, 1, seconds),
+        case(AWAKE, Answer::Json, 300, 1, seconds),
         case(SMALL, Answer::Json, 300, 32, seconds),
         case("16 KB, 32 clients", Answer::Json, 16 * 1024, 32, seconds),
         case(LARGE, Answer::Json, 200_000, 8, seconds),
@@ -121,7 +125,9 @@ pub async fn run(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Re
     let mut results = Vec::new();
     let wanted = |case: &Case| effort.only.is_none_or(|text| case.name.contains(text));
     for case in cases(effort.seconds).into_iter().filter(wanted) {
+        let awake = starter.cores.filter(|_| case.name == AWAKE).map(Awake::keep).transpose()?;
         results.push(one_case(&bench, &gateways, case, effort.rounds).await?);
+        drop(awake);
     }
     let mut memory = Vec::new();
     if effort.only.is_some() {
