@@ -13,6 +13,7 @@ pub mod instructions;
 pub mod load;
 pub mod measure;
 pub mod mock;
+pub mod operator;
 pub mod plain_proxy;
 pub mod report;
 pub mod stats;

@@ -169,24 +169,26 @@ impl Client {
     }
 }
 
-/// Runs that many clients at once; ends with the first error, and never otherwise before the bound on answers.
+/// Runs that many clients at once, dealt out among the kinds of them; ends with the first error, and never otherwise
+/// before the bound on answers.
 ///
 /// # Errors
 /// An answer is not the one expected.
 pub async fn run(
-    client: &Client,
+    kinds: &[Client],
     connections: usize,
     tally: &Rc<RefCell<Tally>>,
     each: u64,
 ) -> anyhow::Result<()> {
-    let clients = (0..connections).map(|_| Box::pin(client.clone().run(Rc::clone(tally), each)));
-    join(clients.collect()).await
+    let clients = kinds.iter().cycle().take(connections);
+    join(clients.map(|client| Box::pin(client.clone().run(Rc::clone(tally), each)) as Running).collect())
+        .await
 }
 
+type Running = std::pin::Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
+
 /// Waits for all, or for the first error. All run on this thread.
-async fn join(
-    tasks: Vec<std::pin::Pin<Box<impl Future<Output = anyhow::Result<()>> + 'static>>>,
-) -> anyhow::Result<()> {
+async fn join(tasks: Vec<Running>) -> anyhow::Result<()> {
     let local = tokio::task::LocalSet::new();
     let mut set = tokio::task::JoinSet::new();
     for task in tasks {

@@ -90,15 +90,24 @@ impl Bench {
         })
     }
 
-    /// Runs a case once; without a gateway, straight to the mock.
+    /// Runs a case once, its clients dealt out among the gateways, whose times are added up; without any, straight to
+    /// the mock.
     ///
     /// # Errors
     /// An answer was not the one expected.
-    pub async fn run(&self, gateway: Option<&Gateway>, model: &str, case: &Case) -> anyhow::Result<Sample> {
-        let client = self.client(gateway, model, case.answer, case.body_bytes)?;
+    pub async fn run(&self, gateways: &[&Gateway], model: &str, case: &Case) -> anyhow::Result<Sample> {
+        let client = |gateway| self.client(gateway, model, case.answer, case.body_bytes);
+        let clients = match gateways {
+            [] => vec![client(None)?],
+            all => all.iter().map(|gateway| client(Some(gateway))).collect::<anyhow::Result<_>>()?,
+        };
         let tally = Rc::new(RefCell::new(Tally::default()));
-        let cpu =
-            || gateway.map(|gateway| Ok::<_, anyhow::Error>((gateway.cpu()?, gateway.ticks()?))).transpose();
+        let cpu = || {
+            let each =
+                gateways.iter().map(|gateway| Ok::<_, anyhow::Error>((gateway.cpu()?, gateway.ticks()?)));
+            let sum = |a: Clock, b: Clock| (a.0 + b.0, (a.1.0 + b.1.0, a.1.1 + b.1.1));
+            each.reduce(|sum_so_far, next| Ok(sum(sum_so_far?, next?))).transpose()
+        };
         let clock = async {
             tokio::time::sleep(case.warm).await;
             let (cpu_before, began) = (cpu()?, Instant::now());
@@ -108,13 +117,13 @@ impl Bench {
             sample(case, &mut tally.borrow_mut(), began.elapsed(), used)
         };
         let sample = tokio::select! {
-            result = load::run(&client, case.connections, &tally, u64::MAX) => {
+            result = load::run(&clients, case.connections, &tally, u64::MAX) => {
                 result?;
                 anyhow::bail!("the load ended by itself")
             }
             sample = clock => sample?,
         };
-        if let Some(gateway) = gateway {
+        for gateway in gateways {
             gateway.empty_log()?;
         }
         Ok(sample)
@@ -132,7 +141,7 @@ impl Bench {
         count: u64,
     ) -> anyhow::Result<()> {
         let client = self.client(Some(gateway), "assistant", answer, body_bytes)?;
-        load::run(&client, 1, &Rc::default(), count).await
+        load::run(&[client], 1, &Rc::default(), count).await
     }
 
     /// Resident MiB of a gateway while it holds `streams` open streams.
@@ -141,7 +150,7 @@ impl Bench {
     /// The streams did not all begin within 20 s.
     pub async fn memory(&self, gateway: &Gateway, streams: usize) -> anyhow::Result<f64> {
         let answer = Answer::Stream { events: 10_000, gap_ms: 250 };
-        let client = self.client(Some(gateway), "assistant", answer, 300)?;
+        let clients = [self.client(Some(gateway), "assistant", answer, 300)?];
         let tally = Rc::new(RefCell::new(Tally::default()));
         let look = async {
             while tally.borrow().open < streams {
@@ -152,7 +161,7 @@ impl Bench {
             gateway.resident_mib()
         };
         tokio::select! {
-            result = load::run(&client, streams, &tally, 1) => {
+            result = load::run(&clients, streams, &tally, 1) => {
                 result?;
                 anyhow::bail!("the streams ended by themselves")
             }

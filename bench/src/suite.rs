@@ -172,7 +172,7 @@ async fn one_case(
         everybody().map(|g| Series { who: g.map(Gateway::kind), samples: Vec::new() }).collect();
     for _ in 0..rounds {
         for (gateway, series) in everybody().zip(&mut series) {
-            series.samples.push(bench.run(gateway, "assistant", &case).await?);
+            series.samples.push(bench.run(gateway.as_slice(), "assistant", &case).await?);
         }
     }
     Ok(CaseResult { case, series })
@@ -200,7 +200,7 @@ async fn scaling(starter: &Starter<'_>, effort: Effort<'_>) -> anyhow::Result<Ve
             if round == 0 {
                 progress(what);
             }
-            scaling.samples.push(bench.run(Some(gateway), "assistant", &case).await?);
+            scaling.samples.push(bench.run(&[gateway], "assistant", &case).await?);
         }
     }
     for (_, gateway) in gateways {

@@ -9,7 +9,7 @@ mod router;
 
 pub use peers::{PEERS, Peer};
 pub use process::Gateway;
-pub use router::{Guards, RouterSetup};
+pub use router::{Budgets, Guards, RouterSetup, Source, config};
 
 use crate::cores::Cores;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
