@@ -69,7 +69,7 @@ policies:
     let mut counts = [0; 2];
     for (count, requests) in counts.iter_mut().zip([WARM, WARM + COUNTED]) {
         let before = allocations();
-        load::run(&client, 1, &Rc::default(), requests).await.unwrap();
+        load::run(std::slice::from_ref(&client), 1, &Rc::default(), requests).await.unwrap();
         *count = allocations() - before;
     }
     stop.cancel();
