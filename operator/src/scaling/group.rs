@@ -85,6 +85,11 @@ impl Group {
         };
         let stays = |member: &mut Member| given.iter().any(|(_, key, ..)| *key == member.key);
         let gone = self.members.extract_if(.., |member| !stays(member)).map(|member| member.key).collect();
+        for (_, key, ..) in &given {
+            if !self.members.iter().any(|member| member.key == *key) {
+                self.members.push(Member::new(key.clone()));
+            }
+        }
         let rules = Rules::of(&mut self.rules, spec);
         let (policy, scaler) = match &mut rules.made {
             Ok(made) => (&mut made.0, &mut made.1),
@@ -177,18 +182,17 @@ impl Group {
 
 /// Those of whom enough is known, with their member and the replicas that they have by what was decided last.
 fn take_part<'a>(
-    members: &mut Vec<Member>,
+    members: &mut [Member],
     given: Vec<Given<'a>>,
     around: Around<'_>,
     book: &mut Book,
 ) -> Vec<(&'a ModelDeployment, usize, u32, &'a Pods, Said)> {
     let mut taking_part = Vec::with_capacity(given.len());
     for (object, key, decided, pods, said) in given {
-        let place = members.iter().position(|member| member.key == key).unwrap_or_else(|| {
-            members.push(Member::new(key));
-            members.len() - 1
-        });
-        let Some(member) = members.get_mut(place) else { continue };
+        let Some((place, member)) = members.iter_mut().enumerate().find(|(_, member)| member.key == key)
+        else {
+            continue;
+        };
         if !member.refresh(object, around.inventory, pods) {
             continue;
         }

@@ -463,6 +463,9 @@ fn a_schedule_that_cannot_be_read_is_said_and_changes_nothing() {
     let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(3))]);
     bench.pass();
     assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (3, "InvalidSpec"));
+    bench.world.objects.clear();
+    bench.pass();
+    assert_eq!(bench.board.desired(&key("llama")), None, "the next one of its name begins anew");
 }
 
 #[test]
