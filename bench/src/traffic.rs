@@ -50,6 +50,9 @@ impl Script {
     }
 }
 
+/// The key that clients send; gateways that insist on one are given it.
+pub const KEY: &str = "sk-of-the-application-in-the-bench";
+
 /// A whole request with a body of `body_bytes`, with the headers that the official Python client sends.
 pub fn request(model: &str, stream: bool, body_bytes: usize) -> Vec<u8> {
     let head = format!(
@@ -69,7 +72,7 @@ pub fn request(model: &str, stream: bool, body_bytes: usize) -> Vec<u8> {
          User-Agent: OpenAI/Python 1.99.9\r\nX-Stainless-Lang: python\r\nX-Stainless-Package-Version: 1.99.9\r\n\
          X-Stainless-OS: Linux\r\nX-Stainless-Arch: x64\r\nX-Stainless-Runtime: CPython\r\n\
          X-Stainless-Runtime-Version: 3.13.5\r\nX-Stainless-Async: false\r\nX-Stainless-Retry-Count: 0\r\n\
-         X-Stainless-Read-Timeout: 600\r\nAuthorization: Bearer sk-of-the-application\r\n\
+         X-Stainless-Read-Timeout: 600\r\nAuthorization: Bearer {KEY}\r\n\
          X-Data-Class: internal\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );

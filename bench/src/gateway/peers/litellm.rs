@@ -1,6 +1,7 @@
 //! LiteLLM's proxy with one worker: https://docs.litellm.ai/docs/proxy/configs
 
 use super::{Peer, listening};
+use crate::traffic::KEY;
 use std::net::SocketAddr;
 
 pub(super) const PEER: Peer = Peer { name: "litellm", streams: false, config: Some(config), args };
@@ -11,6 +12,7 @@ fn config(upstream: SocketAddr) -> String {
 - model_name: assistant
   litellm_params: {{model: openai/llama-3.2-3b, api_base: \"http://{upstream}/v1\", api_key: none}}
 litellm_settings: {{telemetry: false}}
+general_settings: {{master_key: {KEY}}}
 "
     )
 }
