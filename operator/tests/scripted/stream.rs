@@ -10,6 +10,7 @@ use kube::Client;
 use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::api_server::ApiServer;
@@ -73,10 +74,11 @@ async fn a_replica_that_does_not_lead_takes_no_router() {
     let taken = connect(&state).await;
     assert_eq!(taken.status(), StatusCode::OK);
 
-    // Its stream ends with its leadership, so that the router asks for the next one.
+    // Its stream ends with its leadership and not an hour later, so that the router asks for the next one.
     shutdown.cancel();
     running.await.unwrap().unwrap();
     let mut lines = taken.into_body().into_data_stream();
-    while lines.next().await.is_some() {}
+    let ended = async { while lines.next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
     assert!(registry.is_empty());
 }

@@ -82,13 +82,12 @@ fn look(classifier: &Classifier, window: &Window, end: usize, found: &mut Found)
         while interested != 0 {
             let index = interested.trailing_zeros() as usize;
             interested &= interested - 1;
-            let Some(detector) = classifier.detectors.get(index).filter(|_| found.asks(index)) else {
-                continue;
-            };
+            let Some(detector) = classifier.detectors.get(index) else { continue };
             let Spot { at, digits } = spot;
             let place = Place { text, at, digits, context: window.context(), detector: index };
             if (detector.find)(&place) {
                 found.add(classifier, index);
+                interested &= found.detectors;
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::decide::placement::Gpu;
 /// 32-bit arithmetic, which is shaders times clock times two. For Blackwell cards of compute capability 12.0 NVIDIA tells
 /// "AI TOPS": 4-bit and with sparsity, which is eight times the 16-bit rate of professional cards, and sixteen times that
 /// of GeForce, whose rate halves with 32-bit sums. They were compared with what others quote of those sheets, not with
-/// the sheets. Of the A16, 17.36 and 17.9 TFLOPS are quoted: the lower one is here.
+/// the sheets.
 /// Capacity is learned as soon as requests wait; a figure here counts until then.
 #[rustfmt::skip]
 const FLOP_PER_BYTE: &[((u8, u8), Kind, f64)] = &[
