@@ -7,6 +7,8 @@
 mod cards;
 #[path = "scale/crowd.rs"]
 mod crowd;
+#[path = "scale/rest.rs"]
+mod rest;
 
 use cards::{KINDS, kind_of};
 use crowd::{Crowd, MODELS, NODES};
@@ -22,8 +24,10 @@ async fn every_one_of_two_thousand_models_lands_on_a_card_that_fits() {
     let namespace = TestNamespace::create(cluster.client.clone(), "scale").await.unwrap();
     let crowd = Crowd::new(&cluster, &namespace).unwrap();
     let outcome = crowd.gather().await;
+    let rest = rest::measure(&cluster.client).await;
     crowd.disperse().await.unwrap();
     check(&outcome.unwrap());
+    rest.unwrap();
 }
 
 /// What became of the models: the need of each in MiB and the node of its pod.

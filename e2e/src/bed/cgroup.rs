@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{process, wait};
-use crate::error::{FileContext, Result};
+use crate::error::{Error, FileContext, Result};
 
 const ROOT: &str = "/sys/fs/cgroup";
 const NAME: &str = "flotilla-bed";
@@ -85,10 +85,44 @@ pub(super) fn exists() -> bool {
     hierarchies().iter().any(|hierarchy| hierarchy.join(NAME).exists())
 }
 
-/// The bed's groups that count memory, and whether they are of cgroup v2.
-pub(super) fn memory_hierarchy() -> (PathBuf, bool) {
-    let v1 = Path::new(ROOT).join("memory").join(NAME);
-    if v1.is_dir() { (v1, false) } else { (Path::new(ROOT).join(NAME), true) }
+/// The group of a running container, by the id that the kubelet reports, with or without `containerd://`, in the
+/// hierarchy of a controller of cgroup v1 or in the one of v2; and whether it is the latter.
+///
+/// # Errors
+/// If no container of the bed has this id.
+pub(super) fn container(v1: &str, id: &str) -> Result<(PathBuf, bool)> {
+    let id = id.rsplit('/').next().unwrap_or(id);
+    let old = Path::new(ROOT).join(v1).join(NAME);
+    let (bed, is_v2) = if old.is_dir() { (old, false) } else { (Path::new(ROOT).join(NAME), true) };
+    let found =
+        find(&bed, id).ok_or_else(|| Error::Content(format!("the bed has no cgroup of a container {id}")))?;
+    Ok((found, is_v2))
+}
+
+fn find(folder: &Path, id: &str) -> Option<PathBuf> {
+    let folders = children(folder);
+    let named = |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().contains(id));
+    let here = folders.iter().find(named).cloned();
+    here.or_else(|| folders.iter().find_map(|folder| find(folder, id)))
+}
+
+/// The number in a file of a group.
+///
+/// # Errors
+/// If it cannot be read, or holds something else.
+pub(super) fn number(path: &Path) -> Result<u64> {
+    let text = fs::read_to_string(path).context("read", path)?;
+    text.trim().parse().map_err(|_| Error::Content(format!("{} holds {text:?}", path.display())))
+}
+
+/// The number after `key` in a file of such lines.
+///
+/// # Errors
+/// If it cannot be read, or has no such line.
+pub(super) fn keyed(path: &Path, key: &str) -> Result<u64> {
+    let text = fs::read_to_string(path).context("read", path)?;
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok());
+    value.ok_or_else(|| Error::Content(format!("{} has no {key}", path.display())))
 }
 
 fn is_v2(hierarchy: &Path) -> bool {
@@ -159,4 +193,27 @@ fn remove(group: &Path) -> bool {
         remove(&child);
     }
     fs::remove_dir(group).is_ok() || !group.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_not_taken_for_a_longer_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("memory.stat");
+        fs::write(&path, "anon_thp 7\nanon 42\n").unwrap();
+        assert_eq!(keyed(&path, "anon").unwrap(), 42);
+        assert!(keyed(&path, "kernel").unwrap_err().to_string().contains("kernel"));
+    }
+
+    #[test]
+    fn a_container_is_found_at_any_depth() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = folder.path().join("node/burstable/pod1/cri-containerd-abc.scope");
+        fs::create_dir_all(&group).unwrap();
+        assert_eq!(find(folder.path(), "abc"), Some(group));
+        assert_eq!(find(folder.path(), "xyz"), None);
+    }
 }

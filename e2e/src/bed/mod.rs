@@ -8,6 +8,7 @@ mod apt;
 mod cgroup;
 mod containerd;
 mod control_plane;
+mod cpu;
 mod dns;
 mod down;
 mod dra;
@@ -38,6 +39,7 @@ mod wait;
 
 pub use apt::install as install_packages;
 pub use containerd::forget_image;
+pub use cpu::container_cpu;
 pub use down::down;
 pub use dra::{Devices, crash_dra, start_dra, stop_dra};
 pub use environment::environment;

@@ -133,7 +133,8 @@ fn model(number: usize) -> Value {
     json!({
         "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": format!("m-{need}-{number}")},
         "spec": {
-            "model": {"servedName": "simulated"},
+            "model": {"servedName": format!("simulated-{number}")},
+            "scaling": {"maxReplicas": 2},
             "engine": {"type": "Custom", "image": "registry.example/engine:1"},
             "placement": {
                 "gpuMemory": format!("{need}Gi"),

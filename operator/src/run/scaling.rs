@@ -48,11 +48,13 @@ impl Ticker {
                 let present = self.catalog.borrow_and_update().clone();
                 targets = Arc::new(present.map(|catalog| Targets::of(&catalog)).unwrap_or_default());
             }
-            let (true, Some(inventory)) = (self.leadership.is_leader(), self.capacity.latest()) else {
+            if !self.leadership.is_leader() {
+                autoscaler.resign();
                 continue;
-            };
+            }
+            let Some(inventory) = self.capacity.latest() else { continue };
             let world = World::of(&self.stores, inventory, targets.clone());
-            let news = autoscaler.pass(&world, Timestamp::now());
+            let Some(news) = autoscaler.tick(world, Timestamp::now()) else { continue };
             if news.spills {
                 self.dirty.notify_one();
             }

@@ -3,19 +3,25 @@
 use super::board::{Brief, NewsFor};
 use super::gauges::Gauges;
 use super::group::{Around, Group, Said};
-use super::{Board, EngineReports, Pods, Reports, Targets, by_model};
+use super::{Board, EngineReports, Pods, Reported, Reports, Targets, by_model};
 use crate::decide::placement::Inventory;
-use crate::decide::scale::Book;
+use crate::decide::scale::{Book, Engines};
 use crate::fleet::Stores;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::DeserializeGuard;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// Between two seconds that are decided for.
+const TICK: SignedDuration = SignedDuration::from_secs(1);
+/// Between two passes while nothing moves: what is left to see then is that time goes by.
+const AT_REST: SignedDuration = SignedDuration::from_secs(5);
+
 /// What a pass looks at.
+#[derive(Clone)]
 pub struct World {
     /// All `ModelDeployment`s.
     pub objects: Vec<Arc<DeserializeGuard<ModelDeployment>>>,
@@ -33,15 +39,49 @@ impl World {
         let (objects, pods) = (stores.model_deployments.state(), stores.pods.state());
         Self { objects, pods, inventory, targets }
     }
+
+    /// Whether nothing was replaced: caches put another one in the place of what changed.
+    fn is(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Arc<Pod>, &Arc<Pod>)| Arc::ptr_eq(a, b);
+        let pods = self.pods.len() == other.pods.len() && self.pods.iter().zip(&other.pods).all(same);
+        let same = |(a, b): (&Arc<_>, &Arc<_>)| Arc::ptr_eq(a, b);
+        let objects =
+            self.objects.len() == other.objects.len() && self.objects.iter().zip(&other.objects).all(same);
+        let around = Arc::ptr_eq(&self.inventory, &other.inventory);
+        objects && pods && around && Arc::ptr_eq(&self.targets, &other.targets)
+    }
 }
 
 /// What a pass changed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct News {
     /// These have to be reconciled.
     pub objects: Vec<ObjectKey>,
     /// Whether requests of some model go elsewhere, so that routers have to be told.
     pub spills: bool,
+}
+
+impl News {
+    fn plus(mut self, mut other: Self) -> Self {
+        self.objects.append(&mut other.objects);
+        Self { objects: self.objects, spills: self.spills || other.spills }
+    }
+}
+
+/// What routers and engines say of each model.
+struct Heard<'a> {
+    routers: HashMap<&'a ObjectKey, Reported>,
+    engines: HashMap<Arc<ObjectKey>, Engines>,
+}
+
+impl Heard<'_> {
+    /// The same of those who spoke, if they had said at `at` that nothing is asked.
+    fn silence(&self, at: Timestamp) -> Self {
+        Self {
+            routers: self.routers.keys().map(|key| (*key, Reported::silence(at))).collect(),
+            engines: self.engines.keys().map(|key| (key.clone(), Engines::default())).collect(),
+        }
+    }
 }
 
 /// Decides for every model. What it remembers can be lost: see [`crate::decide::scale::Scaler`].
@@ -53,6 +93,15 @@ pub struct Autoscaler {
     book: Book,
     /// What belongs together, in the order of [`scaled`].
     groups: Vec<Model>,
+    last: Option<Last>,
+}
+
+/// The last pass.
+struct Last {
+    at: Timestamp,
+    world: World,
+    /// Whether one was left out since.
+    left_out: bool,
 }
 
 /// A group, and the name that its objects serve.
@@ -70,13 +119,49 @@ impl Autoscaler {
         board: Arc<Board>,
         gauges: Gauges,
     ) -> Self {
-        Self { reports, engines, board, gauges, book: Book::default(), groups: Vec::new() }
+        Self { reports, engines, board, gauges, book: Book::default(), groups: Vec::new(), last: None }
     }
 
-    /// Decides once for every model with `spec.scaling`.
-    pub fn pass(&mut self, world: &World, now: Timestamp) -> News {
-        let sums = self.reports.sums(now, |policy, backend| world.targets.get(policy, backend));
-        let engines = self.engines.sums(now);
+    /// Decides for every model with `spec.scaling`; to be called every second. While nothing is asked of any model and
+    /// nothing in the world was replaced, only every fifth call does, and the others return `None`: thousands of models
+    /// may be at rest.
+    pub fn tick(&mut self, world: World, now: Timestamp) -> Option<News> {
+        let quiet = self.reports.quiet() && self.engines.quiet();
+        if let Some(last) = &mut self.last
+            && (quiet && now.duration_since(last.at) < AT_REST && last.world.is(&world))
+        {
+            last.left_out = true;
+            return None;
+        }
+        let left_out = self.last.as_ref().is_some_and(|last| last.left_out);
+        let heard = self.heard(&world.targets, now);
+        // What comes now came in the last second, not in all of them since the last pass.
+        let made_up = if left_out && !quiet {
+            self.pass(&world, &heard.silence(now - TICK), now - TICK)
+        } else {
+            News::default()
+        };
+        let news = self.pass(&world, &heard, now);
+        drop(heard);
+        self.last = Some(Last { at: now, world, left_out: false });
+        Some(made_up.plus(news))
+    }
+
+    /// Forgets everything, and has the board and the gauges forget it: another replica of the operator decides now, and
+    /// when this one does again, what it knew is the past.
+    pub fn resign(&mut self) {
+        let gone = std::mem::take(&mut self.groups);
+        self.end(gone, &[]);
+        self.last = None;
+    }
+
+    fn heard<'a>(&self, targets: &'a Targets, now: Timestamp) -> Heard<'a> {
+        let routers = self.reports.sums(now, |policy, backend| targets.get(policy, backend));
+        Heard { routers, engines: self.engines.sums(now) }
+    }
+
+    /// Decides once.
+    fn pass(&mut self, world: &World, heard: &Heard<'_>, now: Timestamp) -> News {
         let pods = by_model(&world.pods);
         let none = Pods::default();
         let mut news = News::default();
@@ -91,7 +176,8 @@ impl Autoscaler {
             let members = objects.iter().map(|Scaled { namespace, own, object, .. }| {
                 let key = ObjectKey::of(*object);
                 let desired = self.board.desired(&key);
-                let said = Said { routers: sums.get(&key).copied(), engines: engines.get(&key).copied() };
+                let (routers, engines) = (heard.routers.get(&key), heard.engines.get(&key));
+                let said = Said { routers: routers.copied(), engines: engines.copied() };
                 let pods = pods.get(&(*namespace, *own)).unwrap_or(&none);
                 (*object, key, desired, pods, said)
             });

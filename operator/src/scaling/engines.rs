@@ -92,10 +92,18 @@ impl EngineReports {
             State::Answered(before, _) => rate(&before, &load, now.duration_since(engine.at)),
             State::New | State::Silent => Tokens::default(),
         };
-        let idle = load.running + load.waiting <= 0.0 && served.is_zero();
+        let idle = idle(&load, served);
         engine.due = now + if idle { IDLE } else { BUSY };
         engine.at = now;
         engine.state = State::Answered(load, served);
+    }
+
+    /// Whether no engine works, by the last answer of each.
+    pub(super) fn quiet(&self) -> bool {
+        self.0.lock().values().all(|engine| match engine.state {
+            State::Answered(load, served) => idle(&load, served),
+            State::New | State::Silent => true,
+        })
     }
 
     /// The sum for each model. A model of which any engine is silent or late has none: what is missing is not zero.
@@ -117,6 +125,11 @@ impl EngineReports {
         }
         sums.into_iter().filter_map(|(model, (any, sum))| Some((model, sum.filter(|_| any)?))).collect()
     }
+}
+
+/// Whether an engine does nothing, and did nothing since the answer before.
+fn idle(load: &EngineLoad, served: Tokens) -> bool {
+    load.running + load.waiting <= 0.0 && served.is_zero()
 }
 
 /// Tokens per second between two answers; counts that are lower than before began anew.
@@ -237,6 +250,23 @@ mod tests {
         assert_eq!(prompt(&reports, 15), None);
         reports.take("apps/b", Some(load(1.0, 0.0)), at(15));
         assert_eq!(prompt(&reports, 16), None, "and the first is late");
+    }
+
+    #[test]
+    fn engines_are_quiet_while_none_works() {
+        let reports = EngineReports::default();
+        reports.due(pods(&["a", "b"]), at(0));
+        assert!(reports.quiet());
+        for (second, answer, quiet) in [
+            (0, Some(load(0.0, 900.0)), true),
+            (5, Some(load(1.0, 900.0)), false),
+            (10, Some(load(0.0, 950.0)), false),
+            (15, Some(load(0.0, 950.0)), true),
+            (45, None, true),
+        ] {
+            reports.take("apps/a", answer, at(second));
+            assert_eq!(reports.quiet(), quiet, "second {second}");
+        }
     }
 
     #[test]

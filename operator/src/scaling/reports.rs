@@ -21,6 +21,8 @@ pub struct Reports(Mutex<HashMap<String, Router>>);
 struct Router {
     at: Timestamp,
     series: Vec<Series>,
+    /// Nothing is asked of any of its backends, nor was since the report before.
+    quiet: bool,
 }
 
 /// One backend of one policy in one router.
@@ -55,8 +57,14 @@ impl Reports {
             let of = |s: &&Series| s.last.policy == demand.policy && s.last.backend == demand.backend;
             Series::after(before.iter().find(of), demand, now)
         });
-        let router = Router { at: now, series: series.collect() };
-        routers.insert(pod.to_owned(), router);
+        let series: Vec<Series> = series.collect();
+        let quiet = series.iter().all(Series::is_quiet);
+        routers.insert(pod.to_owned(), Router { at: now, series, quiet });
+    }
+
+    /// Whether nothing is asked of any model, by the last report of every router.
+    pub(super) fn quiet(&self) -> bool {
+        self.0.lock().values().all(|router| router.quiet)
     }
 
     /// The sum for each model; `target` says which one a policy's backend is. A model that is not in it has no router
@@ -112,6 +120,12 @@ impl Series {
         }
     }
 
+    fn is_quiet(&self) -> bool {
+        let last = &self.last;
+        let waiting = [last.waiting_prompt_tokens, last.waiting_completion_tokens];
+        last.in_flight == 0 && waiting == [0, 0] && self.offered.is_zero() && self.served.is_zero()
+    }
+
     fn reported(&self, at: Timestamp) -> Reported {
         let last = &self.last;
         Reported {
@@ -128,6 +142,13 @@ impl Series {
 }
 
 impl Reported {
+    /// What a router says of a model of which nothing is asked.
+    pub(super) fn silence(at: Timestamp) -> Self {
+        let (none, zero) = (Tokens::default(), 0);
+        let demand = Demand { at, offered: none, waiting: none, in_flight: zero };
+        Self { demand, served: none, in_flight: none }
+    }
+
     /// Both together; as old as the older one.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
@@ -184,6 +205,22 @@ mod tests {
         let both = sum(&reports, at(1500)).unwrap();
         assert!((both.offered.prompt - 300.0).abs() < 1e-9, "{both:?}");
         assert_eq!((both.in_flight, both.at), (3, at(500)));
+    }
+
+    #[test]
+    fn a_router_is_quiet_once_nothing_came_since_its_last_report() {
+        let reports = Reports::default();
+        assert!(reports.quiet());
+        for (second, offered, in_flight, quiet) in
+            [(0, 700, 0, true), (1, 700, 1, false), (2, 700, 0, true), (3, 701, 0, false), (4, 701, 0, true)]
+        {
+            reports.take("apps/a", report(offered, in_flight), at(second * 1000));
+            reports.take("apps/b", report(5, 0), at(second * 1000));
+            assert_eq!(reports.quiet(), quiet, "second {second}");
+        }
+        let waiting = BackendDemand { waiting_prompt_tokens: 1, ..report(701, 0).remove(0) };
+        reports.take("apps/a", vec![waiting], at(5000));
+        assert!(!reports.quiet());
     }
 
     #[test]

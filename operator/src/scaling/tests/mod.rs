@@ -1,0 +1,5 @@
+//! Whole passes: objects, pods and reports in, the board out.
+
+mod bench;
+mod decisions;
+mod rest;
