@@ -107,6 +107,11 @@ bench-scaling: ## Measure one scaling pass over two thousand models: CPU and wal
 sim: ## Compare autoscaling rules on a trace: ARGS='--trace FILE.csv --speed 4', ARGS='--synthetic step'; see docs/scaling.md.
 	cargo run --release --quiet --locked --package flotilla-sim -- $(ARGS)
 
+.PHONY: sim-page
+sim-page: ## Write the tables of docs/scaling.md anew (ten minutes of one core). TRACES=DIRECTORY with the traces that it names
+	cargo build --release --quiet --locked --package flotilla-sim
+	cd $(or $(TRACES),.) && $(CARGO_TARGET_DIR)/release/flotilla-sim --page $(CURDIR)/docs/scaling.md
+
 # Installs Debian packages whose programs are missing: PACKAGE:PROGRAM ... No service is started on the way.
 define apt_install
 @missing=; for tool in $(1); do [[ -x $${tool#*:} ]] || missing+=" $${tool%%:*}"; done; \

@@ -14,7 +14,7 @@ pub struct Cli {
     #[arg(
         long,
         value_name = "FILE.csv",
-        required_unless_present = "synthetic",
+        required_unless_present_any = ["synthetic", "page"],
         conflicts_with = "synthetic"
     )]
     pub trace: Option<PathBuf>,
@@ -30,6 +30,9 @@ pub struct Cli {
     /// The days of a file of windows that are simulated, counted from 1: 6-14.
     #[arg(long, value_parser = days)]
     pub days: Option<(u32, u32)>,
+    /// The days on which the targets of the other projects' rules are looked for, in place of those that are simulated.
+    #[arg(long, value_parser = days, requires = "trace")]
+    pub tune_days: Option<(u32, u32)>,
     /// From the start of a replica until it serves.
     #[arg(long, default_value = "120s", value_parser = seconds)]
     pub start_delay: f64,
@@ -63,6 +66,10 @@ pub struct Cli {
     /// Write a plot of demand and replicas over time here.
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
+    /// Run what a page's comments of the form `<!-- flotilla-sim ARGUMENTS -->` say, and put each table between such a
+    /// comment and `<!-- end -->`. Paths are those of where this is run.
+    #[arg(long, value_name = "FILE.md", exclusive = true)]
+    pub page: Option<PathBuf>,
 }
 
 impl Cli {

@@ -54,6 +54,8 @@ pub struct Asked<'a> {
     pub prior: f64,
     /// Rules by name; none means all.
     pub rules: &'a [String],
+    /// Where the targets of the other projects' rules are looked for, in place of the trace itself.
+    pub tuning: Option<&'a Trace>,
 }
 
 /// Why there is no comparison.
@@ -79,21 +81,27 @@ pub fn compare(trace: &Trace, asked: &Asked<'_>) -> Result<Comparison, CompareEr
     }
     let wanted = |name: &str| asked.rules.is_empty() || asked.rules.iter().any(|rule| rule == name);
     let work = oracle::work(trace, &asked.machine);
-    let bench = Bench { trace, machine: asked.machine, replicas: first_replicas(&work) };
+    let bench = Bench::new(trace, asked.machine, &work);
 
     let mut rows = Vec::new();
     if wanted("oracle") {
         rows.push(bench.oracle(&work));
     }
-    let mut flotilla =
-        Flotilla::new(asked.policy.clone(), &asked.machine, asked.prior).ok_or(CompareError::Machine)?;
-    let outcome = simulate(trace, asked.machine, bench.replicas, &mut flotilla);
-    let least = outcome.attainment();
     let target = asked.policy.target_utilization;
+    let outcome = bench.flotilla(asked)?;
+    let least = outcome.attainment();
     rows.push(Row { rule: "flotilla", target, attains: least >= GOAL, outcome });
-    let setting = setting(trace, asked.machine);
+    let tuning =
+        asked.tuning.map(|trace| Bench::new(trace, asked.machine, &oracle::work(trace, &asked.machine)));
+    let tuning = tuning.map(|bench| Ok((bench.flotilla(asked)?.attainment(), bench))).transpose()?;
     for rival in RIVALS.iter().filter(|rival| wanted(rival.name)) {
-        rows.push(bench.rival(rival, setting, least));
+        rows.push(match &tuning {
+            Some((there, tuning)) => {
+                let found = tuning.rival(rival, *there).target;
+                bench.tried(rival, Setting { target: found, ..tuning.setting }, least)
+            }
+            None => bench.rival(rival, least),
+        });
     }
     let busy = work.iter().sum::<f64>() / work.len().max(1) as f64;
     Ok(Comparison { machine: asked.machine, busy, seconds: trace.seconds(), rows })
@@ -126,13 +134,26 @@ fn setting(trace: &Trace, machine: Machine) -> Setting {
     }
 }
 
+/// A trace, and what is the same for every rule on it.
 struct Bench<'a> {
     trace: &'a Trace,
     machine: Machine,
+    /// That there are at the start.
     replicas: u32,
+    setting: Setting,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    fn new(trace: &'a Trace, machine: Machine, work: &[f64]) -> Self {
+        Self { trace, machine, replicas: first_replicas(work), setting: setting(trace, machine) }
+    }
+
+    fn flotilla(&self, asked: &Asked<'_>) -> Result<Outcome, CompareError> {
+        let mut rule =
+            Flotilla::new(asked.policy.clone(), &self.machine, asked.prior).ok_or(CompareError::Machine)?;
+        Ok(simulate(self.trace, self.machine, self.replicas, &mut rule))
+    }
+
     fn oracle(&self, work: &[f64]) -> Row {
         let mut best: Option<Row> = None;
         for smoothing in oracle::SMOOTHINGS {
@@ -157,13 +178,20 @@ impl Bench<'_> {
         })
     }
 
-    fn rival(&self, rival: &Rival, setting: Setting, least: f64) -> Row {
+    /// The rule with this target, and whether it attains as much.
+    fn tried(&self, rival: &Rival, setting: Setting, least: f64) -> Row {
+        let target = setting.target;
+        let outcome = simulate(self.trace, self.machine, self.replicas, (rival.new)(setting).as_mut());
+        Row { rule: rival.name, target, attains: outcome.attainment() >= least, outcome }
+    }
+
+    /// With the target that suits it best.
+    fn rival(&self, rival: &Rival, least: f64) -> Row {
         let mut best: Option<Row> = None;
         for target in TARGETS {
-            let mut rule = (rival.new)(Setting { target, ..setting });
-            let outcome = simulate(self.trace, self.machine, self.replicas, rule.as_mut());
-            let attains = outcome.attainment() >= least;
-            best = Some(better(best, Row { rule: rival.name, target, attains, outcome }));
+            let row = self.tried(rival, Setting { target, ..self.setting }, least);
+            let attains = row.attains;
+            best = Some(better(best, row));
             if attains {
                 break;
             }

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod engine;
 pub mod oracle;
 pub mod outcome;
+pub mod page;
 pub mod report;
 pub mod rule;
 pub mod run;

@@ -13,7 +13,8 @@ const SERVEGEN: &str = include_str!("fixtures/servegen_m_small_2h.csv");
 
 fn run(trace: &Trace, machine: Machine, rules: &[&str]) -> Comparison {
     let rules: Vec<String> = rules.iter().map(|rule| (*rule).to_owned()).collect();
-    compare(trace, &Asked { machine, policy: Policy::default(), prior: 1.0, rules: &rules }).unwrap()
+    compare(trace, &Asked { machine, policy: Policy::default(), prior: 1.0, rules: &rules, tuning: None })
+        .unwrap()
 }
 
 fn row<'a>(comparison: &'a Comparison, rule: &str) -> &'a Row {
@@ -66,6 +67,7 @@ fn rules_that_are_none_are_named() {
         policy: Policy::default(),
         prior: 1.0,
         rules: &["magic".to_owned()],
+        tuning: None,
     };
     assert!(matches!(compare(&trace, &asked), Err(CompareError::UnknownRule(name)) if name == "magic"));
 }

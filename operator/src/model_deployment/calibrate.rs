@@ -79,7 +79,7 @@ pub fn taught(
     else {
         return status;
     };
-    let node = observed.inventory.nodes.iter().find(|node| Some(&node.name) == replica.pod.node.as_ref());
+    let node = replica.pod.node.as_ref().and_then(|node| observed.inventory.node(node));
     let named = |name: &Option<String>| name.clone().unwrap_or_else(|| UNKNOWN.to_owned());
     let key = Key {
         engine_version: named(&reading.version),

@@ -2,7 +2,7 @@
 
 use super::capacity::{Keeper, Sources};
 use super::devices;
-use crate::fleet::{BOUND, Capacity, Devices, GpuPod, GpuPods, Stores, Trigger};
+use crate::fleet::{BOUND, Capacity, Devices, GpuPod, GpuPods, NodeNews, Stores, Trigger};
 use crate::metrics::Metrics;
 use crate::model_deployment::failure::draining_since;
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
@@ -240,11 +240,14 @@ async fn nodes_changed(
     nodes: impl Stream<Item = EventOf<Node>> + Send,
     sources: Arc<Sources>,
 ) -> anyhow::Result<()> {
+    let mut news = NodeNews::default();
     each(nodes, move |event| {
+        if news.take_in(&event) {
+            sources.changed.notify_one();
+        }
         if matches!(event, watcher::Event::InitDone) {
             sources.complete(&sources.nodes);
         }
-        sources.changed.notify_one();
         std::future::ready(())
     })
     .await

@@ -33,12 +33,9 @@ impl GpuPrice {
         card: Option<&Gpu>,
     ) -> Option<Self> {
         let given = object.spec.scaling.as_ref().and_then(|scaling| scaling.gpu_hourly_price.as_deref());
-        let label = |name: &dyn Fn(&str) -> bool| {
-            let nodes = inventory.nodes.iter().filter(|node| node.product == product && name(&node.name));
-            nodes.filter_map(|node| node.labels.get(labels::GPU_HOURLY_PRICE)).find_map(|text| read(text))
-        };
-        let own = node.and_then(|node| label(&|name| name == node));
-        let labelled = || own.or_else(|| label(&|_| true));
+        let own = node.and_then(|node| inventory.node(node)).filter(|node| node.product == product);
+        let own = own.and_then(|node| read(node.labels.get(labels::GPU_HOURLY_PRICE)?));
+        let labelled = || own.or_else(|| inventory.price_labels(product).iter().find_map(|text| read(text)));
         let listed = || card.and_then(Gpu::hourly);
         let from = |source| move |hourly| Self { hourly, source };
         (given.and_then(read).map(from("spec"))).or_else(|| labelled().map(from("node label"))).or_else(

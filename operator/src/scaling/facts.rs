@@ -47,7 +47,7 @@ impl Facts {
     pub fn of(object: &ModelDeployment, inventory: &Inventory, node: Option<&str>) -> Option<Self> {
         let memory = object.status.as_ref()?.memory.as_ref()?;
         let fits = choice(object, inventory, to_mib(&memory.required).ok()?).fits;
-        let of_node = inventory.nodes.iter().find(|n| Some(n.name.as_str()) == node).map(|n| &n.product);
+        let of_node = node.and_then(|node| inventory.node(node)).map(|node| &node.product);
         let product = of_node.or_else(|| fits.products.first().map(|fit| &fit.product));
         let product = product.cloned().unwrap_or_default();
         let card = known_gpu(&product);

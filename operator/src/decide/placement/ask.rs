@@ -40,11 +40,6 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// Whether the node selector lets a node with these labels in.
-    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.node_selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-    }
-
     /// Whether a product may be taken; what is appended to its name for shares and partitions does not count.
     pub fn takes(&self, product: &str) -> bool {
         let whole = product.split_once("-MIG-").map_or(product, |(whole, _)| whole);

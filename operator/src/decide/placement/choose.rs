@@ -65,7 +65,7 @@ fn explicit(mode: &Mode) -> String {
 }
 
 fn auto(mode: &Mode, fits: &Fits, inventory: &Inventory) -> String {
-    let devices = inventory.nodes.iter().any(|node| !node.devices.is_empty());
+    let devices = inventory.has_devices();
     let because = match mode {
         _ if !fits.any() => "nothing fits in any mode",
         Mode::Dra => "ResourceSlices have a device that fits",
@@ -94,11 +94,8 @@ fn ways(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode) -> Vec<Mode
         if ask.products.is_empty() || wanted == PlacementMode::Mig {
             found.push(Mode::Mig { profile: None });
         }
-        let profiles = inventory.nodes.iter().flat_map(|node| &node.partitions);
-        let mut profiles: Vec<_> = profiles.map(|partition| partition.profile.clone()).collect();
-        profiles.sort();
-        profiles.dedup();
-        found.extend(profiles.into_iter().map(|profile| Mode::Mig { profile: Some(profile) }));
+        found
+            .extend(inventory.profiles().iter().cloned().map(|profile| Mode::Mig { profile: Some(profile) }));
     }
     found
 }

@@ -1,11 +1,12 @@
 //! The products of the cluster that can hold a replica, how many of them are free, and what was passed over.
 
+use super::alike::Alike;
 use super::offer::{Offer, offers};
 use super::taint::{Door, door};
-use super::{Ask, GpuNode, Inventory, Mode, SHARERS};
+use super::{Ask, Inventory, Mode, SHARERS};
 use k8s_openapi::api::core::v1::Taint;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One product that fits, on the nodes that take pods.
@@ -158,23 +159,26 @@ enum Look {
 pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
     let mut fits = Fits { required_mib: ask.required_mib, gpus: ask.gpus, ..Fits::default() };
     let mut products: BTreeMap<Cow<'_, str>, ProductFit> = BTreeMap::new();
-    for node in &inventory.nodes {
+    for Alike { node, nodes, selected } in inventory.alike(ask.node_selector) {
         let (mut free, mut closed, mut passed) = (0_u32, false, None);
-        let mut counted = BTreeSet::new();
+        let mut counted: Vec<Cow<'_, str>> = Vec::new();
         for offer in offers(node, ask, mode) {
             let offer = match offer {
                 Ok(offer) => offer,
                 Err(why) => {
-                    passed = ask.selects(&node.labels).then_some(why).or(passed);
+                    passed = selected.then_some(why).or(passed);
                     continue;
                 }
             };
-            match look(&offer, node, ask) {
+            match look(&offer, &node.taints, selected, ask) {
                 Look::Fits => {
                     free = free.saturating_add(offer.free);
-                    let first = counted.insert(offer.product.clone());
+                    let first = !counted.contains(&offer.product);
+                    if first {
+                        counted.push(offer.product.clone());
+                    }
                     fits.see(&offer);
-                    add(&mut products, offer, first);
+                    add(&mut products, offer, first, nodes);
                 }
                 Look::Closed => {
                     closed = true;
@@ -185,11 +189,12 @@ pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
                 Look::Ignored => {}
             }
         }
-        fits.room = fits.room.saturating_add(free / ask.gpus.max(1));
+        fits.room = fits.room.saturating_add((free / ask.gpus.max(1)).saturating_mul(nodes));
         if counted.is_empty() {
-            fits.closed += u32::from(closed);
+            fits.closed = fits.closed.saturating_add(if closed { nodes } else { 0 });
             if let Some(why) = passed.filter(|_| !closed) {
-                *fits.passed_over.entry(why).or_default() += 1;
+                let passed_over = fits.passed_over.entry(why).or_default();
+                *passed_over = passed_over.saturating_add(nodes);
             }
         }
     }
@@ -198,16 +203,16 @@ pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
     fits
 }
 
-/// Adds an offer to its product; `first` says whether it is the node's first of that product.
-fn add<'a>(products: &mut BTreeMap<Cow<'a, str>, ProductFit>, offer: Offer<'a>, first: bool) {
+/// Adds the offer of so many nodes to its product; `first` says whether it is their first of that product.
+fn add<'a>(products: &mut BTreeMap<Cow<'a, str>, ProductFit>, offer: Offer<'a>, first: bool, nodes: u32) {
     let Offer { product, memory_mib, gpus, free, .. } = offer;
     let empty =
         |product: &str| ProductFit { product: product.to_owned(), memory_mib, nodes: 0, gpus: 0, free: 0 };
     let fit = products.entry(product).or_insert_with_key(|product| empty(product));
     fit.memory_mib = fit.memory_mib.min(memory_mib);
-    fit.nodes = fit.nodes.saturating_add(u32::from(first));
-    fit.gpus = fit.gpus.saturating_add(gpus);
-    fit.free = fit.free.saturating_add(free);
+    fit.nodes = fit.nodes.saturating_add(if first { nodes } else { 0 });
+    fit.gpus = fit.gpus.saturating_add(gpus.saturating_mul(nodes));
+    fit.free = fit.free.saturating_add(free.saturating_mul(nodes));
 }
 
 impl Fits {
@@ -221,9 +226,9 @@ impl Fits {
 }
 
 /// The order of the questions is that of what a person would change first.
-fn look(offer: &Offer<'_>, node: &GpuNode, ask: &Ask<'_>) -> Look {
-    let door = door(&node.taints, ask.tolerations);
-    let against = if !ask.selects(&node.labels) {
+fn look(offer: &Offer<'_>, taints: &[Taint], selected: bool, ask: &Ask<'_>) -> Look {
+    let door = door(taints, ask.tolerations);
+    let against = if !selected {
         Some(PassedOver::Selector)
     } else if offer.against == Some(PassedOver::Partitioned) {
         Some(PassedOver::Partitioned)

@@ -1,5 +1,6 @@
 //! Which cards can hold a replica, and which of them are free.
 
+mod alike;
 mod ask;
 mod catalogue;
 mod choose;
