@@ -17,6 +17,15 @@ fn run(trace: &Trace, machine: Machine, rules: &[&str]) -> Comparison {
         .unwrap()
 }
 
+fn slow() -> Machine {
+    Machine {
+        prompt_tokens_per_second: 1000.0,
+        sequence_tokens_per_second: 20.0,
+        slots: 8,
+        ..Machine::default()
+    }
+}
+
 fn row<'a>(comparison: &'a Comparison, rule: &str) -> &'a Row {
     comparison.rows.iter().find(|row| row.rule == rule).unwrap()
 }
@@ -47,16 +56,28 @@ fn every_rule_answers_every_request_of_a_real_trace() {
 #[test]
 fn who_knows_the_future_is_on_time_at_no_more_gpu_hours() {
     let trace = read(SERVEGEN, 0.01, 1).unwrap();
-    let machine = Machine {
-        prompt_tokens_per_second: 1000.0,
-        sequence_tokens_per_second: 20.0,
-        slots: 8,
-        ..Machine::default()
-    };
-    let comparison = run(&trace, machine, &["oracle", "flotilla"]);
+    let comparison = run(&trace, slow(), &["oracle", "flotilla"]);
     let (oracle, flotilla) = (row(&comparison, "oracle"), row(&comparison, "flotilla"));
     assert!(oracle.attains && oracle.outcome.gpu_hours() <= flotilla.outcome.gpu_hours());
     assert_eq!(flotilla.outcome.flaps(), 0);
+}
+
+#[test]
+fn targets_are_those_of_the_trace_on_which_they_were_looked_for() {
+    let (here, elsewhere) = (read(AZURE, 1.0, 1).unwrap(), read(SERVEGEN, 0.002, 1).unwrap());
+    let rules = ["hpa", "kubeai"].map(str::to_owned);
+    let tuned = |trace, tuning| {
+        let policy = Policy::default();
+        let asked = Asked { machine: slow(), policy, prior: 1.0, rules: &rules, tuning };
+        compare(trace, &asked).unwrap()
+    };
+    let targets = |of: &Comparison| ["hpa", "kubeai"].map(|rule| row(of, rule).target);
+    let (own, others) = (tuned(&here, None), tuned(&elsewhere, None));
+    assert_ne!(targets(&own), targets(&others), "else it would say nothing");
+    let apart = tuned(&here, Some(&elsewhere));
+    assert_eq!(targets(&apart), targets(&others));
+    assert_eq!(row(&apart, "hpa").outcome.requests(), 400, "on this trace all the same");
+    assert_eq!(report::json(&tuned(&here, Some(&here))), report::json(&own));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::capacity::{Keeper, Sources};
 use super::devices;
-use crate::fleet::{BOUND, Capacity, Devices, GpuPod, GpuPods, NodeNews, Stores, Trigger};
+use crate::fleet::{BOUND, Capacity, Devices, GpuPod, GpuPods, Matters, Seen, Stores, Trigger};
 use crate::metrics::Metrics;
 use crate::model_deployment::failure::draining_since;
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
@@ -162,7 +162,7 @@ impl FirstLists {
     }
 }
 
-/// The stream of a kind that has a controller; the index hears of every event, deletions included.
+/// The stream of a kind that has a controller; the index hears of every event that may matter to it.
 fn primary<K>(
     client: &Client,
     writer: reflector::store::Writer<Guarded<K>>,
@@ -171,11 +171,17 @@ fn primary<K>(
 ) -> Objects<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + DeserializeOwned + 'static,
+    Guarded<K>: Matters,
 {
-    let dirty = dirty.clone();
+    let (dirty, mut seen) = (dirty.clone(), Seen::default());
     let events =
         watcher(Api::all(client.clone()), watcher::Config::default()).default_backoff().reflect(writer);
-    first_lists.watch(events).inspect(move |_| dirty.notify_one()).touched_objects().boxed()
+    let heard = move |event: &EventOf<Guarded<K>>| {
+        if event.as_ref().map_or(true, |event| seen.take_in(event)) {
+            dirty.notify_one();
+        }
+    };
+    first_lists.watch(events).inspect(heard).touched_objects().boxed()
 }
 
 pub(super) async fn each<T, F>(
@@ -240,9 +246,9 @@ async fn nodes_changed(
     nodes: impl Stream<Item = EventOf<Node>> + Send,
     sources: Arc<Sources>,
 ) -> anyhow::Result<()> {
-    let mut news = NodeNews::default();
+    let mut seen = Seen::default();
     each(nodes, move |event| {
-        if news.take_in(&event) {
+        if seen.take_in(&event) {
             sources.changed.notify_one();
         }
         if matches!(event, watcher::Event::InitDone) {

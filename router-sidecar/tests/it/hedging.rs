@@ -4,7 +4,7 @@ use crate::rig::{Rig, ask, eventually, external, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 
 /// Answers it takes until a backend's pace is known.
-const LEARNED: usize = 20;
+pub const LEARNED: usize = 20;
 
 async fn hedged() -> (Provider, Provider, Rig) {
     let (first, second) = (provider().await, provider().await);

@@ -1,6 +1,7 @@
 //! What a collector is told of requests, and what targets are.
 
 use crate::collector::{Collector, Taken};
+use crate::hedging::LEARNED;
 use crate::process::Process;
 use crate::rig::{KEY, Rig, ask, engine, eventually, external, fleet, nobody, provider};
 use flotilla_e2e::provider::{Fault, Script};
@@ -193,6 +194,46 @@ async fn a_stream_that_goes_on_elsewhere_has_a_span_for_each_part() {
     for key in ["gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"] {
         assert_eq!(own.attributes[key].as_u64().unwrap(), sum(key), "{key}");
     }
+}
+
+#[tokio::test]
+async fn both_legs_of_a_slow_request_have_spans_and_the_slower_one_says_that_it_was_called_off() {
+    let (collector, slow, fast) = (Collector::start().await, engine().await, engine().await);
+    let policy = format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: slow}}], fallback: [fast], hedge: true}}",
+        fleet("slow", &[slow.address]),
+        fleet("fast", &[fast.address])
+    );
+    let rig = Rig::traced(&policy, &collector.url()).await;
+    for _ in 0..LEARNED {
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "slow");
+    }
+    collector.requests(LEARNED).await;
+    collector.forget();
+    slow.script(Script { faults: [Fault::StallAfter(0)].into(), ..Script::default() });
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "fast");
+    let (own, mut legs) = collector.requests(1).await.remove(0);
+    legs.sort_by_key(|leg| leg.span.start_time_unix_nano);
+    let [first, second] = &legs[..] else { panic!("{legs:?}") };
+    let said = |leg: &Taken| {
+        let text = |key: &str| leg.attributes.get(key).and_then(Value::as_str).map(str::to_owned);
+        [text("flotilla.backend"), text("flotilla.leg"), text("flotilla.outcome")]
+    };
+    let expected =
+        |backend: &str, leg: &str, outcome: &str| [backend, leg, outcome].map(|text| Some(text.to_owned()));
+    assert_eq!(said(first), expected("slow", "first", "outrun"));
+    assert_eq!(said(second), expected("fast", "hedge", "complete"));
+    let overlap = second.span.start_time_unix_nano < first.span.end_time_unix_nano;
+    assert!(overlap && first.span.end_time_unix_nano <= own.span.end_time_unix_nano, "{legs:?}");
+    for (leg, engine) in [(first, &slow), (second, &fast)] {
+        assert_eq!(leg.span.parent_span_id, own.span.span_id);
+        assert_eq!(leg.span.status.clone().unwrap().code, 0, "neither failed");
+        assert_eq!(engine.last().headers["traceparent"].to_str().unwrap()[36..52], *hex(&leg.span.span_id));
+    }
+    assert_eq!(
+        (&own.attributes["flotilla.backend"], &own.attributes["flotilla.outcome"]),
+        (&json!("fast"), &json!("complete"))
+    );
 }
 
 #[tokio::test]
