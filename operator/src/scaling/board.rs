@@ -1,5 +1,6 @@
 //! Where decisions lie until the reconciler carries them out.
 
+use super::economics::parse_signed;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, ScalingMode, ScalingStatus};
@@ -13,8 +14,13 @@ use std::collections::HashMap;
 const REASONS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// New figures alone, likewise.
 const FIGURES_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// What was saved grows all the time; as much as this is lost when an operator ends.
+/// What was saved moves all the time, and so does what was learned.
 const COSTS_EVERY: SignedDuration = SignedDuration::from_mins(10);
+/// The same where it moves slowly: the fleet's models would have their statuses written for little news. As much as this
+/// is lost when an operator ends.
+const SLOWLY_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// What was saved moves slowly if by less than this part.
+const SLOWLY: f64 = 0.01;
 /// Figures that differ by less are no news.
 const NEWS: f64 = 0.1;
 
@@ -115,8 +121,8 @@ impl Posted {
             || (age >= FIGURES_EVERY
                 && (learned_more(before, status)
                     || costs_differ(before.economics.as_ref(), status.economics.as_ref())))
-            || (age >= COSTS_EVERY
-                && (&before.economics, &before.learned) != (&status.economics, &status.learned))
+            || (age >= COSTS_EVERY && (saved_moves(before, status) || before.learned != status.learned))
+            || (age >= SLOWLY_EVERY && before.economics != status.economics)
     }
 
     /// Whether what is told from second to second is news after this time.
@@ -144,6 +150,18 @@ fn learned_more(before: &ScalingStatus, after: &ScalingStatus) -> bool {
         let known = before.learned.iter().find(|known| same(known, now));
         known.is_none_or(|known| rates(known).into_iter().zip(rates(now)).any(differ))
     })
+}
+
+/// Whether what was saved is clearly another.
+fn saved_moves(before: &ScalingStatus, after: &ScalingStatus) -> bool {
+    let saved = |of: &ScalingStatus| parse_signed(of.economics.as_ref()?.saved.as_deref()?);
+    match (saved(before), saved(after)) {
+        (Some(before), Some(after)) => {
+            let (before, after) = (before as f64, after as f64);
+            (before - after).abs() > SLOWLY * before.abs().max(after.abs())
+        }
+        (before, after) => before.is_some() != after.is_some(),
+    }
 }
 
 /// Whether a figure of the costs is new, gone, or clearly another. What was saved is none of them: it always is another.
@@ -275,6 +293,10 @@ mod tests {
             (60, costs(Some("1.00"), "5"), costs(None, "5"), true),
             (599, costs(None, "5"), costs(None, "6"), false),
             (600, costs(None, "5"), costs(None, "6"), true),
+            (600, costs(None, "-500.00"), costs(None, "-500.10"), false),
+            (3599, costs(None, "-500.00"), costs(None, "-500.10"), false),
+            (3600, costs(None, "-500.00"), costs(None, "-500.10"), true),
+            (3600, costs(None, "5"), costs(None, "5"), false),
         ] {
             let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
             board.post(&key, before, at(0));

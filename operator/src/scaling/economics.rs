@@ -127,7 +127,8 @@ fn signed(nanos: i128) -> String {
     if nanos < 0 { format!("-{amount}") } else { amount.to_string() }
 }
 
-fn parse_signed(text: &str) -> Option<i128> {
+/// As [`signed`] writes it, in nano-dollars.
+pub(super) fn parse_signed(text: &str) -> Option<i128> {
     let amount = i128::from(read(text.strip_prefix('-').unwrap_or(text))?.0);
     Some(if text.starts_with('-') { -amount } else { amount })
 }
