@@ -71,7 +71,7 @@ fn targets_are_those_of_the_trace_on_which_they_were_looked_for() {
         let asked = Asked { machine: slow(), policy, prior: 1.0, rules: &rules, tuning };
         compare(trace, &asked).unwrap()
     };
-    let targets = |of: &Comparison| ["hpa", "kubeai"].map(|rule| row(of, rule).target);
+    let targets = |of: &Comparison| ["hpa", "kubeai"].map(|rule| row(of, rule).target.to_string());
     let (own, others) = (tuned(&here, None), tuned(&elsewhere, None));
     assert_ne!(targets(&own), targets(&others), "else it would say nothing");
     let apart = tuned(&here, Some(&elsewhere));

@@ -1,6 +1,5 @@
 //! Where decisions lie until the reconciler carries them out.
 
-use super::economics::parse_signed;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, ScalingMode, ScalingStatus};
@@ -16,11 +15,8 @@ const REASONS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 const FIGURES_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// What was saved moves all the time, and so does what was learned.
 const COSTS_EVERY: SignedDuration = SignedDuration::from_mins(10);
-/// The same where it moves slowly: the fleet's models would have their statuses written for little news. As much as this
-/// is lost when an operator ends.
-const SLOWLY_EVERY: SignedDuration = SignedDuration::from_hours(1);
-/// What was saved moves slowly if by less than this part.
-const SLOWLY: f64 = 0.01;
+/// The same of a model that serves nothing: thousands may be at rest. As much as this is lost when an operator ends.
+const COSTS_AT_REST_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// Figures that differ by less are no news.
 const NEWS: f64 = 0.1;
 
@@ -121,8 +117,8 @@ impl Posted {
             || (age >= FIGURES_EVERY
                 && (learned_more(before, status)
                     || costs_differ(before.economics.as_ref(), status.economics.as_ref())))
-            || (age >= COSTS_EVERY && (saved_moves(before, status) || before.learned != status.learned))
-            || (age >= SLOWLY_EVERY && before.economics != status.economics)
+            || (age >= COSTS_EVERY && before.learned != status.learned)
+            || (age >= costs_every(status) && before.economics != status.economics)
     }
 
     /// Whether what is told from second to second is news after this time.
@@ -152,16 +148,10 @@ fn learned_more(before: &ScalingStatus, after: &ScalingStatus) -> bool {
     })
 }
 
-/// Whether what was saved is clearly another.
-fn saved_moves(before: &ScalingStatus, after: &ScalingStatus) -> bool {
-    let saved = |of: &ScalingStatus| parse_signed(of.economics.as_ref()?.saved.as_deref()?);
-    match (saved(before), saved(after)) {
-        (Some(before), Some(after)) => {
-            let (before, after) = (before as f64, after as f64);
-            (before - after).abs() > SLOWLY * before.abs().max(after.abs())
-        }
-        (before, after) => before.is_some() != after.is_some(),
-    }
+/// The figures are of the last hour: without a token in it, only time moves them.
+fn costs_every(status: &ScalingStatus) -> SignedDuration {
+    let serves = status.economics.as_ref().is_some_and(|costs| costs.tokens_per_day > 0);
+    if serves { COSTS_EVERY } else { COSTS_AT_REST_EVERY }
 }
 
 /// Whether a figure of the costs is new, gone, or clearly another. What was saved is none of them: it always is another.
@@ -284,6 +274,11 @@ mod tests {
             }),
             ..status(2, "A", 100)
         };
+        let serving = |saved: &str| {
+            let mut status = costs(Some("1.00"), saved);
+            status.economics.as_mut().unwrap().tokens_per_day = 1000;
+            status
+        };
         for (second, before, after, news) in [
             (59, costs(None, "-0.01"), costs(Some("1.00"), "-0.01"), false),
             (60, costs(None, "-0.01"), costs(Some("1.00"), "-0.01"), true),
@@ -291,12 +286,10 @@ mod tests {
             (60, costs(Some("1.00"), "5"), costs(Some("1.05"), "6"), false),
             (60, costs(Some("1.00"), "5"), costs(Some("1.20"), "5"), true),
             (60, costs(Some("1.00"), "5"), costs(None, "5"), true),
-            (599, costs(None, "5"), costs(None, "6"), false),
-            (600, costs(None, "5"), costs(None, "6"), true),
-            (600, costs(None, "-500.00"), costs(None, "-500.10"), false),
-            (3599, costs(None, "-500.00"), costs(None, "-500.10"), false),
-            (3600, costs(None, "-500.00"), costs(None, "-500.10"), true),
-            (3600, costs(None, "5"), costs(None, "5"), false),
+            (3599, costs(None, "5"), costs(None, "6"), false),
+            (3600, costs(None, "5"), costs(None, "6"), true),
+            (599, serving("5"), serving("6"), false),
+            (600, serving("5"), serving("6"), true),
         ] {
             let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
             board.post(&key, before, at(0));

@@ -127,8 +127,7 @@ fn signed(nanos: i128) -> String {
     if nanos < 0 { format!("-{amount}") } else { amount.to_string() }
 }
 
-/// As [`signed`] writes it, in nano-dollars.
-pub(super) fn parse_signed(text: &str) -> Option<i128> {
+fn parse_signed(text: &str) -> Option<i128> {
     let amount = i128::from(read(text.strip_prefix('-').unwrap_or(text))?.0);
     Some(if text.starts_with('-') { -amount } else { amount })
 }
