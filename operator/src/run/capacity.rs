@@ -18,7 +18,8 @@ use tokio::time::Instant;
 
 /// Changes within this time are taken in together: a node that joins comes in a dozen events.
 const COALESCE: Duration = Duration::from_millis(500);
-/// Between two looks where nothing changes: how many models cannot be placed is counted from their statuses.
+/// Between two looks where nothing changes: statuses may have been written by an older inventory, and how many models
+/// cannot be placed is counted from them.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Counts in the status that decide nothing are brought up to date no more often than this: otherwise every pod that
 /// starts anywhere would rewrite the status of every model.
@@ -65,13 +66,11 @@ impl Keeper {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         self.first_lists().await;
         let mut known = Arc::new(Inventory::default());
-        let mut placed = HashMap::new();
         let mut counted = Instant::now();
         loop {
             let present = Arc::new(self.stores.inventory(&self.gpu_pods.usage(), self.devices.known()));
             let first = self.publisher.borrow().is_none();
-            let other = first || present != known;
-            if other {
+            if first || present != known {
                 self.publisher.send_replace(Some(present.clone()));
                 self.metrics.gpus(&stock(&present));
                 known = present;
@@ -80,12 +79,7 @@ impl Keeper {
             if counts {
                 counted = Instant::now();
             }
-            let before = std::mem::replace(&mut placed, self.placed());
-            // All models beside all nodes: only where one of them moved.
-            if other || counts || placed != before {
-                self.tell(&known, &placed, counts).await;
-            }
-            self.metrics.unplaced(&self.unplaced());
+            self.tell(&known, counts).await;
             let _ = tokio::time::timeout(LOOK_EVERY, self.sources.changed.notified()).await;
             tokio::time::sleep(COALESCE).await;
         }
@@ -109,29 +103,24 @@ impl Keeper {
     }
 
     /// Has every model reconciled whose status says otherwise than the inventory.
-    async fn tell(&self, inventory: &Inventory, placed: &HashMap<ObjectKey, u32>, counts: bool) {
+    async fn tell(&self, inventory: &Inventory, counts: bool) {
+        let placed = self.placed();
+        let mut unplaced: BTreeMap<String, i64> = BTreeMap::new();
         for (index, guard) in self.stores.model_deployments.state().into_iter().enumerate() {
             if index % AT_A_TIME == AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
             }
             let Ok(object) = &guard.0 else { continue };
+            if let Some(reason) = unplaceable(object) {
+                *unplaced.entry(reason.to_owned()).or_default() += 1;
+            }
             let key = ObjectKey::of(object);
             let news = news(object, placed.get(&key).copied().unwrap_or(0), inventory);
             if news == News::Verdict || (news == News::Counts && counts) {
                 self.models.send(&key.namespace, &key.name).await;
             }
         }
-    }
-
-    /// How many models cannot be placed, by reason.
-    fn unplaced(&self) -> BTreeMap<String, i64> {
-        let mut unplaced: BTreeMap<String, i64> = BTreeMap::new();
-        for guard in self.stores.model_deployments.state() {
-            if let Some(reason) = guard.0.as_ref().ok().and_then(unplaceable) {
-                *unplaced.entry(reason.to_owned()).or_default() += 1;
-            }
-        }
-        unplaced
+        self.metrics.unplaced(&unplaced);
     }
 
     /// How many pods of each model have a node.
