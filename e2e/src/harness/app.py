@@ -1,8 +1,8 @@
 """An application that uses the official `openai` client, told by HTTP what to ask.
 
 POST /ask asks a number of times and answers what came back; POST /loop asks again and again until
-DELETE /loop, which answers what came back in between. POST /replay asks each of a list of requests at its time; GET
-/replay tells how many are done, and DELETE /replay waits for the last and answers what came back.
+DELETE /loop, which answers what came back in between. POST /replay asks each of a list of requests at its time, and
+DELETE /replay waits for the last and answers what came back. GET /loop and GET /replay tell how many are done.
 """
 
 import json
@@ -64,6 +64,9 @@ class Loop:
         while len(self.replies) < LONGEST_LOOP and not self.stopped.wait(pause):
             self.replies.append(ask(wish))
 
+    def state(self):
+        return {"done": len(self.replies)}
+
     def stop(self):
         self.stopped.set()
         self.thread.join()
@@ -101,7 +104,8 @@ class Handler(JsonHandler):
     replay = None
 
     def do_GET(self):
-        self.answer(Handler.replay.state() if self.path == "/replay" else {})
+        asking = {"/loop": Handler.loop, "/replay": Handler.replay}.get(self.path)
+        self.answer(asking.state() if asking else {})
 
     def do_POST(self):
         wish = json.loads(self.rfile.read(int(self.headers["content-length"])))

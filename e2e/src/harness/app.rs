@@ -4,7 +4,7 @@ use super::error::{HarnessError, Result};
 use super::install::image;
 use super::namespace::TestNamespace;
 use super::proxy::{Target, call};
-use super::wait::wait_for;
+use super::wait::{wait_for, wait_until};
 use http::Method;
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ const IMAGE: &str = "flotilla/openai-client:dev";
 const PORT: u16 = 8000;
 /// To pull the images, and for the router to get its config.
 const START: Duration = Duration::from_secs(90);
+
+/// For the first reply of a loop whose model serves.
+const FIRST_REPLY: Duration = Duration::from_secs(30);
 
 /// A running application.
 #[derive(Debug, Clone)]
@@ -216,6 +219,18 @@ impl App {
         call(namespace, &self.target(), Method::POST, "/loop", Some(&body)).await.map(drop)
     }
 
+    /// Waits until the loop has a reply: a client takes a while to begin.
+    ///
+    /// # Errors
+    /// If none comes in time.
+    pub async fn first_reply(&self, namespace: &TestNamespace) -> Result<()> {
+        wait_until("a first reply", FIRST_REPLY, async || {
+            let done = self.done(namespace, "/loop").await.map_err(|error| error.to_string())?;
+            if done > 0 { Ok(()) } else { Err("none came yet".to_owned()) }
+        })
+        .await
+    }
+
     /// Stops the loop and returns its replies in order.
     ///
     /// # Errors
@@ -238,12 +253,16 @@ impl App {
     /// # Errors
     /// If the application cannot be reached.
     pub async fn replayed(&self, namespace: &TestNamespace) -> Result<usize> {
-        let text = call(namespace, &self.target(), Method::GET, "/replay", None).await?;
+        self.done(namespace, "/replay").await
+    }
+
+    async fn done(&self, namespace: &TestNamespace, path: &str) -> Result<usize> {
+        let text = call(namespace, &self.target(), Method::GET, path, None).await?;
         let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         state["done"]
             .as_u64()
             .and_then(|done| usize::try_from(done).ok())
-            .ok_or_else(|| HarnessError::Answer { what: format!("the replay of {}", self.name), text })
+            .ok_or_else(|| HarnessError::Answer { what: format!("{path} of {}", self.name), text })
     }
 
     /// Waits for the last replayed request and returns all replies.

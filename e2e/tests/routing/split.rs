@@ -88,7 +88,7 @@ async fn a_changed_policy_is_followed_at_once_and_no_request_fails() {
         provider(&namespace).await?;
         let app = application(&namespace).await?;
         app.start_loop(&namespace, &Ask::new("assistant", "Hello"), Duration::from_millis(2)).await?;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        app.first_reply(&namespace).await?;
         let changed = jiff::Timestamp::now().as_duration();
         apply(&namespace, &to("after")).await?;
         wait(&namespace, "change", "Programmed", "True", "Programmed").await?;
