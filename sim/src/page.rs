@@ -22,8 +22,10 @@ pub enum PageError {
 pub fn fill(page: &str, mut said: impl FnMut(&str) -> anyhow::Result<String>) -> anyhow::Result<String> {
     let (mut filled, mut rest, mut any) = (String::with_capacity(page.len()), page, false);
     while let Some((before, after)) = rest.split_once(BEGIN) {
-        let (arguments, after) = after.split_once(CLOSE).ok_or(PageError::NoCommand)?;
-        let (_, after) = after.split_once(END).ok_or_else(|| PageError::Open(arguments.to_owned()))?;
+        let open = |text: &str| PageError::Open(text.lines().next().unwrap_or_default().to_owned());
+        let (arguments, after) = after.split_once(CLOSE).ok_or_else(|| open(after))?;
+        let table = after.split_once(END).filter(|(table, _)| !table.contains(BEGIN));
+        let (_, after) = table.ok_or_else(|| open(arguments))?;
         let table = said(arguments)?;
         filled.extend([before, BEGIN, arguments, CLOSE, "\n", table.trim_end(), "\n\n", END]);
         (rest, any) = (after, true);
@@ -54,6 +56,9 @@ mod tests {
     fn a_table_without_an_end_and_a_page_without_a_command_are_refused() {
         let error = |page| fill(page, |_| Ok(String::new())).unwrap_err().downcast::<PageError>().unwrap();
         assert_eq!(error("<!-- flotilla-sim x -->\n"), PageError::Open("x".to_owned()));
+        let two = "<!-- flotilla-sim x -->\ntext\n<!-- flotilla-sim y -->\n<!-- end -->";
+        assert_eq!(error(two), PageError::Open("x".to_owned()), "the second is not taken for a table");
+        assert_eq!(error("<!-- flotilla-sim x\n"), PageError::Open("x".to_owned()));
         assert_eq!(error("nothing"), PageError::NoCommand);
     }
 }

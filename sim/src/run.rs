@@ -67,7 +67,8 @@ fn trace(cli: &Cli, days: Option<(u32, u32)>) -> Result<Trace, TraceError> {
         (None, Some(shape)) => Trace::Rates(shape.rates(cli.seed)?),
         (None, None) => return Err(TraceError::Empty),
     };
-    if let (Trace::Rates(rates), Some((first, last))) = (&trace, days) {
+    if let Some((first, last)) = days {
+        let Trace::Rates(rates) = &trace else { return Err(TraceError::NoDays) };
         trace = Trace::Rates(Rates::days(rates, first, last)?);
     }
     trace.faster(cli.speed);

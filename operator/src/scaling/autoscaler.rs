@@ -128,7 +128,10 @@ impl Autoscaler {
     pub fn tick(&mut self, world: World, now: Timestamp) -> Option<News> {
         let quiet = self.reports.quiet() && self.engines.quiet();
         if let Some(last) = &mut self.last
-            && (quiet && now.duration_since(last.at) < AT_REST && last.world.is(&world))
+            && quiet
+            // A clock that went back would make it a long rest.
+            && (SignedDuration::ZERO..AT_REST).contains(&now.duration_since(last.at))
+            && last.world.is(&world)
         {
             last.left_out = true;
             return None;

@@ -30,6 +30,9 @@ pub enum TraceError {
     /// A line is earlier than the one before.
     #[error("line {0} is earlier than the one before it")]
     Order(usize),
+    /// Days of something that has none.
+    #[error("only a file of windows has days: leave out --days and --tune-days")]
+    NoDays,
     /// There is nothing in it.
     #[error("there are no requests in the trace")]
     Empty,

@@ -11,8 +11,7 @@ use std::sync::OnceLock;
 /// remembered.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// Nodes that offer at least one GPU.
-    pub nodes: Vec<GpuNode>,
+    pub(super) nodes: Vec<GpuNode>,
     /// Whether claims for GPUs are answered: the API and the driver's `DeviceClass` are there.
     pub claims: bool,
     pub(super) found: Found,
@@ -59,6 +58,11 @@ impl Inventory {
     /// Whether claims share any device, which tells that the API server knows of shared devices.
     pub fn shares_devices(&self) -> bool {
         self.nodes.iter().flat_map(|node| &node.devices).any(|device| device.shareable)
+    }
+
+    /// Nodes that offer at least one GPU.
+    pub fn nodes(&self) -> &[GpuNode] {
+        &self.nodes
     }
 
     /// The node of that name.

@@ -39,7 +39,7 @@ pub fn replica<'a>(
     let memory = object.status.as_ref().and_then(|status| status.memory.as_ref());
     let known = memory.and_then(|memory| memory.observed.as_ref()).filter(|known| known.pod == pod.name);
     let engine = &object.spec.engine;
-    let nodes = &observed.inventory.nodes;
+    let nodes = observed.inventory.nodes();
     let node = nodes.iter().find(|node| pod.node.as_ref() == Some(&node.name));
     Some(Replica {
         namespace,

@@ -1,6 +1,7 @@
 //! Passes that are left out while nothing moves, and what a replica of the operator forgets that leads no more.
 
 use super::bench::{Bench, SECOND, capacity, key, object};
+use jiff::SignedDuration;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -56,6 +57,18 @@ fn whatever_moves_is_seen_in_the_same_second() {
         something(&mut bench);
         assert_eq!(bench.passes - before, 1, "move {nth}");
     }
+}
+
+#[test]
+fn a_clock_that_goes_back_ends_the_rest() {
+    let mut bench = bench();
+    for _ in 0..3 {
+        bench.second("llama", 0, 0);
+    }
+    let before = bench.passes;
+    bench.now -= SignedDuration::from_hours(1);
+    bench.second("llama", 0, 0);
+    assert_eq!(bench.passes - before, 1);
 }
 
 /// A burst after any number of quiet seconds, once as it is, and once with a world that moves every second.
