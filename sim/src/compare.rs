@@ -39,7 +39,7 @@ pub struct Comparison {
     pub busy: f64,
     /// Seconds of the trace.
     pub seconds: u64,
-    /// The oracle first, then Flotilla, then the others.
+    /// Those who know the future first, then Flotilla, then the others.
     pub rows: Vec<Row>,
 }
 
@@ -62,7 +62,7 @@ pub struct Asked<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
     /// A rule that is none.
-    #[error("{0:?} is no rule: there are oracle, flotilla, kubeai, hpa, keda, wva and kpa")]
+    #[error("{0:?} is no rule: there are oracle, forecast, flotilla, kubeai, hpa, keda, wva and kpa")]
     UnknownRule(String),
     /// Rates of nothing.
     #[error("a replica must be able to read and write")]
@@ -74,8 +74,9 @@ pub enum CompareError {
 /// # Errors
 /// A rule or a machine that cannot be.
 pub fn compare(trace: &Trace, asked: &Asked<'_>) -> Result<Comparison, CompareError> {
-    let known =
-        |name: &str| ["oracle", "flotilla"].contains(&name) || RIVALS.iter().any(|rival| rival.name == name);
+    let known = |name: &str| {
+        ["oracle", "forecast", "flotilla"].contains(&name) || RIVALS.iter().any(|rival| rival.name == name)
+    };
     if let Some(unknown) = asked.rules.iter().find(|name| !known(name)) {
         return Err(CompareError::UnknownRule(unknown.clone()));
     }
@@ -85,7 +86,12 @@ pub fn compare(trace: &Trace, asked: &Asked<'_>) -> Result<Comparison, CompareEr
 
     let mut rows = Vec::new();
     if wanted("oracle") {
-        rows.push(bench.oracle(&work));
+        rows.push(bench.planned("oracle", &work, &oracle::SMOOTHINGS, &oracle::UTILIZATIONS));
+    }
+    if wanted("forecast")
+        && let Some(expected) = oracle::expected(trace, &asked.machine)
+    {
+        rows.push(bench.planned("forecast", &expected, &[1], &oracle::FORECAST_UTILIZATIONS));
     }
     let target = asked.policy.target_utilization;
     let outcome = bench.flotilla(asked)?;
@@ -154,15 +160,16 @@ impl<'a> Bench<'a> {
         Ok(simulate(self.trace, self.machine, self.replicas, &mut rule))
     }
 
-    fn oracle(&self, work: &[f64]) -> Row {
+    /// The cheapest plan that attains enough.
+    fn planned(&self, rule: &'static str, work: &[f64], smoothings: &[usize], utilizations: &[f64]) -> Row {
         let mut best: Option<Row> = None;
-        for smoothing in oracle::SMOOTHINGS {
-            for target in oracle::UTILIZATIONS {
-                let mut plan = oracle::plan(work, &self.machine, target, smoothing);
+        for smoothing in smoothings {
+            for target in utilizations.iter().copied() {
+                let mut plan = oracle::plan(work, &self.machine, target, *smoothing);
                 // Who knows the future begins with what it needs.
                 let first = plan.0.first().copied().unwrap_or(self.replicas);
                 let outcome = simulate(self.trace, self.machine, first, &mut plan);
-                let row = Row { rule: "oracle", target, attains: outcome.attainment() >= GOAL, outcome };
+                let row = Row { rule, target, attains: outcome.attainment() >= GOAL, outcome };
                 let enough = row.attains;
                 best = Some(better(best, row));
                 if enough {
@@ -170,12 +177,7 @@ impl<'a> Bench<'a> {
                 }
             }
         }
-        best.unwrap_or_else(|| Row {
-            rule: "oracle",
-            target: 0.0,
-            attains: false,
-            outcome: Outcome::default(),
-        })
+        best.unwrap_or_else(|| Row { rule, target: 0.0, attains: false, outcome: Outcome::default() })
     }
 
     /// The rule with this target, and whether it attains as much.

@@ -1,4 +1,4 @@
-//! A plan by someone who knows every request beforehand.
+//! Plans by someone who knows beforehand: every request, or only the rates that requests are drawn from.
 
 use crate::engine::Machine;
 use crate::rule::Plan;
@@ -8,6 +8,20 @@ use crate::trace::{SECOND, Trace};
 pub const UTILIZATIONS: [f64; 9] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4];
 /// Seconds over which the work of a plan is averaged.
 pub const SMOOTHINGS: [usize; 3] = [60, 20, 5];
+/// The same for who knows only rates. It has nothing else to vary, so that the steps are finer.
+pub const FORECAST_UTILIZATIONS: [f64; 15] =
+    [1.0, 0.975, 0.95, 0.925, 0.9, 0.875, 0.85, 0.825, 0.8, 0.775, 0.75, 0.7, 0.6, 0.5, 0.4];
+
+/// Replica seconds of work that come in each second, on average over all requests that might be drawn; none of a trace
+/// that is not drawn.
+pub fn expected(trace: &Trace, machine: &Machine) -> Option<Vec<f64>> {
+    let Trace::Rates(rates) = trace else { return None };
+    let work = |second| {
+        let rate = rates.at(second as f64);
+        rate.requests * machine.work(rate.prompt, rate.completion)
+    };
+    Some((0..trace.seconds()).map(work).collect())
+}
 
 /// Replica seconds of work that come in each second.
 pub fn work(trace: &Trace, machine: &Machine) -> Vec<f64> {

@@ -17,7 +17,7 @@ const PROMPT_SPREAD: f64 = 1.0;
 const LONGEST: f64 = 32_000.0;
 
 /// What comes at one moment; between two moments it changes evenly.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Rate {
     /// Seconds since the start.
     pub at: f64,
@@ -27,6 +27,20 @@ pub struct Rate {
     pub prompt: f64,
     /// Completion tokens of a request, on average.
     pub completion: f64,
+}
+
+impl Rate {
+    /// What comes at a moment between this one and another.
+    fn towards(&self, other: &Self, at: f64) -> Self {
+        let part = (at - self.at) / (other.at - self.at);
+        let between = |from: f64, to: f64| from + (to - from) * part;
+        Self {
+            at,
+            requests: between(self.requests, other.requests),
+            prompt: between(self.prompt, other.prompt),
+            completion: between(self.completion, other.completion),
+        }
+    }
 }
 
 /// Rates over time.
@@ -90,6 +104,17 @@ impl Rates {
         }
     }
 
+    /// What comes at a moment.
+    pub fn at(&self, second: f64) -> Rate {
+        let next = self.rates.partition_point(|rate| rate.at <= second);
+        let before = next.checked_sub(1).and_then(|before| self.rates.get(before));
+        match (before, self.rates.get(next)) {
+            (Some(before), Some(next)) => before.towards(next, second),
+            (Some(only), None) | (None, Some(only)) => *only,
+            (None, None) => Rate::default(),
+        }
+    }
+
     pub(super) fn seconds(&self) -> u64 {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         self.rates.last().map_or(0, |last| last.at.ceil() as u64)
@@ -113,13 +138,12 @@ impl Rates {
                     window += 1;
                 }
                 let (from, to) = (self.rates.get(window)?, self.rates.get(window + 1)?);
-                let part = (now - from.at) / (to.at - from.at);
-                let between = |from: f64, to: f64| from + (to - from) * part;
-                if random.random::<f64>() * most > between(from.requests, to.requests) {
+                let rate = from.towards(to, now);
+                if random.random::<f64>() * most > rate.requests {
                     continue;
                 }
-                let prompt = between(from.prompt, to.prompt) * lognormal(&mut random);
-                let completion = between(from.completion, to.completion) * exponential(&mut random);
+                let prompt = rate.prompt * lognormal(&mut random);
+                let completion = rate.completion * exponential(&mut random);
                 return Some(Arrival {
                     at: micros(now),
                     prompt: tokens(prompt),
@@ -173,6 +197,13 @@ mod tests {
         assert!((mean(|a| a.prompt) / 150.0 - 1.0).abs() < 0.03);
         assert!((mean(|a| a.completion) / 20.0 - 1.0).abs() < 0.03);
         assert!(drawn.windows(2).all(|pair| pair[0].at <= pair[1].at));
+    }
+
+    #[test]
+    fn between_two_moments_rates_change_evenly() {
+        let requests = |second| rates().at(second).requests;
+        let found = [-1.0, 0.0, 250.0, 1000.0, 1500.0, 2000.0, 9000.0].map(requests);
+        assert_eq!(found, [50.0, 50.0, 75.0, 150.0, 75.0, 0.0, 0.0]);
     }
 
     #[test]
