@@ -17,6 +17,7 @@ use flotilla_operator::scaling::{
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::core::DeserializeGuard;
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -136,11 +137,10 @@ impl Bench {
     }
 }
 
-/// How long this thread was on a CPU, as Linux counts it: the first figure of `schedstat`, in nanoseconds.
+/// How long this thread was on a CPU.
 fn on_cpu() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = text.split_whitespace().next().and_then(|first| first.parse().ok());
-    Duration::from_nanos(nanos.unwrap_or_default())
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.try_into().expect("a time since the thread began")
 }
 
 fn name(nth: u64) -> String {

@@ -1,5 +1,6 @@
 //! Keeps the inventory up to date, and has those models reconciled for which it says something new.
 
+use super::compared::Compared;
 use crate::conditions::types;
 use crate::decide::placement::{Inventory, stock};
 use crate::fleet::{Devices, GpuPods, Publisher, Stores, Trigger};
@@ -18,11 +19,11 @@ use tokio::time::Instant;
 
 /// Changes within this time are taken in together: a node that joins comes in a dozen events.
 const COALESCE: Duration = Duration::from_millis(500);
-/// Between two looks where nothing changes: statuses may have been written by an older inventory, and how many models
+/// Between two looks at the models where nothing is heard: statuses may have been written by an older inventory, and how many models
 /// cannot be placed is counted from them.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Counts in the status that decide nothing are brought up to date no more often than this: otherwise every pod that
-/// starts anywhere would rewrite the status of every model.
+/// starts anywhere would rewrite the status of every model. As often the inventory is made anew though nothing was heard.
 const COUNTS_EVERY: Duration = Duration::from_mins(5);
 /// How long the first inventory waits for pods and devices. Without them all GPUs are taken for free, and claims for none.
 const USE_DEADLINE: Duration = Duration::from_secs(30);
@@ -66,23 +67,32 @@ impl Keeper {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         self.first_lists().await;
         let mut known = Arc::new(Inventory::default());
-        let mut counted = Instant::now();
+        let (mut compared, mut counted, mut heard) = (Compared::default(), Instant::now(), true);
         loop {
-            let present = Arc::new(self.stores.inventory(&self.gpu_pods.usage(), self.devices.known()));
-            let first = self.publisher.borrow().is_none();
-            if first || present != known {
-                self.publisher.send_replace(Some(present.clone()));
-                self.metrics.gpus(&stock(&present));
-                known = present;
-            }
             let counts = counted.elapsed() >= COUNTS_EVERY;
             if counts {
                 counted = Instant::now();
             }
-            self.tell(&known, counts).await;
-            let _ = tokio::time::timeout(LOOK_EVERY, self.sources.changed.notified()).await;
+            if heard || counts {
+                known = self.publish(known);
+            }
+            self.tell(&known, &mut compared, counts).await;
+            heard = tokio::time::timeout(LOOK_EVERY, self.sources.changed.notified()).await.is_ok();
             tokio::time::sleep(COALESCE).await;
         }
+    }
+
+    /// Publishes the inventory that there is, if it is another one than `known`.
+    fn publish(&self, known: Arc<Inventory>) -> Arc<Inventory> {
+        let present = self.stores.inventory(&self.gpu_pods.usage(), self.devices.known());
+        let first = self.publisher.borrow().is_none();
+        if !first && present == *known {
+            return known;
+        }
+        let present = Arc::new(present);
+        self.publisher.send_replace(Some(present.clone()));
+        self.metrics.gpus(&stock(&present));
+        present
     }
 
     async fn first_lists(&self) {
@@ -103,8 +113,9 @@ impl Keeper {
     }
 
     /// Has every model reconciled whose status says otherwise than the inventory.
-    async fn tell(&self, inventory: &Inventory, counts: bool) {
+    async fn tell(&self, inventory: &Arc<Inventory>, compared: &mut Compared, counts: bool) {
         let placed = self.placed();
+        compared.begin(inventory);
         let mut unplaced: BTreeMap<String, i64> = BTreeMap::new();
         for (index, guard) in self.stores.model_deployments.state().into_iter().enumerate() {
             if index % AT_A_TIME == AT_A_TIME - 1 {
@@ -115,7 +126,8 @@ impl Keeper {
                 *unplaced.entry(reason.to_owned()).or_default() += 1;
             }
             let key = ObjectKey::of(object);
-            let news = news(object, placed.get(&key).copied().unwrap_or(0), inventory);
+            let placed = placed.get(&key).copied().unwrap_or(0);
+            let news = compared.news(key.clone(), &guard, placed, || news(object, placed, inventory));
             if news == News::Verdict || (news == News::Counts && counts) {
                 self.models.send(&key.namespace, &key.name).await;
             }

@@ -4,6 +4,7 @@ mod admin;
 mod backoff;
 mod capacity;
 mod certificates;
+mod compared;
 mod controllers;
 mod devices;
 mod engine_metrics;

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// An object, its name, the replicas that were decided last, its pods and what is asked of it.
-type Given<'a> = (&'a ModelDeployment, ObjectKey, Option<i32>, &'a Pods, Said);
+type Given<'a> = (&'a ModelDeployment, ObjectKey, Option<i32>, &'a Pods<'a>, Said);
 
 /// What routers and engines say of one object.
 #[derive(Debug, Clone, Copy, Default)]
@@ -186,7 +186,7 @@ fn take_part<'a>(
     given: Vec<Given<'a>>,
     around: Around<'_>,
     book: &mut Book,
-) -> Vec<(&'a ModelDeployment, usize, u32, &'a Pods, Said)> {
+) -> Vec<(&'a ModelDeployment, usize, u32, &'a Pods<'a>, Said)> {
     let mut taking_part = Vec::with_capacity(given.len());
     for (object, key, decided, pods, said) in given {
         let Some((place, member)) = members.iter_mut().enumerate().find(|(_, member)| member.key == key)

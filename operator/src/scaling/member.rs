@@ -24,8 +24,8 @@ pub(super) struct Member {
     /// How long its replicas take to start, as seen last.
     pub(super) start: Option<SignedDuration>,
     facts: Option<(Basis, Facts)>,
-    model: String,
-    engine: String,
+    /// What its capacity is learned for.
+    learns: Key,
     meter: Meter,
     metered: Option<Timestamp>,
     /// The tokens of one request.
@@ -63,8 +63,12 @@ impl Member {
             key,
             start: None,
             facts: None,
-            model: String::new(),
-            engine: String::new(),
+            learns: Key {
+                model: String::new(),
+                engine: String::new(),
+                gpu: String::new(),
+                output: OutputLength::of(USUAL.completion),
+            },
             meter: Meter::default(),
             metered: None,
             usual: USUAL,
@@ -80,7 +84,7 @@ impl Member {
         &mut self,
         object: &ModelDeployment,
         inventory: &Arc<Inventory>,
-        pods: &Pods,
+        pods: &Pods<'_>,
     ) -> bool {
         let status = object.status.as_ref();
         let known = status.and_then(|status| status.scaling.as_ref()?.start_seconds);
@@ -88,7 +92,7 @@ impl Member {
         self.start = pods.start.or(self.start).or_else(remembered);
         let generation = object.metadata.generation;
         let required = status.and_then(|status| Some(&status.memory.as_ref()?.required));
-        let node = pods.node.as_deref();
+        let node = pods.node;
         if self.facts.as_ref().is_none_or(|(read, _)| !read.is(generation, required, inventory, node)) {
             let facts = Facts::of(object, inventory, node);
             let basis = || Basis {
@@ -97,17 +101,21 @@ impl Member {
                 inventory: Arc::clone(inventory),
                 node: node.map(str::to_owned),
             };
-            self.facts = facts.map(|facts| (basis(), facts));
             let quantization = status.and_then(|status| status.quantization.as_deref()).unwrap_or_default();
-            self.model = format!("{}/{}/{quantization}", self.key.namespace, object.served_name());
-            self.engine = format!("{:?}", object.spec.engine.engine_type);
+            self.learns = Key {
+                model: format!("{}/{}/{quantization}", self.key.namespace, object.served_name()),
+                engine: format!("{:?}", object.spec.engine.engine_type),
+                gpu: facts.as_ref().map(|facts| facts.product.clone()).unwrap_or_default(),
+                ..self.learns
+            };
+            self.facts = facts.map(|facts| (basis(), facts));
         }
         self.facts.is_some()
     }
 
     /// What capacities are learned for: the served name with its namespace and quantization.
     pub(super) fn model(&self) -> &str {
-        &self.model
+        &self.learns.model
     }
 
     /// What is asked, by what routers and engines say.
@@ -130,6 +138,7 @@ impl Member {
         let in_flight = reported.demand.in_flight;
         if in_flight > 0 {
             self.usual = reported.in_flight * (1.0 / f64::from(in_flight));
+            self.learns.output = OutputLength::of(self.usual.completion);
         }
         if let Some(slots) = self.facts().and_then(|facts| facts.slots) {
             let beyond = in_flight.saturating_sub(slots.saturating_mul(ready));
@@ -150,7 +159,7 @@ impl Member {
         if let Some(seen) = self.meter.add(now, ready, served, waits)
             && let Some(facts) = self.facts()
         {
-            book.observe(&self.book_key(facts), facts.prior, seen);
+            book.observe(&self.learns, facts.prior, seen);
         }
     }
 
@@ -161,7 +170,7 @@ impl Member {
         };
         let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
         let records = known.map(|known| known.learned.as_slice()).unwrap_or_default();
-        for record in learned::recall(records, &self.book_key(facts), facts.prior, book) {
+        for record in learned::recall(records, &self.learns, facts.prior, book) {
             tracing::info!(model = %self.key, ?record, "what was learned of its replicas does not hold any more");
         }
         self.recalled = true;
@@ -169,12 +178,12 @@ impl Member {
 
     /// What was learned of its replicas, for the status.
     pub(super) fn learned(&self, book: &Book) -> Vec<LearnedCapacity> {
-        self.facts().map(|facts| learned::written(book, &self.book_key(facts))).unwrap_or_default()
+        self.facts().map(|_| learned::written(book, &self.learns)).unwrap_or_default()
     }
 
     /// What one replica can do.
     pub(super) fn capacity(&self, book: &Book) -> Option<Capacity> {
-        self.facts().map(|facts| book.capacity(&self.book_key(facts), facts.prior))
+        self.facts().map(|facts| book.capacity(&self.learns, facts.prior))
     }
 
     /// Replicas that could be placed beside those that have a node.
@@ -193,7 +202,7 @@ impl Member {
     pub(super) fn account(
         &mut self,
         object: &ModelDeployment,
-        pods: &Pods,
+        pods: &Pods<'_>,
         served: Tokens,
         targets: &Targets,
         now: Timestamp,
@@ -223,7 +232,7 @@ impl Member {
     pub(super) fn spills(
         &mut self,
         object: &ModelDeployment,
-        (pods, desired): (&Pods, u32),
+        (pods, desired): (&Pods<'_>, u32),
         load: Option<Load>,
         targets: &Targets,
         now: Timestamp,
@@ -247,14 +256,5 @@ impl Member {
 
     fn facts(&self) -> Option<&Facts> {
         self.facts.as_ref().map(|(_, facts)| facts)
-    }
-
-    fn book_key(&self, facts: &Facts) -> Key {
-        Key {
-            model: self.model.clone(),
-            engine: self.engine.clone(),
-            gpu: facts.product.clone(),
-            output: OutputLength::of(self.usual.completion),
-        }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// The pods of one `ModelDeployment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pods {
+pub struct Pods<'a> {
     /// They serve.
     pub ready: u32,
     /// They have a node and do not serve yet.
@@ -24,13 +24,13 @@ pub struct Pods {
     /// How long the newest of those that serve took from being made to serving.
     pub start: Option<SignedDuration>,
     /// Where one of them runs.
-    pub node: Option<String>,
+    pub node: Option<&'a str>,
     newest: Option<Timestamp>,
 }
 
 /// Counts the pods of every model, by its namespace and name.
-pub fn by_model(pods: &[Arc<Pod>]) -> HashMap<(&str, &str), Pods> {
-    let mut all: HashMap<(&str, &str), Pods> = HashMap::with_capacity(pods.len());
+pub fn by_model(pods: &[Arc<Pod>]) -> HashMap<(&str, &str), Pods<'_>> {
+    let mut all: HashMap<(&str, &str), Pods<'_>> = HashMap::with_capacity(pods.len());
     for pod in pods {
         let meta = &pod.metadata;
         let label = meta.labels.as_ref().and_then(|labels| labels.get(labels::MODEL_DEPLOYMENT));
@@ -41,8 +41,8 @@ pub fn by_model(pods: &[Arc<Pod>]) -> HashMap<(&str, &str), Pods> {
     all
 }
 
-impl Pods {
-    fn add(&mut self, pod: &Pod) {
+impl<'a> Pods<'a> {
+    fn add(&mut self, pod: &'a Pod) {
         if pod.metadata.deletion_timestamp.is_some() || draining_since(pod).is_some() {
             self.terminating += 1;
             return;
@@ -51,10 +51,8 @@ impl Pods {
         let status = pod.status.as_ref();
         let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
         let ready = conditions.iter().find(|c| c.type_ == "Ready" && c.status == "True");
-        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref());
-        if let Some(node) = node {
-            self.node.get_or_insert_with(|| node.clone());
-        }
+        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        self.node = self.node.or(node);
         if let Some(ready) = ready {
             self.ready += 1;
             let since = ready.last_transition_time.as_ref().map(|time| time.0);
@@ -118,7 +116,7 @@ mod tests {
         Arc::new(serde_json::from_value(pod).unwrap())
     }
 
-    fn count(pods: &[Arc<Pod>]) -> Pods {
+    fn count(pods: &[Arc<Pod>]) -> Pods<'_> {
         by_model(pods).into_values().next().unwrap_or_default()
     }
 
@@ -126,13 +124,14 @@ mod tests {
     fn what_is_not_made_yet_is_pending_and_what_is_too_much_is_going() {
         let now = "2026-01-05T10:01:00Z".parse().unwrap();
         let start = SignedDuration::from_secs(90);
-        let pods = count(&[
+        let all = [
             pod(true, Some("a"), false),
             pod(false, Some("b"), false),
             pod(false, None, false),
             pod(true, Some("c"), true),
-        ]);
-        assert_eq!((pods.start, pods.node.as_deref()), (Some(SignedDuration::from_secs(42)), Some("a")));
+        ];
+        let pods = count(&all);
+        assert_eq!((pods.start, pods.node), (Some(SignedDuration::from_secs(42)), Some("a")));
         for (desired, ready, loading, pending, draining) in
             [(5, 1, 1, 3, 1), (3, 1, 1, 1, 1), (2, 1, 1, 0, 2), (1, 1, 0, 0, 3), (0, 0, 0, 0, 4)]
         {

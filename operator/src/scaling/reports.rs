@@ -53,9 +53,11 @@ impl Reports {
     pub fn take(&self, pod: &str, backends: Vec<BackendDemand>, now: Timestamp) {
         let mut routers = self.0.lock();
         let before = routers.remove(pod).map(|router| router.series).unwrap_or_default();
-        let series = backends.into_iter().map(|demand| {
+        let series = backends.into_iter().enumerate().map(|(place, demand)| {
             let of = |s: &&Series| s.last.policy == demand.policy && s.last.backend == demand.backend;
-            Series::after(before.iter().find(of), demand, now)
+            // A router names its backends in the same order each time, until its config is another one.
+            let before = before.get(place).filter(of).or_else(|| before.iter().find(of));
+            Series::after(before, demand, now)
         });
         let series: Vec<Series> = series.collect();
         let quiet = series.iter().all(Series::is_quiet);
@@ -231,6 +233,18 @@ mod tests {
             let rate = sum(&reports, at(millis)).unwrap().offered.prompt;
             assert!((rate - if millis == 0 { 0.0 } else { 100.0 }).abs() < 1e-9, "{millis}: {rate}");
         }
+    }
+
+    #[test]
+    fn backends_that_changed_places_keep_their_counts() {
+        let named = |backend: &str, offered| BackendDemand {
+            backend: backend.to_owned(),
+            ..report(offered, 0).remove(0)
+        };
+        let reports = Reports::default();
+        reports.take("apps/a", vec![named("other", 9_000), named("fleet", 100)], at(0));
+        reports.take("apps/a", vec![named("fleet", 160), named("new", 5), named("other", 9_000)], at(1000));
+        assert!((sum(&reports, at(1000)).unwrap().offered.prompt - 60.0).abs() < 1e-9);
     }
 
     #[test]
