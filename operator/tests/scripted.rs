@@ -21,6 +21,8 @@ mod drain;
 mod heads;
 #[path = "scripted/hub_heads.rs"]
 mod hub_heads;
+#[path = "scripted/learned.rs"]
+mod learned;
 #[path = "scripted/lease.rs"]
 mod lease;
 #[path = "scripted/observe.rs"]
