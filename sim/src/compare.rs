@@ -85,14 +85,17 @@ pub fn compare(trace: &Trace, asked: &Asked<'_>) -> Result<Comparison, CompareEr
     let bench = Bench::new(trace, asked.machine, &work);
 
     let mut rows = Vec::new();
+    let knows = wanted("oracle") || wanted("forecast");
+    let expected = oracle::expected(trace, &asked.machine).filter(|_| knows);
+    let forecast =
+        expected.map(|expected| bench.planned("forecast", &expected, &[1], &oracle::FORECAST_UTILIZATIONS));
     if wanted("oracle") {
-        rows.push(bench.planned("oracle", &work, &oracle::SMOOTHINGS, &oracle::UTILIZATIONS));
+        let own = bench.planned("oracle", &work, &oracle::SMOOTHINGS, &oracle::UTILIZATIONS);
+        // Who knows every request knows the rates, too.
+        let of_rates = forecast.clone().map(|row| Row { rule: "oracle", ..row });
+        rows.push(of_rates.into_iter().fold(own, |own, row| better(Some(own), row)));
     }
-    if wanted("forecast")
-        && let Some(expected) = oracle::expected(trace, &asked.machine)
-    {
-        rows.push(bench.planned("forecast", &expected, &[1], &oracle::FORECAST_UTILIZATIONS));
-    }
+    rows.extend(forecast.filter(|_| wanted("forecast")));
     let target = asked.policy.target_utilization;
     let outcome = bench.flotilla(asked)?;
     let least = outcome.attainment();

@@ -7,8 +7,8 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
 use std::time::{Duration, Instant};
 
-/// Until the last statuses are written.
-const SETTLES: Duration = Duration::from_mins(2);
+/// Until the last statuses are written: how many GPUs are free is brought up to date in all of them every five minutes.
+const SETTLES: Duration = Duration::from_mins(6);
 /// Long enough for everything that is done from time to time.
 const LASTS: Duration = Duration::from_mins(2);
 
