@@ -15,6 +15,7 @@ pub use deadline::{CALL_DEADLINE, CallError, within};
 pub use events::Events;
 pub use quantity::{QuantityError, mib, to_mib};
 pub use status::{HasConditions, StatusWriter};
+pub(crate) use version::version;
 
 /// The field manager of everything but status.
 pub const FIELD_MANAGER: &str = "flotilla-operator";

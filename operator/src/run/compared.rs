@@ -1,14 +1,12 @@
 //! What comparing each model with the inventory said, for as long as it would say the same.
 
 use crate::decide::placement::Inventory;
+use crate::kube_ext::version;
 use crate::model_deployment::News;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
-use kube::core::DeserializeGuard;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-type Object = Arc<DeserializeGuard<ModelDeployment>>;
 
 /// The last answer for each model. Thousands may be at rest, and most looks find none of them replaced.
 #[derive(Default)]
@@ -20,7 +18,8 @@ pub(super) struct Compared {
 }
 
 struct Answer {
-    object: Object,
+    /// Of the object. Not the object itself: those that caches have replaced would stay in memory.
+    version: u64,
     placed: u32,
     news: News,
 }
@@ -36,17 +35,18 @@ impl Compared {
     }
 
     /// What `compare` says of this object with so many pods on nodes. It is asked only where one of the three is
-    /// another than before: caches put another object in the place of one that changed.
+    /// another than before.
     pub(super) fn news(
         &mut self,
-        key: ObjectKey,
-        object: &Object,
+        object: &ModelDeployment,
         placed: u32,
         compare: impl FnOnce() -> News,
     ) -> News {
-        let same = |before: &Answer| Arc::ptr_eq(&before.object, object) && before.placed == placed;
+        let Some(version) = version(&object.metadata) else { return compare() };
+        let key = ObjectKey::of(object);
+        let same = |before: &Answer| (before.version, before.placed) == (version, placed);
         let known = self.before.remove(&key).filter(same);
-        let answer = known.unwrap_or_else(|| Answer { object: object.clone(), placed, news: compare() });
+        let answer = known.unwrap_or_else(|| Answer { version, placed, news: compare() });
         let news = answer.news;
         self.now.insert(key, answer);
         news
@@ -58,35 +58,33 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn object() -> Object {
+    fn object(version: &str) -> ModelDeployment {
         let object = json!({
             "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
-            "metadata": {"name": "m", "namespace": "apps"}, "spec": {"model": {}},
+            "metadata": {"name": "m", "namespace": "apps", "resourceVersion": version}, "spec": {"model": {}},
         });
-        Arc::new(DeserializeGuard(Ok(serde_json::from_value(object).unwrap())))
-    }
-
-    fn key() -> ObjectKey {
-        ObjectKey { namespace: "apps".to_owned(), name: "m".to_owned() }
+        serde_json::from_value(object).unwrap()
     }
 
     #[test]
     fn it_is_asked_anew_when_the_object_its_pods_or_the_inventory_are_others() {
-        let (object, replaced) = (object(), object());
+        let (object, replaced, unknown) = (object("7"), object("8"), object(""));
         let (inventory, other) = (Arc::new(Inventory::default()), Arc::new(Inventory::default()));
         let mut compared = Compared::default();
         for (what, inventory, object, placed, asked) in [
             ("first", &inventory, &object, 1, true),
             ("the same", &inventory, &object, 1, false),
             ("one more pod on a node", &inventory, &object, 2, true),
-            ("another object, though equal", &inventory, &replaced, 2, true),
+            ("another version", &inventory, &replaced, 2, true),
             ("the same again", &inventory, &replaced, 2, false),
             ("another inventory, though equal", &other, &replaced, 2, true),
             ("the same with that", &other, &replaced, 2, false),
+            ("no version", &other, &unknown, 2, true),
+            ("still none", &other, &unknown, 2, true),
         ] {
             compared.begin(inventory);
             let mut was_asked = false;
-            let news = compared.news(key(), object, placed, || {
+            let news = compared.news(object, placed, || {
                 was_asked = true;
                 News::Verdict
             });
@@ -97,12 +95,11 @@ mod tests {
     #[test]
     fn an_object_that_is_gone_is_let_go() {
         let (object, inventory, mut compared) =
-            (object(), Arc::new(Inventory::default()), Compared::default());
+            (object("7"), Arc::new(Inventory::default()), Compared::default());
         compared.begin(&inventory);
-        compared.news(key(), &object, 0, || News::None);
-        assert_eq!(Arc::strong_count(&object), 2);
+        compared.news(&object, 0, || News::None);
         compared.begin(&inventory);
         compared.begin(&inventory);
-        assert_eq!(Arc::strong_count(&object), 1);
+        assert!(compared.before.is_empty() && compared.now.is_empty());
     }
 }

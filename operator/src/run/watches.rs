@@ -85,7 +85,8 @@ pub(super) fn start(
 
     let fleet = watcher::Config::default().labels(labels::MODEL_DEPLOYMENT);
     let notify = dirty.clone();
-    let slices = watcher(Api::<EndpointSlice>::all(client.clone()), fleet).default_backoff();
+    let slices = watcher(Api::<EndpointSlice>::all(client.clone()), fleet);
+    let slices = slices.modify(forget_managers).default_backoff();
     tasks.spawn(each(first_lists.watch(slices.reflect(slice_writer)), move |_| {
         notify.notify_one();
         std::future::ready(())
@@ -174,8 +175,8 @@ where
     Guarded<K>: Matters,
 {
     let (dirty, mut seen) = (dirty.clone(), Seen::default());
-    let events =
-        watcher(Api::all(client.clone()), watcher::Config::default()).default_backoff().reflect(writer);
+    let events = watcher(Api::all(client.clone()), watcher::Config::default());
+    let events = events.modify(forget_managers).default_backoff().reflect(writer);
     let heard = move |event: &EventOf<Guarded<K>>| {
         if event.as_ref().map_or(true, |event| seen.take_in(event)) {
             dirty.notify_one();
@@ -219,8 +220,7 @@ where
         + 'static,
 {
     let stream = watcher(Api::<K>::all(client.clone()), ours.clone());
-    let stream =
-        stream.modify(|child| child.meta_mut().managed_fields = None).default_backoff().reflect(writer);
+    let stream = stream.modify(forget_managers).default_backoff().reflect(writer);
     let (models, policies) = (models.clone(), policies.clone());
     each(stream.touched_objects(), move |child: K| {
         let (models, policies) = (models.clone(), policies.clone());
@@ -275,9 +275,14 @@ async fn gpu_pods(client: Client, pods: Arc<GpuPods>, sources: Arc<Sources>) -> 
     .await
 }
 
+/// Nobody here reads who wrote which field, and thousands of objects would keep it.
+fn forget_managers(object: &mut impl Resource) {
+    object.meta_mut().managed_fields = None;
+}
+
 /// Keeps what [`crate::model_deployment::failure`] reads.
 fn trim_pod(pod: &mut Pod) {
-    pod.metadata.managed_fields = None;
+    forget_managers(pod);
     if let Some(annotations) = &mut pod.metadata.annotations {
         annotations.retain(|name, _| name == labels::DRAINING_SINCE);
     }
@@ -289,7 +294,7 @@ fn trim_pod(pod: &mut Pod) {
 
 /// Keeps labels, the cordon and allocatable resources.
 fn trim_node(node: &mut Node) {
-    node.metadata.managed_fields = None;
+    forget_managers(node);
     node.metadata.annotations = None;
     if let Some(status) = &mut node.status {
         let allocatable = status.allocatable.take();
