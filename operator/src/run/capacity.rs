@@ -19,11 +19,12 @@ use tokio::time::Instant;
 
 /// Changes within this time are taken in together: a node that joins comes in a dozen events.
 const COALESCE: Duration = Duration::from_millis(500);
-/// Between two looks at the models where nothing is heard: statuses may have been written by an older inventory, and how many models
-/// cannot be placed is counted from them.
+/// Between two looks at the models where nothing is heard: statuses may have been written by an older inventory, and how
+/// many models cannot be placed is counted from them.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Counts in the status that decide nothing are brought up to date no more often than this: otherwise every pod that
-/// starts anywhere would rewrite the status of every model. As often the inventory is made anew though nothing was heard.
+/// starts anywhere would rewrite the status of every model. As often the inventory is made anew though nothing was
+/// heard.
 const COUNTS_EVERY: Duration = Duration::from_mins(5);
 /// How long the first inventory waits for pods and devices. Without them all GPUs are taken for free, and claims for none.
 const USE_DEADLINE: Duration = Duration::from_secs(30);
