@@ -128,7 +128,7 @@ impl Keeper {
             }
             let key = ObjectKey::of(object);
             let placed = placed.get(&key).copied().unwrap_or(0);
-            let news = compared.news(object, placed, || news(object, placed, inventory));
+            let news = compared.news(&key, object, placed, || news(object, placed, inventory));
             if news == News::Verdict || (news == News::Counts && counts) {
                 self.models.send(&key.namespace, &key.name).await;
             }

@@ -38,15 +38,16 @@ impl Compared {
     /// another than before.
     pub(super) fn news(
         &mut self,
+        key: &ObjectKey,
         object: &ModelDeployment,
         placed: u32,
         compare: impl FnOnce() -> News,
     ) -> News {
         let Some(version) = version(&object.metadata) else { return compare() };
-        let key = ObjectKey::of(object);
-        let same = |before: &Answer| (before.version, before.placed) == (version, placed);
-        let known = self.before.remove(&key).filter(same);
-        let answer = known.unwrap_or_else(|| Answer { version, placed, news: compare() });
+        let same = |(_, before): &(ObjectKey, Answer)| (before.version, before.placed) == (version, placed);
+        let known = self.before.remove_entry(key).filter(same);
+        let (key, answer) =
+            known.unwrap_or_else(|| (key.clone(), Answer { version, placed, news: compare() }));
         let news = answer.news;
         self.now.insert(key, answer);
         news
@@ -84,7 +85,7 @@ mod tests {
         ] {
             compared.begin(inventory);
             let mut was_asked = false;
-            let news = compared.news(object, placed, || {
+            let news = compared.news(&ObjectKey::of(object), object, placed, || {
                 was_asked = true;
                 News::Verdict
             });
@@ -97,7 +98,7 @@ mod tests {
         let (object, inventory, mut compared) =
             (object("7"), Arc::new(Inventory::default()), Compared::default());
         compared.begin(&inventory);
-        compared.news(&object, 0, || News::None);
+        compared.news(&ObjectKey::of(&object), &object, 0, || News::None);
         compared.begin(&inventory);
         compared.begin(&inventory);
         assert!(compared.before.is_empty() && compared.now.is_empty());

@@ -93,8 +93,6 @@ pub struct Autoscaler {
     book: Book,
     /// What belongs together, in the order of [`scaled`].
     groups: Vec<Model>,
-    /// Where in the world each object was at the last pass, in that order.
-    order: Vec<usize>,
     last: Option<Last>,
 }
 
@@ -121,16 +119,7 @@ impl Autoscaler {
         board: Arc<Board>,
         gauges: Gauges,
     ) -> Self {
-        Self {
-            reports,
-            engines,
-            board,
-            gauges,
-            book: Book::default(),
-            groups: Vec::new(),
-            order: Vec::new(),
-            last: None,
-        }
+        Self { reports, engines, board, gauges, book: Book::default(), groups: Vec::new(), last: None }
     }
 
     /// Decides for every model with `spec.scaling`; to be called every second. While nothing is asked of any model and
@@ -179,7 +168,7 @@ impl Autoscaler {
         let pods = by_model(&world.pods);
         let none = Pods::default();
         let mut news = News::default();
-        let scaled = scaled(&world.objects, &mut self.order);
+        let scaled = scaled(&world.objects);
         let mut gone = Vec::new();
         let mut before = std::mem::take(&mut self.groups).into_iter().peekable();
         for objects in scaled.chunk_by(|a, b| a.serves() == b.serves()) {
@@ -267,72 +256,21 @@ impl<'a> Scaled<'a> {
     fn serves(&self) -> (&'a str, &'a str) {
         (self.namespace, self.name)
     }
+}
 
-    /// What they are ordered by.
-    fn place(&self) -> [&'a str; 3] {
-        [self.namespace, self.name, self.own]
-    }
-
-    fn of(guard: &'a DeserializeGuard<ModelDeployment>) -> Option<Self> {
-        let object = guard.0.as_ref().ok()?;
-        let is = object.spec.scaling.is_some() && object.metadata.deletion_timestamp.is_none();
-        is.then(|| Scaled {
+/// All of them, by namespace, served name and their own name.
+fn scaled(objects: &[Arc<DeserializeGuard<ModelDeployment>>]) -> Vec<Scaled<'_>> {
+    let mut scaled: Vec<_> = objects
+        .iter()
+        .filter_map(|guard| guard.0.as_ref().ok())
+        .filter(|object| object.spec.scaling.is_some() && object.metadata.deletion_timestamp.is_none())
+        .map(|object| Scaled {
             namespace: object.metadata.namespace.as_deref().unwrap_or_default(),
             name: object.served_name(),
             own: object.metadata.name.as_deref().unwrap_or_default(),
             object,
         })
-    }
-}
-
-/// All of them, by namespace, served name and their own name. `order` is where they were found the last time: the caches
-/// hand them out in the same order as long as none comes or goes, and what is sorted already is sorted fast.
-fn scaled<'a>(
-    objects: &'a [Arc<DeserializeGuard<ModelDeployment>>],
-    order: &mut Vec<usize>,
-) -> Vec<Scaled<'a>> {
-    if order.len() != objects.len() {
-        *order = (0..objects.len()).collect();
-    }
-    let found = |index: &usize| objects.get(*index).and_then(|guard| Scaled::of(guard));
-    let mut all: Vec<_> = order.iter().map(|index| (*index, found(index))).collect();
-    all.sort_by(|(_, a), (_, b)| a.as_ref().map(Scaled::place).cmp(&b.as_ref().map(Scaled::place)));
-    order.clear();
-    order.extend(all.iter().map(|(index, _)| index));
-    all.into_iter().filter_map(|(_, scaled)| scaled).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn object(served: &str, own: &str, scaled: bool) -> Arc<DeserializeGuard<ModelDeployment>> {
-        let object = json!({
-            "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
-            "metadata": {"name": own, "namespace": "apps"},
-            "spec": {"model": {"servedName": served}, "scaling": scaled.then(|| json!({"maxReplicas": 2}))},
-        });
-        Arc::new(DeserializeGuard(Ok(serde_json::from_value(object).unwrap())))
-    }
-
-    #[test]
-    fn the_order_does_not_depend_on_where_objects_were_before() {
-        let (a1, a2, b) = (object("a", "1", true), object("a", "2", true), object("b", "0", true));
-        let not_scaled = object("a", "0", false);
-        let mut order = Vec::new();
-        for (world, expected) in [
-            (vec![&b, &a2, &not_scaled, &a1], vec!["1", "2", "0"]),
-            (vec![&b, &a2, &not_scaled, &a1], vec!["1", "2", "0"]),
-            (vec![&a1, &not_scaled, &b, &a2], vec!["1", "2", "0"]),
-            (vec![&b, &a1], vec!["1", "0"]),
-            (vec![&a2, &b], vec!["2", "0"]),
-            (vec![], vec![]),
-            (vec![&b, &a2, &a1], vec!["1", "2", "0"]),
-        ] {
-            let world: Vec<_> = world.into_iter().cloned().collect();
-            let found: Vec<_> = scaled(&world, &mut order).iter().map(|scaled| scaled.own).collect();
-            assert_eq!(found, expected);
-        }
-    }
+        .collect();
+    scaled.sort_unstable_by(|a, b| (a.serves(), a.own).cmp(&(b.serves(), b.own)));
+    scaled
 }

@@ -66,17 +66,13 @@ fn inventory() -> Inventory {
     Inventory::from_nodes(&[node], &Usage::of(&[]))
 }
 
+/// One that is scaled, with a promise of what a replica does.
 fn object() -> Value {
-    json!({
-        "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
-        "metadata": {"name": "tiny", "namespace": "apps", "generation": 1},
-        "spec": {
-            "model": {"source": "oci://reg.example/m:1", "preset": "smollm2-135m", "quantization": "Q4_1"},
-            "context": {"parallelSequences": 4},
-            "scaling": {"maxReplicas": 1, "replicaCapacity":
-                {"promptTokensPerSecond": PROMISED, "completionTokensPerSecond": PROMISED}},
-        },
-    })
+    let mut object = crate::reconcile::object();
+    object["spec"]["context"] = json!({"parallelSequences": 4});
+    object["spec"]["scaling"] = json!({"maxReplicas": 1, "replicaCapacity":
+        {"promptTokensPerSecond": PROMISED, "completionTokensPerSecond": PROMISED}});
+    object
 }
 
 fn pod() -> Pod {

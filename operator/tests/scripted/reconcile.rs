@@ -90,7 +90,8 @@ fn routers() -> Routers {
     Routers::new(catalog, Arc::default())
 }
 
-fn object() -> Value {
+/// Two replicas of a small model.
+pub(crate) fn object() -> Value {
     json!({
         "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
         "metadata": {"name": "tiny", "namespace": "apps", "generation": 1},
