@@ -1,10 +1,11 @@
 //! What the figures depend on: the machine and the versions. No names of hosts, no paths.
 
+use crate::gateway::Peer;
 use std::fs;
 use std::process::Command;
 
-/// One line each.
-pub fn lines() -> Vec<String> {
+/// One line each, with the versions of those of `peers` that are installed.
+pub fn lines(peers: &[&Peer]) -> Vec<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = field(&cpu, "model name").unwrap_or("unknown");
     let count = cpu.lines().filter(|line| line.starts_with("processor")).count();
@@ -14,10 +15,10 @@ pub fn lines() -> Vec<String> {
         field(&memory, "MemTotal").and_then(|v| v.trim_end_matches(" kB").parse().ok()).unwrap_or(0);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = kernel.split('-').next().unwrap_or_default().trim().to_owned();
+    let own = ["/usr/sbin/nginx -v", "/usr/sbin/haproxy -v", "rustc -V"].map(version);
     vec![
         format!("{count} × {model}{virtual_machine}, {} GiB, Linux {kernel}", kib / 1024 / 1024),
-        [version("/usr/sbin/nginx", "-v"), version("/usr/sbin/haproxy", "-v"), version("rustc", "-V")]
-            .join(", "),
+        own.into_iter().chain(peers.iter().filter_map(|peer| peer.version())).collect::<Vec<_>>().join(", "),
     ]
 }
 
@@ -26,8 +27,9 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(line.split_once(':')?.1.trim())
 }
 
-/// The first words that a program says about itself.
-fn version(program: &str, flag: &str) -> String {
+/// The first words that a program says about itself; `command` is its path and the flag that asks for them.
+fn version(command: &str) -> String {
+    let (program, flag) = command.split_once(' ').unwrap_or((command, "--version"));
     let Ok(output) = Command::new(program).arg(flag).output() else {
         return format!("no {program}");
     };

@@ -84,7 +84,7 @@ async fn measure(cli: &Cli) -> anyhow::Result<()> {
     let peers = cli.peers.iter().map(|name| Peer::named(name)).collect::<anyhow::Result<Vec<_>>>()?;
     let effort = Effort { only: cli.only.as_deref(), rounds, seconds, peers: &peers };
     let results = suite::run(&starter, effort).await?;
-    let page = results.page(&facts::lines());
+    let page = results.page(&facts::lines(&peers));
     println!("{page}");
     if let Some(path) = &cli.write {
         std::fs::write(path, &page).with_context(|| format!("write {}", path.display()))?;

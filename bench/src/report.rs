@@ -240,6 +240,7 @@ stream by itself, and one event of each stream before the next of any, as an eng
 nginx runs one worker without buffering of answers, HAProxy one thread. flotilla-router runs one worker with all that
 it has: metrics, a policy with data classes, three rules, weights 95/5, a fallback, prices and two budgets (one in
 dollars, one in tokens), and a decision record logged per request. Usage chunks are asked for in every stream, read,
-and taken out again. Of the others only \"nginx, access log\" writes anything per request.
+and taken out again. Of the others only \"nginx, access log\" writes anything per request: peers log warnings only. Those
+that balance engines have one engine, in turns, and whatever else they do by default, metrics among it.
 
 ";

@@ -1,6 +1,6 @@
 //! LiteLLM's proxy with one worker: https://docs.litellm.ai/docs/proxy/configs
 
-use super::{Peer, listening};
+use super::{Addresses, Peer, at};
 use crate::traffic::KEY;
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ general_settings: {{master_key: {KEY}}}
     )
 }
 
-fn args(config: &str, listen: SocketAddr, _: SocketAddr) -> Vec<String> {
+fn args(config: &str, addresses: &Addresses) -> Vec<String> {
     let own = ["--config", config, "--num_workers", "1"].map(str::to_owned);
-    listening(listen).into_iter().chain(own).collect()
+    at(["--host", "--port"], addresses.listen).into_iter().chain(own).collect()
 }

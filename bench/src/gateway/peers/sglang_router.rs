@@ -1,12 +1,10 @@
 //! The router of SGLang: it spreads requests over engines.
 
-use super::{Peer, listening};
-use std::net::SocketAddr;
+use super::{Addresses, Peer, router_of_engines};
 
 pub(super) const PEER: Peer = Peer { name: "sglang-router", streams: true, config: None, args };
 
-fn args(_: &str, listen: SocketAddr, upstream: SocketAddr) -> Vec<String> {
-    let engine = format!("http://{upstream}");
-    let own = ["--policy", "round_robin", "--worker-urls", &engine].map(str::to_owned);
-    std::iter::once("launch".to_owned()).chain(listening(listen)).chain(own).collect()
+fn args(_: &str, addresses: &Addresses) -> Vec<String> {
+    let own = ["launch", "--log-level", "warn"].map(str::to_owned);
+    own.into_iter().chain(router_of_engines(addresses)).collect()
 }
