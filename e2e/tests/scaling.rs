@@ -65,7 +65,7 @@ async fn replicas_come_with_the_load_and_go_without_it_and_no_request_fails() {
 #[tokio::test]
 async fn an_idle_model_goes_to_zero_and_wakes_for_the_requests_that_wait() {
     let to_zero = json!({
-        "minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfter": "15s",
+        "minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfter": "15s", "stabilizationWindow": "15s",
         "hold": {"maxRequests": 50, "timeout": "2m"},
     });
     with_stage("scaling_zero", &to_zero, async |stage| {

@@ -8,7 +8,7 @@ use serde_json::json;
 #[tokio::test]
 async fn requests_go_outside_while_a_model_starts_and_come_back() {
     let to_zero = json!({
-        "minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfter": "15s",
+        "minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfter": "15s", "stabilizationWindow": "15s",
         "hold": {"maxRequests": 50, "timeout": "2m"},
     });
     let policy = |namespace: &str| {

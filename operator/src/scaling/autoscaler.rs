@@ -165,7 +165,7 @@ impl Autoscaler {
 
     /// Decides once.
     fn pass(&mut self, world: &World, heard: &Heard<'_>, now: Timestamp) -> News {
-        let pods = by_model(&world.pods);
+        let pods = by_model(&world.pods, now);
         let none = Pods::default();
         let mut news = News::default();
         let scaled = scaled(&world.objects);
@@ -187,10 +187,10 @@ impl Autoscaler {
             let around = Around { inventory: &world.inventory, targets: &world.targets };
             let asks = |key: &ObjectKey, brief: &Brief<'_>| self.board.asks(key, brief, now);
             let decided = model.group.decide(members.collect(), around, &mut self.book, now, asks);
-            if let Some(row) = decided.row
-                && model.group.shown.replace(row) != Some(row)
-            {
-                self.gauges.set(namespace, name, row);
+            match (std::mem::replace(&mut model.group.shown, decided.row), decided.row) {
+                (before, Some(row)) if before != Some(row) => self.gauges.set(namespace, name, row),
+                (Some(_), None) => self.gauges.remove(namespace, name),
+                _ => {}
             }
             self.forget(&decided.gone, &scaled);
             for (key, status) in decided.statuses {

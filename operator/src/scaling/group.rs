@@ -2,7 +2,7 @@
 
 use super::board::{Brief, mode, present};
 use super::gauges::Row;
-use super::member::Member;
+use super::member::{Member, There};
 use super::{InvalidScaling, Pods, Reported, Targets, policy, status};
 use crate::decide::placement::Inventory;
 use crate::decide::scale::{
@@ -12,7 +12,7 @@ use crate::decide::spill::Load;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{ScalingMode, ScalingSpec, ScalingStatus};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -95,30 +95,36 @@ impl Group {
             Ok(made) => (&mut made.0, &mut made.1),
             Err(invalid) => return Decided { gone, ..refused(&given, invalid) },
         };
-        let taking_part = take_part(&mut self.members, given, around, book);
+        let parts = take_part(&mut self.members, given, around, book);
         let starts = self.members.iter().filter_map(|member| member.start).max();
         policy.start_time = starts.unwrap_or(Policy::default().start_time);
+        let any_active = parts.iter().any(|part| part.is(ScalingMode::Active));
 
         let mut sum: Option<Asked> = None;
-        let mut served = Vec::with_capacity(taking_part.len());
-        let mut variants = Vec::with_capacity(taking_part.len());
-        for (object, place, replicas, pods, said) in &taking_part {
-            let Some(member) = self.members.get_mut(*place) else { continue };
-            let supply = pods.supply(*replicas, policy.start_time, now);
-            let asked = member.asked(said.routers, said.engines, supply.ready, now);
+        let mut served = Vec::with_capacity(parts.len());
+        let mut there = Vec::with_capacity(parts.len());
+        let mut variants = Vec::with_capacity(parts.len());
+        for part in &parts {
+            let Some(member) = self.members.get_mut(part.place) else { continue };
+            let supply = part.pods.supply(part.replicas, policy.start_time, now);
+            let asked = member.asked(part.said.routers, part.said.engines, supply.ready, now);
             if let Some(asked) = &asked {
                 member.learn(asked, supply.ready, book, now);
                 sum = Some(sum.map_or(*asked, |sum| sum.plus(asked)));
             }
             served.push(asked.map(|asked| asked.served).unwrap_or_default());
             // Who takes part has facts.
-            variants.extend(variant(object, member, supply, book));
+            let Some(capacity) = member.capacity(book) else { continue };
+            there.push((capacity, supply));
+            let advised = || part.advised(member, policy.start_time, now);
+            let supply = if any_active { supply } else { advised().unwrap_or(supply) };
+            variants.push(part.variant(member, capacity, supply, any_active));
         }
         if variants.is_empty() {
             return Decided { gone, ..Decided::default() };
         }
         even_costs(&mut variants);
-        let policy = if taking_part.iter().any(|(.., said)| said.routers.is_some()) {
+        let policy = if parts.iter().any(|part| part.said.routers.is_some()) {
             Cow::Borrowed(&*policy)
         } else {
             // Without a router nobody would wake it.
@@ -126,29 +132,32 @@ impl Group {
         };
         let situation = Situation { policy: &policy, variants: &variants, demand: sum.map(|sum| sum.demand) };
         let decision = scaler.decide(&situation, now);
-        let (offered, backlog, capacity) = figures(&decision, &variants);
+        let (offered, backlog, capacity) = figures(&decision, &there);
         let mut row = Row {
             offered,
             backlog,
             capacity,
             desired: decision.total().into(),
             spill: 0.0,
-            engines: engines(taking_part.iter().map(|(.., said)| said.engines)),
+            engines: engines(parts.iter().map(|part| part.said.engines)),
         };
-        let load = load(&decision, &variants);
+        let load = load(&decision, &there);
+        let serving = serving(&parts, &self.members);
         let start_seconds = starts.and_then(|start| i32::try_from(start.as_secs()).ok());
-        let mut statuses = Vec::with_capacity(taking_part.len());
-        let outcomes = taking_part.iter().zip(&decision.replicas).zip(served);
-        for (((object, place, _, pods, _), desired), served) in outcomes {
-            let Some(member) = self.members.get_mut(*place) else { continue };
+        let mut statuses = Vec::with_capacity(parts.len());
+        let outcomes = parts.iter().zip(&decision.replicas).zip(served);
+        for ((part, desired), served) in outcomes {
+            let Part { object, pods, .. } = part;
+            let Some(member) = self.members.get_mut(part.place) else { continue };
             let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
-            let external = mode(object) == Some(ScalingMode::External);
+            let external = part.is(ScalingMode::External);
+            if !part.is(ScalingMode::Active) {
+                member.advise(object.spec.replicas, *desired);
+            }
             // Only in mode Active is the decision what there will be.
-            let wanted = match mode(object) {
-                Some(ScalingMode::Active) => *desired,
-                _ => u32::try_from(object.spec.replicas).unwrap_or(0),
-            };
-            let spill = member.spills(object, (pods, wanted), load, around.targets, now);
+            let wanted = if part.is(ScalingMode::Active) { *desired } else { part.replicas };
+            let there = there_for(member, pods, wanted, &serving, around.targets);
+            let spill = member.spills(object, there, load, around.targets, now);
             row.spill = row.spill.max(spill.as_ref().map_or(0.0, |spill| spill.percent.into()));
             member.account(object, pods, served, around.targets, now);
             let brief = Brief {
@@ -180,14 +189,83 @@ impl Group {
     }
 }
 
-/// Those of whom enough is known, with their member and the replicas that they have by what was decided last.
+/// A member of whom enough is known, in one pass.
+struct Part<'a> {
+    object: &'a ModelDeployment,
+    /// Where its member is.
+    place: usize,
+    /// Replicas that it is to have by what was decided or, in other modes than Active, set last.
+    replicas: u32,
+    pods: &'a Pods<'a>,
+    said: Said,
+}
+
+impl Part<'_> {
+    fn is(&self, other: ScalingMode) -> bool {
+        mode(self.object) == Some(other)
+    }
+
+    /// What there would be if what was decided before were carried out: without it the same decision would be made
+    /// again and again, and a replica at most would ever be found to be too many.
+    fn advised(&self, member: &Member, start: SignedDuration, now: Timestamp) -> Option<Supply> {
+        let advised = member.advised(self.object.spec.replicas)?;
+        Some(Supply { draining: 0, ..self.pods.supply(advised, start, now) })
+    }
+
+    /// What the decision may do with it. Beside others that are scaled, one whose number is set stays as it is.
+    fn variant(&self, member: &Member, capacity: Capacity, supply: Supply, any_active: bool) -> Variant {
+        let scaling = self.object.spec.scaling.as_ref();
+        let most = scaling.map_or(0, |scaling| scaling.max_replicas);
+        let least = scaling.and_then(|scaling| scaling.min_replicas).unwrap_or(1).min(most);
+        let is_set = any_active && !self.is(ScalingMode::Active);
+        let (min_replicas, max_replicas) =
+            if is_set { (self.replicas, self.replicas) } else { (least, most) };
+        Variant {
+            capacity,
+            hourly_cost: member.price().map_or(f64::NAN, |price| price.hourly.0 as f64),
+            min_replicas,
+            max_replicas,
+            supply,
+            room: Some(member.room().saturating_sub(supply.pending)),
+        }
+    }
+}
+
+/// Members that serve, and how many replicas do; nobody asks where there is only one.
+fn serving(parts: &[Part<'_>], members: &[Member]) -> Vec<(ObjectKey, u32)> {
+    let several = if parts.len() > 1 { parts } else { &[] };
+    let serve = several.iter().filter(|part| part.pods.ready > 0);
+    serve.filter_map(|part| Some((members.get(part.place)?.key.clone(), part.pods.ready))).collect()
+}
+
+/// What whoever sends requests to a member has to expect. A member without a replica is no reason to go outside where
+/// each policy that would has another member that serves, which takes them: the dearer ones are at zero by design.
+fn there_for(
+    member: &Member,
+    pods: &Pods<'_>,
+    desired: u32,
+    serving: &[(ObjectKey, u32)],
+    targets: &Targets,
+) -> There {
+    let own = There { ready: pods.ready, loading: pods.loading, desired };
+    if own.ready > 0 || serving.is_empty() {
+        return own;
+    }
+    let others: Vec<ObjectKey> = serving.iter().map(|(key, _)| key.clone()).collect();
+    if targets.has_no_other(&member.key, &others) {
+        return own;
+    }
+    There { ready: serving.iter().map(|(_, ready)| ready).sum(), ..own }
+}
+
+/// Those of whom enough is known.
 fn take_part<'a>(
     members: &mut [Member],
     given: Vec<Given<'a>>,
     around: Around<'_>,
     book: &mut Book,
-) -> Vec<(&'a ModelDeployment, usize, u32, &'a Pods<'a>, Said)> {
-    let mut taking_part = Vec::with_capacity(given.len());
+) -> Vec<Part<'a>> {
+    let mut parts = Vec::with_capacity(given.len());
     for (object, key, decided, pods, said) in given {
         let Some((place, member)) = members.iter_mut().enumerate().find(|(_, member)| member.key == key)
         else {
@@ -201,9 +279,9 @@ fn take_part<'a>(
             Some(ScalingMode::Active) => decided.unwrap_or_else(|| present(object)),
             _ => object.spec.replicas,
         };
-        taking_part.push((object, place, u32::try_from(replicas).unwrap_or(0), pods, said));
+        parts.push(Part { object, place, replicas: u32::try_from(replicas).unwrap_or(0), pods, said });
     }
-    taking_part
+    parts
 }
 
 /// The reason in mode External.
@@ -243,20 +321,6 @@ fn refused(given: &[Given<'_>], invalid: &InvalidScaling) -> Decided {
     Decided { statuses: statuses.collect(), ..Decided::default() }
 }
 
-fn variant(object: &ModelDeployment, member: &Member, supply: Supply, book: &Book) -> Option<Variant> {
-    let scaling = object.spec.scaling.as_ref();
-    let max_replicas = scaling.map_or(0, |scaling| scaling.max_replicas);
-    let min_replicas = scaling.and_then(|scaling| scaling.min_replicas).unwrap_or(1).min(max_replicas);
-    Some(Variant {
-        capacity: member.capacity(book)?,
-        hourly_cost: member.price().map_or(f64::NAN, |price| price.hourly.0 as f64),
-        min_replicas,
-        max_replicas,
-        supply,
-        room: Some(member.room().saturating_sub(supply.pending)),
-    })
-}
-
 /// Where one price is not known, none counts.
 fn even_costs(variants: &mut [Variant]) {
     if variants.iter().any(|variant| variant.hourly_cost.is_nan()) {
@@ -272,23 +336,22 @@ fn engines(all: impl Iterator<Item = Option<Engines>>) -> Option<Engines> {
 }
 
 /// What is asked of the replicas that serve; unknown where neither routers nor engines report.
-fn load(decision: &Decision, variants: &[Variant]) -> Option<Load> {
+fn load(decision: &Decision, there: &[(Capacity, Supply)]) -> Option<Load> {
     let figures = decision.figures?;
-    let ready: Vec<(Capacity, u32)> = variants.iter().map(|v| (v.capacity, v.supply.ready)).collect();
+    let ready: Vec<(Capacity, u32)> =
+        there.iter().map(|(capacity, supply)| (*capacity, supply.ready)).collect();
     Some(Load::of(figures.offered, figures.waiting, &ready))
 }
 
 /// Tokens per second that are offered, tokens that wait, and tokens per second of the same mix that there is capacity
 /// for.
-fn figures(decision: &Decision, variants: &[Variant]) -> (f64, f64, f64) {
+fn figures(decision: &Decision, there: &[(Capacity, Supply)]) -> (f64, f64, f64) {
     let all = |tokens: Tokens| tokens.prompt + tokens.completion;
     let figures = decision.figures.unwrap_or_default();
     let mix = figures.offered + figures.waiting;
     let mix = if mix.is_zero() { Tokens::new(1.0, 1.0) } else { mix };
-    let capacity = variants.iter().map(|variant| {
-        let work = variant.capacity.work(mix);
-        f64::from(variant.supply.replicas()) * all(mix) / work
-    });
+    let capacity =
+        there.iter().map(|(capacity, supply)| f64::from(supply.replicas()) * all(mix) / capacity.work(mix));
     (all(figures.offered), all(figures.waiting), capacity.sum())
 }
 

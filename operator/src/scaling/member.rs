@@ -3,6 +3,7 @@
 use super::economics::Books;
 use super::learned;
 use super::spill::remembered;
+use super::start::Start;
 use super::{Facts, GpuPrice, Pods, Reported, Targets};
 use crate::decide::placement::Inventory;
 use crate::decide::scale::{Asked, Book, Capacity, Direct, Engines, Key, Meter, OutputLength, Tokens};
@@ -21,8 +22,9 @@ const USUAL: Tokens = Tokens::new(512.0, 256.0);
 /// What is remembered of it from pass to pass.
 pub(super) struct Member {
     pub(super) key: ObjectKey,
-    /// How long its replicas take to start, as seen last.
+    /// How long its replicas take to start.
     pub(super) start: Option<SignedDuration>,
+    starts: Start,
     facts: Option<(Basis, Facts)>,
     /// What its capacity is learned for.
     learns: Key,
@@ -34,6 +36,19 @@ pub(super) struct Member {
     recalled: bool,
     spill: Option<spill::Memory>,
     books: Option<Books>,
+    /// What its spec had, and what was decided, where others set the number.
+    advice: Option<(i32, u32)>,
+}
+
+/// The replicas of a member, as whoever sends it requests sees them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct There {
+    /// They serve what is meant for it.
+    pub(super) ready: u32,
+    /// They have a node and do not serve yet.
+    pub(super) loading: u32,
+    /// So many there should be.
+    pub(super) desired: u32,
 }
 
 /// What facts were read from.
@@ -62,6 +77,7 @@ impl Member {
         Self {
             key,
             start: None,
+            starts: Start::default(),
             facts: None,
             learns: Key {
                 model: String::new(),
@@ -76,7 +92,19 @@ impl Member {
             recalled: false,
             spill: None,
             books: None,
+            advice: None,
         }
+    }
+
+    /// The replicas that there would be by what was decided so far, of an object whose number others set. It begins
+    /// anew when they set another one.
+    pub(super) fn advised(&self, set: i32) -> Option<u32> {
+        self.advice.filter(|(then, _)| *then == set).map(|(_, advised)| advised)
+    }
+
+    /// Takes in what was decided for it.
+    pub(super) fn advise(&mut self, set: i32, desired: u32) {
+        self.advice = Some((set, desired));
     }
 
     /// Reads the object again if anything changed. False while too little is known of it.
@@ -89,7 +117,7 @@ impl Member {
         let status = object.status.as_ref();
         let known = status.and_then(|status| status.scaling.as_ref()?.start_seconds);
         let remembered = || known.map(|seconds| SignedDuration::from_secs(seconds.into()));
-        self.start = pods.start.or(self.start).or_else(remembered);
+        self.start = self.starts.observe(pods.newest, remembered);
         let generation = object.metadata.generation;
         let required = status.and_then(|status| Some(&status.memory.as_ref()?.required));
         let node = pods.node;
@@ -232,7 +260,7 @@ impl Member {
     pub(super) fn spills(
         &mut self,
         object: &ModelDeployment,
-        (pods, desired): (&Pods<'_>, u32),
+        there: There,
         load: Option<Load>,
         targets: &Targets,
         now: Timestamp,
@@ -240,9 +268,9 @@ impl Member {
         let outlook = Outlook {
             fits: self.facts().is_some_and(|facts| facts.fits),
             room: self.room() > 0,
-            desired,
-            ready: pods.ready,
-            loading: pods.loading,
+            desired: there.desired,
+            ready: there.ready,
+            loading: there.loading,
             load,
         };
         let remembered = || {

@@ -18,6 +18,7 @@ mod pods;
 mod policy;
 mod reports;
 mod spill;
+mod start;
 mod status;
 mod targets;
 #[cfg(test)]
@@ -34,5 +35,6 @@ pub use pods::{Pods, by_model};
 pub use policy::{InvalidScaling, policy};
 pub use reports::{Reported, Reports};
 pub use spill::{Outlet, news as spill_news, spilling, told as spill_told};
+pub use start::Started;
 pub use status::untold;
 pub use targets::{Comparison, Targets};

@@ -1,12 +1,17 @@
 //! The pods of a model as supply.
 
+use super::start::Started;
 use crate::decide::scale::Supply;
 use crate::model_deployment::failure::draining_since;
 use flotilla_crds::labels;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// A pod that is there so long after the end of its grace period is on a node that says nothing any more. It goes when
+/// the node does, which can take hours, and nothing waits for it.
+const OVERDUE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The pods of one `ModelDeployment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,46 +26,45 @@ pub struct Pods<'a> {
     pub terminating: u32,
     /// When the oldest of those that do not serve yet was made.
     pub coming_since: Option<Timestamp>,
-    /// How long the newest of those that serve took from being made to serving.
-    pub start: Option<SignedDuration>,
+    /// The newest of those that serve, unless its engine was started again since: then nobody knows.
+    pub newest: Option<Started>,
     /// Where one of them runs.
     pub node: Option<&'a str>,
-    newest: Option<Timestamp>,
 }
 
 /// Counts the pods of every model, by its namespace and name.
-pub fn by_model(pods: &[Arc<Pod>]) -> HashMap<(&str, &str), Pods<'_>> {
+pub fn by_model(pods: &[Arc<Pod>], now: Timestamp) -> HashMap<(&str, &str), Pods<'_>> {
     let mut all: HashMap<(&str, &str), Pods<'_>> = HashMap::with_capacity(pods.len());
     for pod in pods {
         let meta = &pod.metadata;
         let label = meta.labels.as_ref().and_then(|labels| labels.get(labels::MODEL_DEPLOYMENT));
         if let (Some(name), Some(namespace)) = (label, &meta.namespace) {
-            all.entry((namespace, name)).or_default().add(pod);
+            all.entry((namespace, name)).or_default().add(pod, now);
         }
     }
     all
 }
 
 impl<'a> Pods<'a> {
-    fn add(&mut self, pod: &'a Pod) {
-        if pod.metadata.deletion_timestamp.is_some() || draining_since(pod).is_some() {
+    fn add(&mut self, pod: &'a Pod, now: Timestamp) {
+        let goes = pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        if goes.is_some_and(|goes| now.duration_since(goes) > OVERDUE) {
+            return;
+        }
+        if goes.is_some() || draining_since(pod).is_some() {
             self.terminating += 1;
             return;
         }
         let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-        let status = pod.status.as_ref();
-        let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-        let ready = conditions.iter().find(|c| c.type_ == "Ready" && c.status == "True");
+        let ready = condition(pod, "Ready");
         let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
         self.node = self.node.or(node);
         if let Some(ready) = ready {
             self.ready += 1;
-            let since = ready.last_transition_time.as_ref().map(|time| time.0);
-            if let (Some(created), Some(since)) = (created, since)
-                && self.newest.is_none_or(|newest| created > newest)
+            if let Some(started) = created.and_then(|created| started(pod, created, ready))
+                && self.newest.is_none_or(|newest| started.made > newest.made)
             {
-                self.newest = Some(created);
-                self.start = Some(since.duration_since(created).max(SignedDuration::from_secs(1)));
+                self.newest = Some(started);
             }
             return;
         }
@@ -97,6 +101,23 @@ impl<'a> Pods<'a> {
     }
 }
 
+/// A condition that is true.
+fn condition<'a>(pod: &'a Pod, name: &str) -> Option<&'a PodCondition> {
+    let conditions = pod.status.as_ref()?.conditions.as_deref()?;
+    conditions.iter().find(|condition| condition.type_ == name && condition.status == "True")
+}
+
+/// From having a node to serving: how long a node was waited for says nothing of the next replica.
+fn started(pod: &Pod, made: Timestamp, ready: &PodCondition) -> Option<Started> {
+    let containers = pod.status.as_ref()?.container_statuses.as_deref().unwrap_or_default();
+    if containers.iter().any(|container| container.restart_count > 0) {
+        return None;
+    }
+    let since = |condition: &PodCondition| Some(condition.last_transition_time.as_ref()?.0);
+    let scheduled = condition(pod, "PodScheduled").and_then(since).unwrap_or(made);
+    Some(Started { made, took: since(ready)?.duration_since(scheduled) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,8 +137,12 @@ mod tests {
         Arc::new(serde_json::from_value(pod).unwrap())
     }
 
-    fn count(pods: &[Arc<Pod>]) -> Pods<'_> {
-        by_model(pods).into_values().next().unwrap_or_default()
+    fn count<'a>(pods: &'a [Arc<Pod>], now: &str) -> Pods<'a> {
+        by_model(pods, now.parse().unwrap()).into_values().next().unwrap_or_default()
+    }
+
+    fn took(pods: &Pods<'_>) -> Option<i64> {
+        pods.newest.map(|newest| newest.took.as_secs())
     }
 
     #[test]
@@ -130,8 +155,8 @@ mod tests {
             pod(false, None, false),
             pod(true, Some("c"), true),
         ];
-        let pods = count(&all);
-        assert_eq!((pods.start, pods.node), (Some(SignedDuration::from_secs(42)), Some("a")));
+        let pods = count(&all, "2026-01-05T10:01:00Z");
+        assert_eq!((took(&pods), pods.node), (Some(42), Some("a")));
         for (desired, ready, loading, pending, draining) in
             [(5, 1, 1, 3, 1), (3, 1, 1, 1, 1), (2, 1, 1, 0, 2), (1, 1, 0, 0, 3), (0, 0, 0, 0, 4)]
         {
@@ -147,7 +172,37 @@ mod tests {
     #[test]
     fn a_start_that_takes_longer_than_usual_is_due() {
         let late = "2026-01-05T12:00:00Z".parse().unwrap();
-        let supply = count(&[pod(false, Some("a"), false)]).supply(1, SignedDuration::from_secs(60), late);
+        let pods = [pod(false, Some("a"), false)];
+        let supply = count(&pods, "2026-01-05T12:00:00Z").supply(1, SignedDuration::from_secs(60), late);
         assert_eq!(supply.arrives_in, Some(SignedDuration::ZERO));
+    }
+
+    #[test]
+    fn a_start_begins_with_a_node_and_a_restart_is_none() {
+        let with = |change: fn(&mut serde_json::Value)| {
+            let mut changed = serde_json::to_value(&*pod(true, Some("a"), false)).unwrap();
+            change(&mut changed);
+            [Arc::new(serde_json::from_value(changed).unwrap())]
+        };
+        let waited = with(|pod| {
+            let scheduled = json!({"type": "PodScheduled", "status": "True",
+                "lastTransitionTime": "2026-01-05T10:00:30Z"});
+            pod["status"]["conditions"].as_array_mut().unwrap().push(scheduled);
+        });
+        assert_eq!(took(&count(&waited, "2026-01-05T11:00:00Z")), Some(12), "30 s were for the node");
+        let again = with(|pod| {
+            pod["status"]["containerStatuses"] = json!([{"name": "engine", "image": "i", "imageID": "",
+                "ready": true, "restartCount": 1}]);
+        });
+        let pods = count(&again, "2026-01-05T11:00:00Z");
+        assert_eq!((took(&pods), pods.ready), (None, 1));
+    }
+
+    #[test]
+    fn who_should_have_gone_long_ago_is_not_waited_for() {
+        let pods = [pod(true, Some("a"), true)];
+        for (now, terminating) in [("2026-01-05T11:01:00Z", 1), ("2026-01-05T11:01:01Z", 0)] {
+            assert_eq!(count(&pods, now).terminating, terminating, "{now}");
+        }
     }
 }

@@ -81,6 +81,14 @@ impl Targets {
         self.outlets.get(model).into_iter().flatten()
     }
 
+    /// Whether a policy that sends requests for a model outside has none of `others`, which could take them.
+    pub fn has_no_other(&self, model: &ObjectKey, others: &[ObjectKey]) -> bool {
+        self.outlets(model).any(|outlet| {
+            let backends = self.backends.get(&outlet.policy);
+            !backends.is_some_and(|backends| backends.values().any(|key| others.contains(key)))
+        })
+    }
+
     /// The model behind a backend; none if it is external, or unknown.
     pub fn get(&self, policy: &str, backend: &str) -> Option<&ObjectKey> {
         self.backends.get(policy)?.get(backend)

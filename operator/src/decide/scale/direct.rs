@@ -72,7 +72,7 @@ impl Direct {
     /// - Only engines do: what they serve is taken for what is offered, and what waits in them waits. Nothing wakes a
     ///   model without a replica then.
     /// - Both do: what engines served beyond all that routers offered or served, on average over the last minute, came
-    ///   without a router and is added. Of what waits, the larger counts.
+    ///   without a router and is added, unless both are at rest. Of what waits, the larger counts.
     pub fn combine(
         &mut self,
         routers: Option<Asked>,
@@ -84,7 +84,10 @@ impl Direct {
             self.means = None;
             return routers.or_else(|| engines.map(|engines| alone(engines, usual, now)));
         };
-        let direct = self.compare(&routers, engines.served, now);
+        let beyond = self.compare(&routers, engines.served, now);
+        // A mean only comes near to nothing, and what rests is not asked for the rest of it.
+        let rest = routers.demand.is_idle() && engines == Engines::default();
+        let direct = if rest { Tokens::default() } else { beyond };
         let in_engines = usual * engines.waiting;
         let demand = Demand {
             offered: routers.demand.offered + direct,
@@ -212,6 +215,20 @@ mod tests {
                 "{seconds} s, {offered}, {served}, {by_engines}: {found}"
             );
         }
+    }
+
+    #[test]
+    fn when_both_are_at_rest_nothing_is_asked() {
+        let mut direct = Direct::default();
+        for second in 0..=90 {
+            direct.combine(Some(routers(second, 100.0, 100.0)), Some(engines(130.0)), USUAL, at(second));
+        }
+        let quiet = Demand { at: at(91), offered: Tokens::default(), waiting: Tokens::default(), in_flight: 0 };
+        let routers = Asked { demand: quiet, served: Tokens::default() };
+        let rest = direct.combine(Some(routers), Some(Engines::default()), USUAL, at(91)).unwrap();
+        assert!(rest.demand.is_idle(), "{rest:?}");
+        let busy = direct.combine(Some(routers), Some(engines(130.0)), USUAL, at(92)).unwrap();
+        assert!(busy.demand.offered.prompt > 20.0, "the mean goes on: {busy:?}");
     }
 
     #[test]

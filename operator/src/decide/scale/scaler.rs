@@ -118,7 +118,9 @@ impl Scaler {
         let band = asked.raised_to(floor);
         let peak = self.peak.add(now, band.at_most);
 
-        let at_most = if floor > 0.0 { peak } else { 0.0 };
+        // Only for the last one idling is enough; the others go by the window.
+        let last = replicas.iter().sum::<u32>() <= 1;
+        let at_most = if floor <= 0.0 && last { 0.0 } else { peak };
         let figures = Figures {
             offered: tokens,
             busy: offered.busy,
@@ -205,11 +207,11 @@ impl Scaler {
         if draining || !longer_ago(self.shrank_at, policy.cool_down) {
             return Reason::Draining;
         }
-        // Idle long enough is an answer of its own; otherwise a whole window must have been seen since anything grew.
+        // A whole window must have been seen, since anything grew unless the last one idles.
         let idle = at_most <= 0.0;
         let seen = self.since.is_some_and(|since| now.duration_since(since) >= policy.window);
-        let calm = seen && longer_ago(self.grew_at, policy.window);
-        if !calm && !idle {
+        let calm = idle || longer_ago(self.grew_at, policy.window);
+        if !seen || !calm {
             return Reason::Stabilizing;
         }
         match fleet.shrink(replicas, at_most) {

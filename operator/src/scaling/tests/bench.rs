@@ -18,6 +18,7 @@ pub(super) struct Bench {
     pub(super) reports: Arc<Reports>,
     pub(super) engines: Arc<EngineReports>,
     pub(super) board: Arc<Board>,
+    registry: prometheus::Registry,
     pub(super) autoscaler: Autoscaler,
     pub(super) world: World,
     pub(super) now: Timestamp,
@@ -71,7 +72,8 @@ impl Bench {
     pub(super) fn new(objects: Vec<ModelDeployment>) -> Self {
         let (reports, board) = (Arc::new(Reports::default()), Arc::new(Board::default()));
         let engines = Arc::new(EngineReports::default());
-        let gauges = Gauges::new(&prometheus::Registry::new()).unwrap();
+        let registry = prometheus::Registry::new();
+        let gauges = Gauges::new(&registry).unwrap();
         let mut targets = Targets::default();
         for object in &objects {
             let key = ObjectKey::of(object);
@@ -88,6 +90,7 @@ impl Bench {
             reports,
             engines,
             board,
+            registry,
             world,
             now: "2026-01-05T01:00:00Z".parse().unwrap(),
             news: Vec::new(),
@@ -168,6 +171,14 @@ impl Bench {
 
     pub(super) fn desired(&self, name: &str) -> i32 {
         self.board.desired(&key(name)).unwrap()
+    }
+
+    /// The replicas that metrics say would be wanted, if they say anything.
+    pub(super) fn gauge(&self) -> Option<f64> {
+        let families = self.registry.gather();
+        let family =
+            families.iter().find(|family| family.name() == "flotilla_operator_scaling_desired_replicas")?;
+        Some(family.get_metric().first()?.get_gauge().get_value())
     }
 
     pub(super) fn reason(&self, name: &str) -> String {

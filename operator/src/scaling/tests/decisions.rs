@@ -4,6 +4,7 @@ use super::super::*;
 use super::bench::{Bench, SECOND, capacity, key, object};
 use crate::decide::placement::testing::{inventory, node, takes};
 use flotilla_crds::router_config::SpillState;
+use flotilla_crds::routing_policy::SpillSpec;
 use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -39,7 +40,44 @@ fn who_only_advises_shows_it_and_leaves_the_replicas() {
     assert!(bench.desired("llama") > 5);
     assert_eq!(effective(&advisory, &bench.board).spec.replicas, 2);
     let history = bench.board.status(&advisory).unwrap().history;
-    assert_eq!(history.first().map(|change| change.from), Some(2), "{history:?}");
+    assert_eq!(history.last().map(|change| change.from), Some(2), "{history:?}");
+}
+
+#[test]
+fn what_is_advised_or_published_does_not_waver() {
+    for mode in ["Advisory", "External"] {
+        let scaling = json!({"mode": mode, "maxReplicas": 9, "stabilizationWindow": "60s",
+            "replicaCapacity": capacity()});
+        let mut bench = Bench::new(vec![object("llama", scaling, 4, Some(4))]).with_pods("llama", 4);
+        for _ in 0..120 {
+            bench.second("llama", 10, 1);
+        }
+        let mut told = Vec::new();
+        for _ in 0..60 {
+            bench.second("llama", 10, 1);
+            told.push(bench.gauge());
+        }
+        assert!(told.iter().all(|replicas| *replicas == Some(1.0)), "{mode}: {told:?}");
+        let status = bench.board.status(bench.object("llama")).unwrap();
+        let shown = if mode == "Advisory" { 1 } else { 4 };
+        assert_eq!((status.desired, status.capacity_tokens_per_second), (shown, 400), "{mode}");
+    }
+}
+
+#[test]
+fn a_replica_more_or_less_by_others_begins_the_advice_anew() {
+    let scaling = || {
+        json!({"mode": "Advisory", "maxReplicas": 9, "stabilizationWindow": "60s",
+        "replicaCapacity": capacity()})
+    };
+    let mut bench = Bench::new(vec![object("llama", scaling(), 4, Some(4))]).with_pods("llama", 4);
+    for _ in 0..120 {
+        bench.second("llama", 10, 1);
+    }
+    assert_eq!(bench.desired("llama"), 1);
+    bench.world.objects = vec![Arc::new(DeserializeGuard(Ok(object("llama", scaling(), 3, Some(3)))))];
+    bench.second("llama", 10, 1);
+    assert!((2..=3).contains(&bench.desired("llama")), "{}", bench.desired("llama"));
 }
 
 #[test]
@@ -136,7 +174,8 @@ fn what_comes_beside_routers_is_demand_too() {
 
 #[test]
 fn five_hundred_requests_at_zero_are_one_decision() {
-    let scaling = json!({"maxReplicas": 9, "minReplicas": 0, "scaleToZeroAfter": "20s"});
+    let scaling = json!({"maxReplicas": 9, "minReplicas": 0, "scaleToZeroAfter": "20s",
+        "stabilizationWindow": "20s"});
     let mut bench = Bench::new(vec![object("llama", scaling, 1, None)]).with_pods("llama", 1);
     for _ in 0..25 {
         bench.second("llama", 0, 0);
@@ -273,6 +312,51 @@ fn objects_of_one_served_name_are_scaled_together() {
 }
 
 #[test]
+fn beside_objects_that_are_scaled_those_whose_number_is_set_stay_as_they_are() {
+    let scaling = |mode: &str, rate: u64| {
+        let capacity = json!({"promptTokensPerSecond": rate, "completionTokensPerSecond": rate});
+        json!({"mode": mode, "maxReplicas": 9, "replicaCapacity": capacity})
+    };
+    let objects = vec![
+        object("big", scaling("External", 4 * SECOND), 1, Some(1)),
+        object("small", scaling("Active", SECOND), 1, Some(1)),
+    ];
+    let mut bench = Bench::new(objects).with_pods("big", 1).with_pods("small", 1);
+    for _ in 0..30 {
+        bench.second("small", 8 * SECOND, 1);
+    }
+    // The big one does half of it, though it would be the cheaper one to grow.
+    assert!(bench.desired("small") >= 5, "{}: {}", bench.desired("small"), bench.reason("small"));
+}
+
+#[test]
+fn a_dearer_object_at_zero_is_no_reason_to_go_outside_where_another_one_serves() {
+    let scaling = || json!({"maxReplicas": 9, "minReplicas": 0, "replicaCapacity": capacity()});
+    let world = || {
+        let objects = vec![object("cheap", scaling(), 1, Some(1)), object("dear", scaling(), 1, Some(0))];
+        Bench::new(objects).with_pods("cheap", 1).spilling("dear", &[])
+    };
+    let mut bench = world();
+    bench.second("cheap", 10, 1);
+    assert_eq!(bench.spill("dear"), None);
+    for _ in 0..60 {
+        bench.second("dear", 8 * SECOND, 1);
+    }
+    assert_eq!(bench.spill("dear").map(|(state, _)| state), Some(SpillState::Saturated));
+
+    let mut only_dear = world();
+    only_dear.world.targets = {
+        let mut targets = Targets::default();
+        targets.add("apps/split", "dear", key("dear"));
+        let spec = SpillSpec { backend: "api".to_owned(), when: Vec::new() };
+        targets.spill(&key("dear"), Outlet { policy: "apps/split".to_owned(), spec });
+        Arc::new(targets)
+    };
+    only_dear.second("dear", 10, 1);
+    assert_eq!(only_dear.spill("dear"), Some((SpillState::ScaledToZero, 100)), "its policy has nobody else");
+}
+
+#[test]
 fn without_a_free_gpu_the_wish_is_capped_and_says_so() {
     let scaling = json!({"maxReplicas": 9, "replicaCapacity": capacity()});
     let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]).with_pods("llama", 1);
@@ -301,6 +385,7 @@ fn a_schedule_that_cannot_be_read_is_said_and_changes_nothing() {
     let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(3))]);
     bench.pass();
     assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (3, "InvalidSpec"));
+    assert_eq!(bench.gauge(), None);
     bench.world.objects.clear();
     bench.pass();
     assert_eq!(bench.board.desired(&key("llama")), None, "the next one of its name begins anew");

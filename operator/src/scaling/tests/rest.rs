@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 fn bench() -> Bench {
     let scaling = json!({"maxReplicas": 9, "minReplicas": 0, "scaleToZeroAfter": "30s", "gpuHourlyPrice": "0.60",
-        "stabilizationWindow": "60s", "replicaCapacity": capacity()});
+        "stabilizationWindow": "30s", "replicaCapacity": capacity()});
     Bench::new(vec![object("llama", scaling, 1, Some(1))]).with_pods("llama", 1).compared("llama")
 }
 

@@ -59,6 +59,24 @@ fn to_zero_after_idling_and_back_at_the_first_request() {
 }
 
 #[test]
+fn idling_is_for_the_last_one_and_for_who_has_seen_a_window() {
+    let policy = Policy { scale_to_zero_after: Some(SignedDuration::from_secs(10)), ..policy() };
+    let mut world = World::new(policy.clone(), vec![super::world::variant(5)]);
+    world.run(400, 4.0);
+    world.run(280, 0.0);
+    assert_eq!(world.replicas(), 5, "four were needed within the window");
+    world.run(200, 0.0);
+    assert_eq!(world.replicas(), 0);
+    assert!(world.changes.iter().all(|(_, from, to)| from - to == 1), "{:?}", world.changes);
+
+    let mut restarted = World::new(policy, vec![super::world::variant(1)]);
+    restarted.run(299, 0.0);
+    assert_eq!(restarted.replicas(), 1, "a router may not be heard yet");
+    restarted.run(10, 0.0);
+    assert_eq!(restarted.replicas(), 0);
+}
+
+#[test]
 fn a_model_at_zero_stays_there_over_a_restart() {
     let policy = Policy { scale_to_zero_after: Some(SignedDuration::from_mins(10)), ..policy() };
     let mut restarted = World::new(policy, vec![super::world::variant(0)]);

@@ -1,0 +1,98 @@
+//! How long a replica takes to start, as seen last.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// What takes longer tells of something else: a pod that had to wait for its image, or for somebody to mend it.
+const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+
+/// A replica that serves, and how long that took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Started {
+    /// When its pod was made.
+    pub made: Timestamp,
+    /// From having a node to serving.
+    pub took: SignedDuration,
+}
+
+/// Takes in the start of each replica once: one that ceases to serve and serves again did not start then.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Start {
+    known: Option<SignedDuration>,
+    /// When the newest pod that was looked at was made.
+    newest: Option<Timestamp>,
+    begun: bool,
+}
+
+impl Start {
+    /// Takes in the newest replica that serves. `remembered` is what an operator before this one saw: with it, the
+    /// replicas that served before this operator began say nothing new, as when they began to serve may be long after
+    /// their start.
+    pub(super) fn observe(
+        &mut self,
+        newest: Option<Started>,
+        remembered: impl FnOnce() -> Option<SignedDuration>,
+    ) -> Option<SignedDuration> {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.known = remembered().map(|known| known.min(LONGEST));
+            if self.known.is_some() {
+                self.newest = newest.map(|started| started.made);
+            }
+        }
+        let news = newest.filter(|started| self.newest.is_none_or(|before| started.made > before));
+        if let Some(Started { made, took }) = news {
+            self.newest = Some(made);
+            self.known = Some(took.clamp(SignedDuration::from_secs(1), LONGEST));
+        }
+        self.known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(made: i64, took: i64) -> Option<Started> {
+        let made = Timestamp::from_second(made).unwrap();
+        Some(Started { made, took: SignedDuration::from_secs(took) })
+    }
+
+    #[test]
+    fn each_replica_starts_once() {
+        let mut start = Start::default();
+        for (newest, known) in [
+            (None, None),
+            (started(100, 40), Some(40)),
+            // It was not ready for a moment, two days later.
+            (started(100, 172_800), Some(40)),
+            (started(500, 60), Some(60)),
+            // The newest has gone.
+            (started(100, 172_800), Some(60)),
+            (None, Some(60)),
+            (started(900, 0), Some(1)),
+            (started(950, 90_000), Some(3600)),
+        ] {
+            let seen = start.observe(newest, || None).map(|took| took.as_secs());
+            assert_eq!(seen, known, "{newest:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_operator_before_this_one_saw_counts_until_another_replica_starts() {
+        let mut start = Start::default();
+        let mut seen = |newest| {
+            let remembered = || Some(SignedDuration::from_secs(42));
+            start.observe(newest, remembered).map(|took| took.as_secs())
+        };
+        assert_eq!(seen(started(100, 172_800)), Some(42));
+        assert_eq!(seen(started(100, 172_800)), Some(42));
+        assert_eq!(seen(started(200, 50)), Some(50));
+    }
+
+    #[test]
+    fn the_first_replica_after_a_restart_at_zero_is_seen_to_start() {
+        let mut start = Start::default();
+        let remembered = || Some(SignedDuration::from_secs(42));
+        assert_eq!(start.observe(None, remembered).map(|took| took.as_secs()), Some(42));
+        assert_eq!(start.observe(started(100, 30), remembered).map(|took| took.as_secs()), Some(30));
+    }
+}
