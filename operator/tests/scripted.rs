@@ -13,6 +13,8 @@ mod api_server;
 mod children;
 #[path = "scripted/claims.rs"]
 mod claims;
+#[path = "scripted/decisions.rs"]
+mod decisions;
 #[path = "scripted/download.rs"]
 mod download;
 #[path = "scripted/drain.rs"]

@@ -119,6 +119,7 @@ pub struct Toleration {
 #[serde(rename_all = "camelCase")]
 pub struct RolloutSpec {
     /// How long a stopping replica goes on serving the requests it has, once it has left the routers' lists. Default 10s.
+    /// Where fewer replicas are wanted, one that still answers is waited for first, for a minute or as long as this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+(s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')")

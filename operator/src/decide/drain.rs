@@ -1,14 +1,18 @@
 //! Which replicas go when there are to be fewer, and when.
 //!
 //! A replica that serves is marked first: routers take it out of their lists, and it becomes the one that the cluster
-//! deletes. Only when no router sends it requests any more is the number lowered; what it still has to answer it
-//! finishes while it stops. Marks are on the pods, so that any operator goes on where another one ended.
+//! deletes. Only when no router sends it requests any more, and it has answered those that it had, is the number
+//! lowered. Marks are on the pods, so that any operator goes on where another one ended.
 
 use jiff::{SignedDuration, Timestamp};
 
 /// Routers that have not taken a replica out of their lists by then are not waited for: they are not there any more,
 /// or keep an older config.
 const TOLD_BY: SignedDuration = SignedDuration::from_secs(10);
+
+/// What a replica is answering when it is marked it may finish in so long, or in its drain timeout if that is longer;
+/// most answers of a small model take less. It then has the drain timeout once more, while it stops.
+pub const FINISHED_BY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A replica that is not on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +27,21 @@ pub struct Replica {
     pub marked: Option<Timestamp>,
     /// Whether no router sends it requests any more.
     pub left: bool,
+    /// Whether its engine says that it is answering, or is too busy to say anything.
+    pub answers: bool,
+}
+
+impl Replica {
+    /// Whether it is marked, and no router sends it requests, as far as can be told.
+    pub fn is_left(&self, now: Timestamp) -> bool {
+        self.marked.is_some_and(|marked| self.left || now.duration_since(marked) >= TOLD_BY)
+    }
+
+    /// Whether it may be stopped.
+    fn may_go(&self, finish: SignedDuration, now: Timestamp) -> bool {
+        let late = self.marked.is_some_and(|marked| now.duration_since(marked) >= finish.max(FINISHED_BY));
+        self.is_left(now) && (!self.answers || late)
+    }
 }
 
 /// What to do now.
@@ -36,11 +55,11 @@ pub struct Step {
     pub unmark: Vec<String>,
 }
 
-/// On the way from `current` replicas, as the cluster is told now, to `wanted`.
+/// On the way from `current` replicas, as the cluster is told now, to `wanted`. `finish` is the drain timeout.
 ///
 /// The cluster deletes replicas without a node first, then those that do not serve, then marked ones. So only as many
 /// that serve are marked as the others do not make up for; the newest, whose caches are worth least.
-pub fn step(wanted: u32, current: u32, replicas: &[Replica], now: Timestamp) -> Step {
+pub fn step(wanted: u32, current: u32, replicas: &[Replica], finish: SignedDuration, now: Timestamp) -> Step {
     let there = u32::try_from(replicas.len()).unwrap_or(u32::MAX);
     let unmark_all = || replicas.iter().filter(|replica| replica.marked.is_some()).map(|r| r.name.clone());
     if wanted >= current {
@@ -57,10 +76,7 @@ pub fn step(wanted: u32, current: u32, replicas: &[Replica], now: Timestamp) -> 
         order(a).cmp(&order(b)).then_with(|| (b.created, &b.name).cmp(&(a.created, &a.name)))
     });
     let (going, staying) = serving.split_at(usize::try_from(go).unwrap_or(usize::MAX).min(serving.len()));
-    let gone = |replica: &&&Replica| {
-        replica.marked.is_some_and(|marked| replica.left || now.duration_since(marked) >= TOLD_BY)
-    };
-    let all_gone = going.iter().filter(gone).count() == going.len();
+    let all_gone = going.iter().all(|replica| replica.may_go(finish, now));
     Step {
         // Those that do not serve need no farewell.
         replicas: if all_gone { wanted } else { wanted.saturating_add(go).min(current) },
@@ -82,7 +98,11 @@ mod tests {
     /// Made in the order of their names.
     fn replica(name: &str, serves: bool) -> Replica {
         let created = name.bytes().next().map(|letter| at(i64::from(letter) - 1000));
-        Replica { name: name.to_owned(), serves, created, marked: None, left: false }
+        Replica { name: name.to_owned(), serves, created, marked: None, left: false, answers: false }
+    }
+
+    fn step(wanted: u32, current: u32, replicas: &[Replica], now: Timestamp) -> Step {
+        super::step(wanted, current, replicas, SignedDuration::from_secs(10), now)
     }
 
     fn marked(name: &str, at: Timestamp, left: bool) -> Replica {
@@ -110,6 +130,22 @@ mod tests {
             "the mark stays until it is gone"
         );
         assert_eq!(step(2, 2, &others, at(3)), goes);
+    }
+
+    #[test]
+    fn who_still_answers_is_waited_for_but_not_for_ever() {
+        let answering = |left| {
+            let goes = Replica { answers: true, ..marked("b", at(0), left) };
+            [replica("a", true), goes]
+        };
+        for (left, second, replicas) in
+            [(true, 1, 2), (true, 59, 2), (true, 60, 1), (false, 10, 2), (false, 60, 1)]
+        {
+            assert_eq!(step(1, 2, &answering(left), at(second)).replicas, replicas, "{left}, {second} s");
+        }
+        let long = SignedDuration::from_mins(10);
+        assert_eq!(super::step(1, 2, &answering(true), long, at(599)).replicas, 2);
+        assert_eq!(super::step(1, 2, &answering(true), long, at(600)).replicas, 1);
     }
 
     #[test]
@@ -158,16 +194,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_that_serves_goes_unless_routers_left_it_or_were_given_time(
+        fn nobody_that_serves_goes_unless_it_was_left_and_has_finished_or_was_given_time(
             serves in proptest::collection::vec(any::<bool>(), 0..8),
-            wishes in proptest::collection::vec((0_u32..8, any::<bool>(), 0_i64..12), 1..30),
+            wishes in proptest::collection::vec((0_u32..8, any::<bool>(), any::<bool>(), 0_i64..40), 1..30),
         ) {
             let letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
             let mut replicas: Vec<_> =
                 serves.iter().zip(letters).map(|(serves, name)| replica(name, *serves)).collect();
             let mut current = u32::try_from(replicas.len()).unwrap();
             let (mut second, mut next) = (0, 0);
-            for (wanted, routers_follow, passed) in wishes {
+            for (wanted, routers_follow, answer, passed) in wishes {
                 second += passed;
                 let step = step(wanted, current, &replicas, at(second));
                 prop_assert!(step.replicas >= wanted.min(current) && step.replicas <= wanted.max(current));
@@ -183,8 +219,10 @@ mod tests {
                 }
                 current = step.replicas;
                 for gone in delete(&mut replicas, current) {
-                    let told = gone.marked.is_some_and(|m| gone.left || at(second).duration_since(m) >= TOLD_BY);
-                    prop_assert!(!gone.serves || told, "{gone:?} at {second}");
+                    let since = |m| at(second).duration_since(m);
+                    let told = gone.marked.is_some_and(|m| gone.left || since(m) >= TOLD_BY);
+                    let finished = !gone.answers || gone.marked.is_some_and(|m| since(m) >= FINISHED_BY);
+                    prop_assert!(!gone.serves || (told && finished), "{gone:?} at {second}");
                 }
                 while replicas.len() < current as usize {
                     next += 1;
@@ -194,6 +232,7 @@ mod tests {
                 }
                 for replica in &mut replicas {
                     replica.left |= replica.marked.is_some() && routers_follow;
+                    replica.answers = answer;
                 }
             }
         }

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// Still there: a pod that was evicted, or that its node refused, stays as an object while another one replaces it.
+pub const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Bound to a node, and still in possession of what it asked for.
 pub const BOUND: &str = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed";
 

@@ -17,7 +17,7 @@ pub use capacity::{Capacity, Publisher};
 pub use catalog::{Catalog, Entry, Verdict};
 pub use client_keys::{ClientKeys, Keys};
 pub use devices::{Devices, Known};
-pub use gpu_pods::{BOUND, GpuPod, GpuPods};
+pub use gpu_pods::{BOUND, GpuPod, GpuPods, NOT_ENDED};
 pub use index::{CatalogReceiver, Index};
 pub use secrets::{SecretState, Secrets};
 pub use seen::{Matters, Seen};

@@ -1,12 +1,15 @@
-//! Marks the pods that are to go, and lets the Deployment follow only when routers have left them.
+//! Marks the pods that are to go, and lets the Deployment follow only when routers have left them and they have answered
+//! what they had.
 
 use super::failure::PodFacts;
+use super::observe::Observer;
 use crate::decide::drain::{Replica, step};
 use crate::kube_ext::{CallError, within};
 use crate::push::Routers;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::labels;
-use jiff::Timestamp;
+use futures::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
@@ -16,6 +19,8 @@ use std::time::Duration;
 
 /// How soon to look again whether routers have left a pod.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
+/// Engines that are asked at a time whether they answer anything.
+const AT_A_TIME: usize = 16;
 /// Lower than the cost of pods that stay, which is 0.
 const DELETION_COST: &str = "-1";
 
@@ -27,6 +32,12 @@ pub struct Drain<'a> {
     pub pods: &'a [PodFacts],
     /// The routers.
     pub routers: &'a Routers,
+    /// Asks engines whether they answer anything.
+    pub observer: &'a Observer,
+    /// The port of their metrics.
+    pub port: Option<u16>,
+    /// How long what they answer may take.
+    pub timeout: Duration,
     /// Now.
     pub now: Timestamp,
 }
@@ -46,9 +57,11 @@ impl Drain<'_> {
         let Some(current) = live.and_then(|live| live.spec.as_ref()?.replicas) else {
             return Ok(wanted);
         };
-        let replicas: Vec<_> =
+        let mut replicas: Vec<_> =
             self.pods.iter().filter(|pod| !pod.terminating).map(|pod| self.replica(pod)).collect();
-        let step = step(count(wanted), count(current), &replicas, self.now);
+        self.ask(&mut replicas).await;
+        let finish = SignedDuration::try_from(self.timeout).unwrap_or(SignedDuration::MAX);
+        let step = step(count(wanted), count(current), &replicas, finish, self.now);
         let api: Api<Pod> = Api::namespaced(client.clone(), &self.key.namespace);
         for (name, mark) in
             step.mark.iter().map(|name| (name, true)).chain(step.unmark.iter().map(|name| (name, false)))
@@ -77,6 +90,19 @@ impl Drain<'_> {
             created: pod.created,
             marked: pod.draining_since,
             left: pod.draining_since.is_some() && left(),
+            answers: false,
         }
+    }
+
+    /// Only those that routers have left are asked what they do: until then they get more.
+    async fn ask(&self, replicas: &mut [Replica]) {
+        let mut asked = Vec::new();
+        for replica in replicas.iter_mut().filter(|replica| replica.serves && replica.is_left(self.now)) {
+            let pod = self.pods.iter().find(|pod| pod.name == replica.name);
+            if let Some((ip, port)) = pod.and_then(|pod| pod.ip).zip(self.port) {
+                asked.push(async move { replica.answers = self.observer.answers_requests(ip, port).await });
+            }
+        }
+        futures::stream::iter(asked).buffer_unordered(AT_A_TIME).collect::<()>().await;
     }
 }

@@ -1,7 +1,7 @@
 //! The driver: names its steps, in order.
 
 use super::apply::{apply_children, sweep};
-use super::build::{Applied, Children, build};
+use super::build::{Applied, Children, build, port};
 use super::calibrate::taught;
 use super::dereference::dereference;
 use super::drain::{AGAIN, Drain};
@@ -114,6 +114,8 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
         scaling: ctx.scaling.status(object),
         ..status(object, &observed, outcome, Timestamp::now())
     };
+    // Before any status is written: from then on they would be told.
+    tell_changes(object, ctx).await;
     let valid = match validate(object, &ctx.defaults, &observed.file.state) {
         Ok(valid) => valid,
         Err(invalid) => {
@@ -126,14 +128,20 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     }
     let mode = choice(object, &observed.inventory, valid.need.required_mib).mode;
     let prepared = build(&valid, &mode, observed.inventory.shares_devices());
-    let (key, now) = (ObjectKey::of(object), Timestamp::now());
-    let drain = Drain { key, pods: &observed.pods, routers: &ctx.routers, now };
+    let drain = Drain {
+        key: ObjectKey::of(object),
+        pods: &observed.pods,
+        routers: &ctx.routers,
+        observer: &ctx.observer,
+        port: port(object),
+        timeout: valid.drain,
+        now: Timestamp::now(),
+    };
     match Box::pin(apply_children(&ctx.client, &ctx.appliers, prepared, &drain)).await {
         Ok(children) => {
             let again = [observed.again(), drains(object, &children).then_some(AGAIN)];
             let again = again.into_iter().flatten().min();
             sweep(&ctx.client, &ctx.stores, object, &children).await?;
-            tell_changes(object, ctx).await;
             let plain = report(&Outcome::Applied(&valid.need, &children));
             let Some(replica) = replica(object, valid.namespace, &observed, &children) else {
                 ctx.status.write(object, object.status.as_ref(), &plain).await?;

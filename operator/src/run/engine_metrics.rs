@@ -15,7 +15,10 @@ use tokio_util::sync::CancellationToken;
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(5);
 /// Engines that are asked at a time.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 64;
+/// An engine that did not answer the last time is not waited for longer. Whole nodes may be cut off, and a round that
+/// waits for all of their engines would make the figures of the others late.
+const SILENT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What the task works with.
 pub(super) struct Asker {
@@ -53,19 +56,22 @@ impl Asker {
     }
 }
 
-/// Asks some at a time; each has the scraper's deadline.
+/// Asks some at a time; each has the scraper's deadline, or a shorter one.
 async fn ask(scraper: &Scraper, reports: &EngineReports, due: Vec<EngineAddress>) {
     futures::stream::iter(due)
         .for_each_concurrent(AT_A_TIME, |engine| async move {
-            let text = scraper.metrics(engine.address.ip(), engine.address.port()).await;
-            let load = text.map(|text| load::read(&text));
-            match &load {
-                Ok(Some(_)) => {}
-                // Engines of type Custom need not have metrics.
-                Ok(None) => tracing::debug!(pod = engine.pod, "the engine's metrics say nothing of its load"),
-                Err(error) => tracing::debug!(pod = engine.pod, %error, "no metrics of the engine"),
-            }
-            reports.take(&engine.pod, load.ok().flatten(), Timestamp::now());
+            let deadline = if engine.was_silent { SILENT_DEADLINE } else { Duration::MAX };
+            let asked = scraper.metrics(engine.address.ip(), engine.address.port());
+            let load = match tokio::time::timeout(deadline, asked).await {
+                Ok(Ok(text)) => load::read(&text),
+                Ok(Err(error)) => {
+                    tracing::debug!(pod = engine.pod, %error, "no metrics of the engine");
+                    None
+                }
+                Err(_) => None,
+            };
+            // Engines of type Custom need not have metrics.
+            reports.take(&engine.pod, load, Timestamp::now());
         })
         .await;
 }
@@ -92,6 +98,30 @@ mod tests {
         Router::new().route("/metrics", get(metrics))
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn who_was_silent_is_not_waited_for_as_long_as_others() {
+        let router = Router::new().route("/metrics", get(async || std::future::pending::<String>().await));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _server =
+            AbortOnDropHandle::new(tokio::spawn(async move { axum::serve(listener, router).await }));
+        let engine = |nth: usize, was_silent| EngineAddress {
+            pod: format!("apps/{nth}"),
+            model: ObjectKey { namespace: "apps".to_owned(), name: "m".to_owned() },
+            address,
+            was_silent,
+        };
+        let (reports, scraper) = (EngineReports::default(), Scraper::new());
+        let mut took = Vec::new();
+        for was_silent in [true, false] {
+            let begun = tokio::time::Instant::now();
+            let many = (0..2 * AT_A_TIME).map(|nth| engine(nth, was_silent)).collect();
+            ask(&scraper, &reports, many).await;
+            took.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(took, [2, 10], "two at a place after each other, in paused time");
+    }
+
     #[tokio::test]
     async fn engines_are_asked_over_http_and_those_without_metrics_are_silent() {
         let (reports, scraper) = (EngineReports::default(), Scraper::new());
@@ -102,6 +132,7 @@ mod tests {
                 pod: format!("apps/{name}"),
                 model: ObjectKey { namespace: "apps".to_owned(), name: name.to_owned() },
                 address: listener.local_addr().unwrap(),
+                was_silent: false,
             });
             let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
             tasks.push(AbortOnDropHandle::new(server));

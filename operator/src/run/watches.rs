@@ -2,7 +2,7 @@
 
 use super::capacity::{Keeper, Sources};
 use super::devices;
-use crate::fleet::{BOUND, Capacity, Devices, GpuPod, GpuPods, Matters, Seen, Stores, Trigger};
+use crate::fleet::{BOUND, Capacity, Devices, GpuPod, GpuPods, Matters, NOT_ENDED, Seen, Stores, Trigger};
 use crate::metrics::Metrics;
 use crate::model_deployment::failure::draining_since;
 use flotilla_crds::{ModelDeployment, RoutingPolicy, labels};
@@ -64,7 +64,8 @@ pub(super) fn start(
     });
 
     let ours = watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGER));
-    let pods = watcher(Api::<Pod>::all(client.clone()), ours.clone()).modify(trim_pod).default_backoff();
+    let there = ours.clone().fields(NOT_ENDED);
+    let pods = watcher(Api::<Pod>::all(client.clone()), there).modify(trim_pod).default_backoff();
     let pods = first_lists.watch(pods.reflect(pod_writer)).touched_objects();
     let trigger = models.clone();
     let (notify, mut draining) = (dirty.clone(), HashSet::new());

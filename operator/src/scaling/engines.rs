@@ -2,7 +2,7 @@
 
 use crate::decide::observe::load::EngineLoad;
 use crate::decide::scale::{Engines, Tokens};
-use crate::model_deployment::build::DEFAULT_PORT;
+use crate::model_deployment::build::port;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::{ModelDeployment, labels};
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +33,8 @@ pub struct EngineAddress {
     pub model: ObjectKey,
     /// Where its metrics are.
     pub address: SocketAddr,
+    /// Whether it did not answer when it was asked last.
+    pub was_silent: bool,
 }
 
 /// The last answers of every engine.
@@ -59,7 +61,8 @@ enum State {
 }
 
 impl EngineReports {
-    /// Forgets the engines that are gone, and says which are to be asked now.
+    /// Forgets the engines that are gone, and says which are to be asked now: first those that answer, as those that do
+    /// not hold up whoever comes after them.
     pub fn due(&self, present: Vec<EngineAddress>, now: Timestamp) -> Vec<EngineAddress> {
         let mut engines = self.0.lock();
         let mut before = std::mem::take(&mut *engines);
@@ -68,13 +71,13 @@ impl EngineReports {
             let fresh =
                 || Engine { model: Arc::new(engine.model.clone()), due: now, at: now, state: State::New };
             let known = before.remove(&engine.pod).unwrap_or_else(fresh);
-            let since = known.due;
+            let (since, was_silent) = (known.due, matches!(known.state, State::Silent));
             engines.insert(engine.pod.clone(), known);
             if since <= now {
-                due.push((since, engine));
+                due.push((since, EngineAddress { was_silent, ..engine }));
             }
         }
-        due.sort_by_key(|(since, _)| *since);
+        due.sort_by_key(|(since, engine)| (engine.was_silent, *since));
         due.into_iter().take(MOST).map(|(_, engine)| engine).collect()
     }
 
@@ -151,10 +154,6 @@ pub fn engines(objects: &[Arc<DeserializeGuard<ModelDeployment>>], pods: &[Arc<P
     pods.iter().filter_map(|pod| engine(pod, &ports)).collect()
 }
 
-fn port(object: &ModelDeployment) -> Option<u16> {
-    u16::try_from(object.spec.engine.port.unwrap_or(DEFAULT_PORT)).ok()
-}
-
 fn engine(pod: &Pod, ports: &HashMap<ObjectKey, u16>) -> Option<EngineAddress> {
     let status = pod.status.as_ref()?;
     let conditions = status.conditions.as_deref().unwrap_or_default();
@@ -168,7 +167,7 @@ fn engine(pod: &Pod, ports: &HashMap<ObjectKey, u16>) -> Option<EngineAddress> {
     let pod = format!("{namespace}/{}", pod.metadata.name.as_ref()?);
     let model = ObjectKey { namespace, name };
     let port = *ports.get(&model)?;
-    Some(EngineAddress { pod, model, address: SocketAddr::new(ip, port) })
+    Some(EngineAddress { pod, model, address: SocketAddr::new(ip, port), was_silent: false })
 }
 
 #[cfg(test)]
@@ -189,6 +188,7 @@ mod tests {
             pod: format!("apps/{name}"),
             model: key(),
             address: "10.0.0.1:8080".parse().unwrap(),
+            was_silent: false,
         };
         names.iter().map(engine).collect()
     }
@@ -282,6 +282,18 @@ mod tests {
         let rest = reports.due(pods(&names), at(5));
         assert_eq!(rest.len(), 10);
         assert!(rest.iter().all(|engine| !first.contains(engine)));
+    }
+
+    #[test]
+    fn those_that_were_silent_are_asked_last() {
+        let reports = EngineReports::default();
+        reports.due(pods(&["a", "b", "c"]), at(0));
+        reports.take("apps/a", None, at(0));
+        reports.take("apps/b", Some(load(0.0, 0.0)), at(40));
+        reports.take("apps/c", None, at(1));
+        let due = reports.due(pods(&["a", "b", "c"]), at(90));
+        let due: Vec<_> = due.iter().map(|engine| (engine.pod.as_str(), engine.was_silent)).collect();
+        assert_eq!(due, [("apps/b", false), ("apps/a", true), ("apps/c", true)]);
     }
 
     #[allow(clippy::needless_pass_by_value, reason = "rows are built in place")]

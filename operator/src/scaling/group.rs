@@ -98,39 +98,15 @@ impl Group {
         let parts = take_part(&mut self.members, given, around, book);
         let starts = self.members.iter().filter_map(|member| member.start).max();
         policy.start_time = starts.unwrap_or(Policy::default().start_time);
-        let any_active = parts.iter().any(|part| part.is(ScalingMode::Active));
-
-        let mut sum: Option<Asked> = None;
-        let mut served = Vec::with_capacity(parts.len());
-        let mut there = Vec::with_capacity(parts.len());
-        let mut variants = Vec::with_capacity(parts.len());
-        for part in &parts {
-            let Some(member) = self.members.get_mut(part.place) else { continue };
-            let supply = part.pods.supply(part.replicas, policy.start_time, now);
-            let asked = member.asked(part.said.routers, part.said.engines, supply.ready, now);
-            if let Some(asked) = &asked {
-                member.learn(asked, supply.ready, book, now);
-                sum = Some(sum.map_or(*asked, |sum| sum.plus(asked)));
-            }
-            served.push(asked.map(|asked| asked.served).unwrap_or_default());
-            // Who takes part has facts.
-            let Some(capacity) = member.capacity(book) else { continue };
-            there.push((capacity, supply));
-            let advised = || part.advised(member, policy.start_time, now);
-            let supply = if any_active { supply } else { advised().unwrap_or(supply) };
-            variants.push(part.variant(member, capacity, supply, any_active));
-        }
+        let Looked { asked, served, there, mut variants } =
+            look(&mut self.members, &parts, policy.start_time, book, now);
         if variants.is_empty() {
             return Decided { gone, ..Decided::default() };
         }
         even_costs(&mut variants);
-        let policy = if parts.iter().any(|part| part.said.routers.is_some()) {
-            Cow::Borrowed(&*policy)
-        } else {
-            // Without a router nobody would wake it.
-            Cow::Owned(Policy { scale_to_zero_after: None, ..policy.clone() })
-        };
-        let situation = Situation { policy: &policy, variants: &variants, demand: sum.map(|sum| sum.demand) };
+        let policy = wakeable(policy, &parts);
+        let situation =
+            Situation { policy: &policy, variants: &variants, demand: asked.map(|asked| asked.demand) };
         let decision = scaler.decide(&situation, now);
         let (offered, backlog, capacity) = figures(&decision, &there);
         let mut row = Row {
@@ -149,7 +125,6 @@ impl Group {
         for ((part, desired), served) in outcomes {
             let Part { object, pods, .. } = part;
             let Some(member) = self.members.get_mut(part.place) else { continue };
-            let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
             let external = part.is(ScalingMode::External);
             if !part.is(ScalingMode::Active) {
                 member.advise(object.spec.replicas, *desired);
@@ -170,18 +145,24 @@ impl Group {
                 continue;
             }
             let [offered, backlog, capacity] = brief.figures;
+            let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
+            let (message, history) = if external {
+                (EXTERNAL_MESSAGE.to_owned(), Vec::new())
+            } else {
+                (decision.to_string(), status::history(scaler.history(), known))
+            };
             let status = ScalingStatus {
                 offered_tokens_per_second: offered,
                 backlog_tokens: backlog,
                 capacity_tokens_per_second: capacity,
                 desired: brief.desired,
                 reason: brief.reason.to_owned(),
-                message: if external { EXTERNAL_MESSAGE.to_owned() } else { decision.to_string() },
+                message,
                 spill,
                 economics: member.economics(known, around.targets),
                 learned: member.learned(book),
                 start_seconds: start_seconds.or_else(|| known.and_then(|known| known.start_seconds)),
-                history: if external { Vec::new() } else { status::history(scaler.history(), known) },
+                history,
             };
             statuses.push((member.key.clone(), status));
         }
@@ -229,6 +210,55 @@ impl Part<'_> {
             room: Some(member.room().saturating_sub(supply.pending)),
         }
     }
+}
+
+/// What there is of the members that take part, and what is asked of them; in their order.
+#[derive(Default)]
+struct Looked {
+    /// Of all of them together.
+    asked: Option<Asked>,
+    /// Tokens per second that each one served.
+    served: Vec<Tokens>,
+    /// Their replicas, and what one can do.
+    there: Vec<(Capacity, Supply)>,
+    /// What the decision may do with each.
+    variants: Vec<Variant>,
+}
+
+fn look(
+    members: &mut [Member],
+    parts: &[Part<'_>],
+    start: SignedDuration,
+    book: &mut Book,
+    now: Timestamp,
+) -> Looked {
+    let any_active = parts.iter().any(|part| part.is(ScalingMode::Active));
+    let mut looked = Looked::default();
+    for part in parts {
+        let Some(member) = members.get_mut(part.place) else { continue };
+        let supply = part.pods.supply(part.replicas, start, now);
+        let asked = member.asked(part.said.routers, part.said.engines, supply.ready, now);
+        if let Some(asked) = &asked {
+            member.learn(asked, supply.ready, book, now);
+            looked.asked = Some(looked.asked.map_or(*asked, |sum| sum.plus(asked)));
+        }
+        looked.served.push(asked.map(|asked| asked.served).unwrap_or_default());
+        // Who takes part has facts.
+        let Some(capacity) = member.capacity(book) else { continue };
+        looked.there.push((capacity, supply));
+        let advised = || part.advised(member, start, now);
+        let supply = if any_active { supply } else { advised().unwrap_or(supply) };
+        looked.variants.push(part.variant(member, capacity, supply, any_active));
+    }
+    looked
+}
+
+/// Without a router nobody would wake it.
+fn wakeable<'a>(policy: &'a Policy, parts: &[Part<'_>]) -> Cow<'a, Policy> {
+    if parts.iter().any(|part| part.said.routers.is_some()) {
+        return Cow::Borrowed(policy);
+    }
+    Cow::Owned(Policy { scale_to_zero_after: None, ..policy.clone() })
 }
 
 /// Members that serve, and how many replicas do; nobody asks where there is only one.

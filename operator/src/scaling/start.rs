@@ -51,9 +51,9 @@ impl Start {
 mod tests {
     use super::*;
 
-    fn started(made: i64, took: i64) -> Option<Started> {
+    fn started(made: i64, took: i64) -> Started {
         let made = Timestamp::from_second(made).unwrap();
-        Some(Started { made, took: SignedDuration::from_secs(took) })
+        Started { made, took: SignedDuration::from_secs(took) }
     }
 
     #[test]
@@ -61,15 +61,15 @@ mod tests {
         let mut start = Start::default();
         for (newest, known) in [
             (None, None),
-            (started(100, 40), Some(40)),
+            (Some(started(100, 40)), Some(40)),
             // It was not ready for a moment, two days later.
-            (started(100, 172_800), Some(40)),
-            (started(500, 60), Some(60)),
+            (Some(started(100, 172_800)), Some(40)),
+            (Some(started(500, 60)), Some(60)),
             // The newest has gone.
-            (started(100, 172_800), Some(60)),
+            (Some(started(100, 172_800)), Some(60)),
             (None, Some(60)),
-            (started(900, 0), Some(1)),
-            (started(950, 90_000), Some(3600)),
+            (Some(started(900, 0)), Some(1)),
+            (Some(started(950, 90_000)), Some(3600)),
         ] {
             let seen = start.observe(newest, || None).map(|took| took.as_secs());
             assert_eq!(seen, known, "{newest:?}");
@@ -83,9 +83,9 @@ mod tests {
             let remembered = || Some(SignedDuration::from_secs(42));
             start.observe(newest, remembered).map(|took| took.as_secs())
         };
-        assert_eq!(seen(started(100, 172_800)), Some(42));
-        assert_eq!(seen(started(100, 172_800)), Some(42));
-        assert_eq!(seen(started(200, 50)), Some(50));
+        assert_eq!(seen(Some(started(100, 172_800))), Some(42));
+        assert_eq!(seen(Some(started(100, 172_800))), Some(42));
+        assert_eq!(seen(Some(started(200, 50))), Some(50));
     }
 
     #[test]
@@ -93,6 +93,6 @@ mod tests {
         let mut start = Start::default();
         let remembered = || Some(SignedDuration::from_secs(42));
         assert_eq!(start.observe(None, remembered).map(|took| took.as_secs()), Some(42));
-        assert_eq!(start.observe(started(100, 30), remembered).map(|took| took.as_secs()), Some(30));
+        assert_eq!(start.observe(Some(started(100, 30)), remembered).map(|took| took.as_secs()), Some(30));
     }
 }

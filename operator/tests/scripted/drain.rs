@@ -1,7 +1,9 @@
-//! The number of replicas is lowered when the pod that goes is marked and has been left.
+//! The number of replicas is lowered when the pod that goes is marked, has been left and has finished.
 
 use crate::api_server::ApiServer;
 use crate::reconcile::{DEPLOYMENT, OBJECT, empty_stores, once, with_stores};
+use axum::Router;
+use axum::routing::get;
 use flotilla_operator::decide::placement::Inventory;
 use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::Context;
@@ -11,6 +13,8 @@ use kube::runtime::reflector::{self, store::Writer};
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio_util::task::AbortOnDropHandle;
 
 const NEWEST: &str = "/api/v1/namespaces/apps/pods/tiny-b";
 const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -20,6 +24,33 @@ struct Cluster {
     server: ApiServer,
     context: Arc<Context>,
     pods: Writer<Pod>,
+    engine: Engine,
+}
+
+/// The engine of every pod.
+struct Engine {
+    port: u16,
+    /// Requests that it answers.
+    running: Arc<AtomicU32>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Engine {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, running) = (listener.local_addr().unwrap().port(), Arc::<AtomicU32>::default());
+        let says = running.clone();
+        let metrics = async move || {
+            let running = says.load(Ordering::Relaxed);
+            format!(
+                "vllm:prompt_tokens_total 1\nvllm:generation_tokens_total 1\n\
+                 vllm:num_requests_running {running}\nvllm:num_requests_waiting 0\n"
+            )
+        };
+        let router = Router::new().route("/metrics", get(metrics));
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { port, running, _task: AbortOnDropHandle::new(task) }
+    }
 }
 
 impl Cluster {
@@ -29,7 +60,7 @@ impl Cluster {
         let (cache, pods) = reflector::store();
         let stores = Stores { pods: cache, ..empty_stores() };
         let context = with_stores(&server, true, Files::off(), stores, Inventory::default()).await;
-        let mut cluster = Self { server, context, pods };
+        let mut cluster = Self { server, context, pods, engine: Engine::start().await };
         cluster.want(2);
         cluster.reconcile().await;
         cluster.pod("tiny-a", "2026-01-01T00:00:00Z", &json!({}));
@@ -38,14 +69,14 @@ impl Cluster {
     }
 
     fn want(&self, replicas: u32) {
-        let model =
-            json!({"source": "oci://reg.example/m:1", "preset": "smollm2-135m", "quantization": "Q4_1"});
+        let engine = json!({"type": "Custom", "image": "example/vllm:1", "port": self.engine.port});
         self.server.put(
             OBJECT,
             json!({
                 "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment",
                 "metadata": {"name": "tiny", "namespace": "apps", "uid": "uid-0", "generation": 1},
-                "spec": {"model": model, "replicas": replicas},
+                "spec": {"model": {"servedName": "tiny"}, "engine": engine, "replicas": replicas,
+                    "placement": {"gpuMemory": "1Gi"}},
             }),
         );
     }
@@ -56,7 +87,7 @@ impl Cluster {
             "metadata": {"name": name, "namespace": "apps", "creationTimestamp": created, "annotations": annotations,
                 "labels": {"flotilla.dev/model-deployment": "tiny"}},
             "spec": {"containers": [], "nodeName": "gpu-1"},
-            "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
+            "status": {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
         });
         self.pods.apply_watcher_event(&Event::Apply(serde_json::from_value(pod).unwrap()));
     }
@@ -88,6 +119,22 @@ async fn the_newest_pod_is_marked_and_then_the_number_is_lowered() {
     assert_eq!(cluster.replicas(), json!(1), "no router sends it requests");
     cluster.reconcile().await;
     assert_eq!(cluster.annotations(), marks, "until it is gone");
+}
+
+#[tokio::test]
+async fn a_pod_that_answers_something_is_waited_for() {
+    let mut cluster = Cluster::new().await;
+    cluster.want(1);
+    cluster.reconcile().await;
+    cluster.pod("tiny-b", "2026-01-02T00:00:00Z", &cluster.annotations());
+    cluster.engine.running.store(2, Ordering::Relaxed);
+    for _ in 0..3 {
+        cluster.reconcile().await;
+        assert_eq!(cluster.replicas(), json!(2));
+    }
+    cluster.engine.running.store(0, Ordering::Relaxed);
+    cluster.reconcile().await;
+    assert_eq!(cluster.replicas(), json!(1));
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const OBJECT: &str = "/apis/flotilla.dev/v1alpha1/namespaces/apps/modeldeployments/tiny";
 pub(crate) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/apps/deployments/tiny";
 pub(crate) const SERVICE: &str = "/api/v1/namespaces/apps/services/tiny";
-const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/apps/events";
+pub(crate) const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/apps/events";
 
 /// Leadership as the operator gets it: from an election, here with an API server of its own.
 async fn leadership(leads: bool) -> Leadership {

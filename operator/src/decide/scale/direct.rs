@@ -223,7 +223,8 @@ mod tests {
         for second in 0..=90 {
             direct.combine(Some(routers(second, 100.0, 100.0)), Some(engines(130.0)), USUAL, at(second));
         }
-        let quiet = Demand { at: at(91), offered: Tokens::default(), waiting: Tokens::default(), in_flight: 0 };
+        let quiet =
+            Demand { at: at(91), offered: Tokens::default(), waiting: Tokens::default(), in_flight: 0 };
         let routers = Asked { demand: quiet, served: Tokens::default() };
         let rest = direct.combine(Some(routers), Some(Engines::default()), USUAL, at(91)).unwrap();
         assert!(rest.demand.is_idle(), "{rest:?}");

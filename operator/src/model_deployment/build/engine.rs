@@ -3,10 +3,22 @@
 use super::model;
 use crate::model_deployment::need::Limits;
 use crate::model_deployment::validate::Valid;
+use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::EngineType;
 
 /// The port of llama-server, and of Custom engines that name none.
-pub const DEFAULT_PORT: i32 = 8080;
+const DEFAULT_PORT: i32 = 8080;
+
+/// Where an object's engines serve requests and metrics.
+pub fn port(object: &ModelDeployment) -> Option<u16> {
+    u16::try_from(number(object)).ok()
+}
+
+/// llama-server is always told the default.
+fn number(object: &ModelDeployment) -> i32 {
+    let engine = &object.spec.engine;
+    engine.port.filter(|_| engine.engine_type == EngineType::Custom).unwrap_or(DEFAULT_PORT)
+}
 
 /// How to start an engine and how to tell that it serves.
 pub(super) struct Launch {
@@ -22,13 +34,13 @@ pub(super) fn launch(valid: &Valid<'_>) -> Launch {
         EngineType::LlamaCpp => Launch {
             command: None,
             args: llama_cpp_args(valid),
-            port: DEFAULT_PORT,
+            port: number(valid.object),
             health_path: "/health".to_owned(),
         },
         EngineType::Custom => Launch {
             command: (!engine.command.is_empty()).then(|| engine.command.clone()),
             args: engine.args.clone(),
-            port: engine.port.unwrap_or(DEFAULT_PORT),
+            port: number(valid.object),
             health_path: engine.health_path.clone().unwrap_or_else(|| "/health".to_owned()),
         },
     }

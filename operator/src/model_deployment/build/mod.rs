@@ -10,7 +10,7 @@ mod model;
 mod service;
 mod template;
 
-pub use engine::{DEFAULT_PORT, memory_flags, split_flags};
+pub use engine::{memory_flags, port, split_flags};
 pub use template::settle_template;
 
 use super::validate::Valid;

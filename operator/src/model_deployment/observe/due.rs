@@ -2,7 +2,7 @@
 
 use super::{Replica, SETTLED};
 use crate::decide::placement::{GpuNode, Sharing};
-use crate::model_deployment::build::{Applied, Children, DEFAULT_PORT};
+use crate::model_deployment::build::{Applied, Children, port};
 use crate::model_deployment::dereference::Observed;
 use crate::model_deployment::failure::PodFacts;
 use flotilla_crds::ModelDeployment;
@@ -38,16 +38,13 @@ pub fn replica<'a>(
     let pod = observed.pods.iter().rev().find(|pod| pod.ready && !pod.terminating)?;
     let memory = object.status.as_ref().and_then(|status| status.memory.as_ref());
     let known = memory.and_then(|memory| memory.observed.as_ref()).filter(|known| known.pod == pod.name);
-    let engine = &object.spec.engine;
     let nodes = observed.inventory.nodes();
     let node = nodes.iter().find(|node| pod.node.as_ref() == Some(&node.name));
     Some(Replica {
         namespace,
         pod,
         // llama.cpp's metrics say nothing of memory.
-        metrics_port: (engine.engine_type == EngineType::Custom)
-            .then(|| u16::try_from(engine.port.unwrap_or(DEFAULT_PORT)).ok())
-            .flatten(),
+        metrics_port: port(object).filter(|_| object.spec.engine.engine_type == EngineType::Custom),
         gpu_node: node.filter(|node| is_one_pods(node)).map(|node| node.name.as_str()),
         is_known: known.is_some(),
         gpu_is_known: known.is_some_and(|known| known.gpu.is_some()),

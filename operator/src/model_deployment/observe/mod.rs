@@ -14,19 +14,22 @@ pub use due::{Next, next, replica};
 pub(super) use fetch_log::download;
 
 use super::failure::PodFacts;
-use crate::decide::observe::Reading;
-use crate::scrape::Scraper;
+use crate::decide::observe::{Reading, load};
+use crate::scrape::{ScrapeError, Scraper};
 use flotilla_crds::model_deployment::MemorySource;
 use jiff::Timestamp;
 use kube::Client;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// What the engine says of itself, which is there as soon as it serves; the earlier counts where two say the same.
 const OF_ENGINE: &[MemorySource] = &[MemorySource::EngineLog, MemorySource::EngineMetrics];
 /// dcgm-exporter samples every 30 s, so that before this its figure may be from before the model was loaded.
 const SETTLED: Duration = Duration::from_mins(1);
+/// One that does not say within this what it does is busy.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// Pods that are remembered. Beyond, all are forgotten, and those without an answer in their status asked again.
 const REMEMBERED: usize = 4096;
 
@@ -129,6 +132,19 @@ impl Observer {
         found
     }
 
+    /// Whether an engine answers a request now, or has any waiting. One that takes long to say is busy; one that cannot
+    /// be asked, or has no such metrics, is not waited for.
+    pub(super) async fn answers_requests(&self, ip: IpAddr, port: u16) -> bool {
+        if !self.options.engine_metrics {
+            return false;
+        }
+        match tokio::time::timeout(ANSWERS_WITHIN, self.scraper.metrics(ip, port)).await {
+            Ok(Ok(text)) => load::read(&text).is_some_and(|load| load.running + load.waiting > 0.0),
+            Ok(Err(ScrapeError::TimedOut { .. })) | Err(_) => true,
+            Ok(Err(_)) => false,
+        }
+    }
+
     async fn ask_one(&self, source: MemorySource, replica: &Replica<'_>) -> Option<Reading> {
         match source {
             MemorySource::EngineLog => engine_log::ask(&self.client, replica).await,
@@ -167,6 +183,44 @@ fn key(replica: &Replica<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::Router;
+    use axum::routing::get;
+    use std::future::pending;
+    use tokio_util::task::AbortOnDropHandle;
+
+    /// What is believed of an engine with these metrics; none are never told.
+    async fn answers(metrics: Option<&'static str>, engine_metrics: bool) -> bool {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let told = async move || match metrics {
+            Some(text) => text,
+            None => pending().await,
+        };
+        let router = Router::new().route("/metrics", get(told));
+        let _server =
+            AbortOnDropHandle::new(tokio::spawn(async move { axum::serve(listener, router).await }));
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = Client::try_from(config).unwrap();
+        let observer = Observer::new(client, ObserverOptions { engine_metrics, dcgm_namespace: None });
+        observer.answers_requests(address.ip(), address.port()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_answers_if_it_says_so_or_is_too_busy_to_say() {
+        const BUSY: &str = "llamacpp:prompt_tokens_total 1\nllamacpp:tokens_predicted_total 1\n\
+            llamacpp:requests_processing 1\nllamacpp:requests_deferred 0\n";
+        const IDLE: &str = "llamacpp:prompt_tokens_total 1\nllamacpp:tokens_predicted_total 1\n\
+            llamacpp:requests_processing 0\nllamacpp:requests_deferred 0\n";
+        for (metrics, asked, expected) in [
+            (Some(BUSY), true, true),
+            (Some(IDLE), true, false),
+            (Some("other 1\n"), true, false),
+            (None, true, true),
+            (Some(BUSY), false, false),
+        ] {
+            assert_eq!(answers(metrics, asked).await, expected, "{metrics:?}, asked {asked}");
+        }
+    }
 
     #[test]
     fn the_first_source_counts_and_those_that_add_nothing_are_not_named() {

@@ -126,7 +126,8 @@ impl Bench {
     /// So many prompt tokens were read in all, as the one engine of `llama` says.
     pub(super) fn engine(&mut self, tokens: u64, (running, waiting): (u32, u32)) {
         let address = "10.0.0.1:8080".parse().unwrap();
-        let engine = EngineAddress { pod: "apps/llama-0".to_owned(), model: key("llama"), address };
+        let engine =
+            EngineAddress { pod: "apps/llama-0".to_owned(), model: key("llama"), address, was_silent: false };
         if !self.engines.due(vec![engine], self.now).is_empty() {
             let (prompt_tokens, running, waiting) = (tokens as f64, running.into(), waiting.into());
             let load = EngineLoad { waiting, running, prompt_tokens, ..EngineLoad::default() };
