@@ -36,5 +36,6 @@ fn version(command: &str) -> String {
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let first = text.lines().next().unwrap_or_default().trim_start_matches("nginx version: ");
-    first.split(' ').take(3).collect::<Vec<_>>().join(" ").trim_end_matches(" (").to_owned()
+    // What follows in brackets is a commit.
+    first.split(' ').take(3).take_while(|word| !word.starts_with('(')).collect::<Vec<_>>().join(" ")
 }

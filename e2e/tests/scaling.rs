@@ -8,6 +8,8 @@
 
 #[path = "scaling/autoscaler.rs"]
 mod autoscaler;
+#[path = "scaling/drain.rs"]
+mod drain;
 #[path = "scaling/economics.rs"]
 mod economics;
 #[path = "scaling/picture.rs"]

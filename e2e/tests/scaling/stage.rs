@@ -8,7 +8,7 @@ use flotilla_e2e::harness::{
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt as _;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -144,6 +144,14 @@ impl Stage {
     /// The model's status now.
     pub async fn status(&self) -> Result<ModelDeploymentStatus> {
         Ok(self.object().await?.status.unwrap_or_default())
+    }
+
+    /// Sets the replicas in its spec, as `kubectl scale` does.
+    pub async fn scale(&self, replicas: u32) -> Result<()> {
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        let api = self.namespace.api::<ModelDeployment>();
+        let patched = api.patch_scale("fleet", &PatchParams::default(), &patch).await;
+        patched.map(drop).map_err(HarnessError::api("scale ModelDeployment fleet"))
     }
 
     /// The replicas in its spec.

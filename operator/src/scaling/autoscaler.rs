@@ -2,7 +2,8 @@
 
 use super::board::{Brief, NewsFor};
 use super::gauges::Gauges;
-use super::group::{Around, Group, Said};
+use super::group::Group;
+use super::part::{Around, Said};
 use super::{Board, EngineReports, Pods, Reported, Reports, Targets, by_model};
 use crate::decide::placement::Inventory;
 use crate::decide::scale::{Book, Engines};

@@ -18,11 +18,13 @@ pub(super) struct Row {
     pub(super) capacity: f64,
     pub(super) desired: f64,
     pub(super) spill: f64,
+    pub(super) in_flight: f64,
+    pub(super) served: f64,
     /// None where engines say nothing.
     pub(super) engines: Option<Engines>,
 }
 
-const GAUGES: [(&str, &str); 7] = [
+const GAUGES: [(&str, &str); 9] = [
     (
         "flotilla_operator_scaling_offered_tokens_per_second",
         "Prompt and completion tokens that clients ask for, on average over the last minute.",
@@ -36,6 +38,11 @@ const GAUGES: [(&str, &str); 7] = [
     (
         "flotilla_operator_scaling_spill_percent",
         "Requests of a hundred that go to an external API, since the model cannot take them.",
+    ),
+    ("flotilla_operator_scaling_in_flight_requests", "Requests that wait or are being answered."),
+    (
+        "flotilla_operator_scaling_served_tokens_per_second",
+        "Prompt and completion tokens that replicas served in the last second.",
     ),
     (
         "flotilla_operator_scaling_engine_tokens_per_second",
@@ -55,24 +62,26 @@ impl Gauges {
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
-        let [offered, backlog, capacity, desired, spill, served, waiting] = GAUGES;
+        let [offered, backlog, capacity, desired, spill, in_flight, served, engines_served, waiting] = GAUGES;
         Ok(Self([
             gauge(offered)?,
             gauge(backlog)?,
             gauge(capacity)?,
             gauge(desired)?,
             gauge(spill)?,
+            gauge(in_flight)?,
             gauge(served)?,
+            gauge(engines_served)?,
             gauge(waiting)?,
         ]))
     }
 
     pub(super) fn set(&self, namespace: &str, model: &str, row: Row) {
-        let Row { offered, backlog, capacity, desired, spill, engines } = row;
-        let served = engines.map(|engines| engines.served.prompt + engines.served.completion);
+        let Row { offered, backlog, capacity, desired, spill, in_flight, served, engines } = row;
+        let engines_served = engines.map(|engines| engines.served.prompt + engines.served.completion);
         let waiting = engines.map(|engines| engines.waiting);
-        let own = [offered, backlog, capacity, desired, spill].map(Some);
-        for (gauge, value) in self.0.iter().zip(own.into_iter().chain([served, waiting])) {
+        let own = [offered, backlog, capacity, desired, spill, in_flight, served].map(Some);
+        for (gauge, value) in self.0.iter().zip(own.into_iter().chain([engines_served, waiting])) {
             match value {
                 Some(value) => gauge.with_label_values(&[namespace, model]).set(value),
                 // Removing what is not there is an error that does not matter.

@@ -1,37 +1,18 @@
 //! The `ModelDeployment`s of one served name, and one decision for them.
 
-use super::board::{Brief, mode, present};
+use super::board::{Brief, present};
 use super::gauges::Row;
-use super::member::{Member, There};
-use super::{InvalidScaling, Pods, Reported, Targets, policy, status};
-use crate::decide::placement::Inventory;
+use super::member::Member;
+use super::part::{Around, Given, Looked, Part, look, serving, take_part, there_for};
+use super::{InvalidScaling, policy, status};
 use crate::decide::scale::{
-    Asked, Book, Capacity, Decision, Engines, Policy, Scaler, Situation, Supply, Tokens, Variant,
+    Book, Capacity, Decision, Engines, Policy, Scaler, Situation, Supply, Tokens, Variant,
 };
 use crate::decide::spill::Load;
 use crate::routing_policy::ObjectKey;
-use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{ScalingMode, ScalingSpec, ScalingStatus};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::borrow::Cow;
-use std::sync::Arc;
-
-/// An object, its name, the replicas that were decided last, its pods and what is asked of it.
-type Given<'a> = (&'a ModelDeployment, ObjectKey, Option<i32>, &'a Pods<'a>, Said);
-
-/// What routers and engines say of one object.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Said {
-    pub(super) routers: Option<Reported>,
-    pub(super) engines: Option<Engines>,
-}
-
-/// What is the same for all models.
-#[derive(Clone, Copy)]
-pub(super) struct Around<'a> {
-    pub(super) inventory: &'a Arc<Inventory>,
-    pub(super) targets: &'a Targets,
-}
 
 /// What a model's decisions remember.
 #[derive(Default)]
@@ -115,6 +96,8 @@ impl Group {
             capacity,
             desired: decision.total().into(),
             spill: 0.0,
+            in_flight: asked.map_or(0.0, |asked| asked.demand.in_flight.into()),
+            served: asked.map_or(0.0, |asked| asked.served.prompt + asked.served.completion),
             engines: engines(parts.iter().map(|part| part.said.engines)),
         };
         let load = load(&decision, &there);
@@ -170,148 +153,12 @@ impl Group {
     }
 }
 
-/// A member of whom enough is known, in one pass.
-struct Part<'a> {
-    object: &'a ModelDeployment,
-    /// Where its member is.
-    place: usize,
-    /// Replicas that it is to have by what was decided or, in other modes than Active, set last.
-    replicas: u32,
-    pods: &'a Pods<'a>,
-    said: Said,
-}
-
-impl Part<'_> {
-    fn is(&self, other: ScalingMode) -> bool {
-        mode(self.object) == Some(other)
-    }
-
-    /// What there would be if what was decided before were carried out: without it the same decision would be made
-    /// again and again, and a replica at most would ever be found to be too many.
-    fn advised(&self, member: &Member, start: SignedDuration, now: Timestamp) -> Option<Supply> {
-        let advised = member.advised(self.object.spec.replicas)?;
-        Some(Supply { draining: 0, ..self.pods.supply(advised, start, now) })
-    }
-
-    /// What the decision may do with it. Beside others that are scaled, one whose number is set stays as it is.
-    fn variant(&self, member: &Member, capacity: Capacity, supply: Supply, any_active: bool) -> Variant {
-        let scaling = self.object.spec.scaling.as_ref();
-        let most = scaling.map_or(0, |scaling| scaling.max_replicas);
-        let least = scaling.and_then(|scaling| scaling.min_replicas).unwrap_or(1).min(most);
-        let is_set = any_active && !self.is(ScalingMode::Active);
-        let (min_replicas, max_replicas) =
-            if is_set { (self.replicas, self.replicas) } else { (least, most) };
-        Variant {
-            capacity,
-            hourly_cost: member.price().map_or(f64::NAN, |price| price.hourly.0 as f64),
-            min_replicas,
-            max_replicas,
-            supply,
-            room: Some(member.room().saturating_sub(supply.pending)),
-        }
-    }
-}
-
-/// What there is of the members that take part, and what is asked of them; in their order.
-#[derive(Default)]
-struct Looked {
-    /// Of all of them together.
-    asked: Option<Asked>,
-    /// Tokens per second that each one served.
-    served: Vec<Tokens>,
-    /// Their replicas, and what one can do.
-    there: Vec<(Capacity, Supply)>,
-    /// What the decision may do with each.
-    variants: Vec<Variant>,
-}
-
-fn look(
-    members: &mut [Member],
-    parts: &[Part<'_>],
-    start: SignedDuration,
-    book: &mut Book,
-    now: Timestamp,
-) -> Looked {
-    let any_active = parts.iter().any(|part| part.is(ScalingMode::Active));
-    let mut looked = Looked::default();
-    for part in parts {
-        let Some(member) = members.get_mut(part.place) else { continue };
-        let supply = part.pods.supply(part.replicas, start, now);
-        let asked = member.asked(part.said.routers, part.said.engines, supply.ready, now);
-        if let Some(asked) = &asked {
-            member.learn(asked, supply.ready, book, now);
-            looked.asked = Some(looked.asked.map_or(*asked, |sum| sum.plus(asked)));
-        }
-        looked.served.push(asked.map(|asked| asked.served).unwrap_or_default());
-        // Who takes part has facts.
-        let Some(capacity) = member.capacity(book) else { continue };
-        looked.there.push((capacity, supply));
-        let advised = || part.advised(member, start, now);
-        let supply = if any_active { supply } else { advised().unwrap_or(supply) };
-        looked.variants.push(part.variant(member, capacity, supply, any_active));
-    }
-    looked
-}
-
 /// Without a router nobody would wake it.
 fn wakeable<'a>(policy: &'a Policy, parts: &[Part<'_>]) -> Cow<'a, Policy> {
     if parts.iter().any(|part| part.said.routers.is_some()) {
         return Cow::Borrowed(policy);
     }
     Cow::Owned(Policy { scale_to_zero_after: None, ..policy.clone() })
-}
-
-/// Members that serve, and how many replicas do; nobody asks where there is only one.
-fn serving(parts: &[Part<'_>], members: &[Member]) -> Vec<(ObjectKey, u32)> {
-    let several = if parts.len() > 1 { parts } else { &[] };
-    let serve = several.iter().filter(|part| part.pods.ready > 0);
-    serve.filter_map(|part| Some((members.get(part.place)?.key.clone(), part.pods.ready))).collect()
-}
-
-/// What whoever sends requests to a member has to expect. A member without a replica is no reason to go outside where
-/// each policy that would has another member that serves, which takes them: the dearer ones are at zero by design.
-fn there_for(
-    member: &Member,
-    pods: &Pods<'_>,
-    desired: u32,
-    serving: &[(ObjectKey, u32)],
-    targets: &Targets,
-) -> There {
-    let own = There { ready: pods.ready, loading: pods.loading, desired };
-    if own.ready > 0 || serving.is_empty() {
-        return own;
-    }
-    let others: Vec<ObjectKey> = serving.iter().map(|(key, _)| key.clone()).collect();
-    if targets.has_no_other(&member.key, &others) {
-        return own;
-    }
-    There { ready: serving.iter().map(|(_, ready)| ready).sum(), ..own }
-}
-
-/// Those of whom enough is known.
-fn take_part<'a>(
-    members: &mut [Member],
-    given: Vec<Given<'a>>,
-    around: Around<'_>,
-    book: &mut Book,
-) -> Vec<Part<'a>> {
-    let mut parts = Vec::with_capacity(given.len());
-    for (object, key, decided, pods, said) in given {
-        let Some((place, member)) = members.iter_mut().enumerate().find(|(_, member)| member.key == key)
-        else {
-            continue;
-        };
-        if !member.refresh(object, around.inventory, pods) {
-            continue;
-        }
-        member.recall(object, book);
-        let replicas = match mode(object) {
-            Some(ScalingMode::Active) => decided.unwrap_or_else(|| present(object)),
-            _ => object.spec.replicas,
-        };
-        parts.push(Part { object, place, replicas: u32::try_from(replicas).unwrap_or(0), pods, said });
-    }
-    parts
 }
 
 /// The reason in mode External.

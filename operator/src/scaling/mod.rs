@@ -14,6 +14,7 @@ mod group;
 mod hold;
 mod learned;
 mod member;
+mod part;
 mod pods;
 mod policy;
 mod reports;
