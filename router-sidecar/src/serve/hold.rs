@@ -4,11 +4,12 @@
 //! that a client that asked for a stream gets its head and a comment, again and again, so that nothing on the way takes
 //! the connection for dead; what then comes of the request is told in events.
 
-use super::operation::decide;
+use super::dispatch::{dispatch, reject};
+use super::operation::{explain, planned, turn_down, waits_for};
 use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::{Code, RETRY_AFTER, Rejection};
-use crate::snapshot::{Backend, BackendIndex, HoldRules, Place};
+use crate::snapshot::{Backend, BackendIndex, HoldRules, Place, Policy, Side};
 use crate::upstream::Outgoing;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -18,6 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, timeout, timeout_at};
 
 /// Between two signs of life.
@@ -28,13 +30,14 @@ const COMMENT: &[u8] = b": waiting for a replica\n\n";
 /// An answer that takes its time.
 pub(super) type Later = Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>>;
 
-/// Waits for a replica of `wanted` and answers, if the backend's rules let it; otherwise gives the record back, with
-/// what to answer.
+/// Waits for a replica of `wanted`, or of another backend that may answer, if the rules of `wanted` let it; otherwise
+/// gives the record back, with what to answer.
 pub(super) fn hold(
     router: &Arc<Router>,
     record: Box<Record>,
     outgoing: Outgoing,
     wanted: BackendIndex,
+    draw: f64,
 ) -> Result<Later, Box<(Box<Record>, Rejection)>> {
     let Some((backend, rules)) = holding(&record, wanted) else {
         return Err(Box::new((record, not_ready("no backend is ready", RETRY_AFTER))));
@@ -45,7 +48,7 @@ pub(super) fn hold(
         return Err(Box::new((record, not_ready(message, rules.start))));
     };
     let name = backend.name.clone();
-    Ok(Box::pin(wait(Arc::clone(router), record, outgoing, name, rules, place)))
+    Ok(Box::pin(wait(Arc::clone(router), record, outgoing, Wait { backend: name, rules, place, draw })))
 }
 
 /// The answer, or the head of a stream that it is still to come in.
@@ -66,47 +69,85 @@ fn holding(record: &Record, wanted: BackendIndex) -> Option<(Arc<Backend>, HoldR
     Some((Arc::clone(backend), rules))
 }
 
+/// What a request waits by, to the end of its wait.
+struct Wait {
+    /// The backend that it was meant for.
+    backend: String,
+    rules: HoldRules,
+    place: Place,
+    draw: f64,
+}
+
 async fn wait(
     router: Arc<Router>,
     mut record: Box<Record>,
     outgoing: Outgoing,
-    backend: String,
-    rules: HoldRules,
-    place: Place,
+    wait: Wait,
 ) -> Response<AnswerBody> {
+    let Wait { backend, rules, place, draw } = wait;
     let began = Instant::from_std(record.started());
     let deadline = began + rules.patience.min(record.policy().timeouts.total);
-    record.waits(true);
     let mut changes = router.store.changes();
-    let came = timeout_at(deadline, async {
-        loop {
-            changes.mark_unchanged();
-            let snapshot = router.store.current();
-            let policy =
-                snapshot.as_ref().and_then(|snapshot| Some(&snapshot.served(&outgoing.peek.model)?.policy));
-            // Another policy may let in other clients.
-            let same = policy.filter(|policy| policy.name == record.policy().name);
-            let ready = same.filter(|policy| {
-                let all = policy.backends.iter();
-                all.filter(|b| b.name == backend).any(|b| !b.endpoints.is_empty())
-            });
-            if let Some(policy) = ready {
-                return Arc::clone(policy);
+    let mut seen = Arc::clone(record.policy());
+    loop {
+        record.waits(true);
+        let gained = gained(&router, &mut seen, &outgoing.peek.model, &mut changes);
+        let Ok(policy) = timeout_at(deadline, gained).await else {
+            break;
+        };
+        record.follows(policy);
+        match planned(&mut record, &outgoing, draw) {
+            Ok(plan) => {
+                record.waits(false);
+                drop(place);
+                let explain = explain(&outgoing);
+                return dispatch(&router, record, plan, outgoing, explain).await;
             }
-            if changes.changed().await.is_err() {
-                std::future::pending::<()>().await;
+            // What came is not for this request.
+            Err(refusal) if waits_for(record.policy(), &refusal).is_some() => {
+                record.unplanned(refusal.reasons);
+            }
+            Err(refusal) => {
+                record.waits(false);
+                return turn_down(record, refusal, &outgoing);
             }
         }
-    })
-    .await;
-    record.waits(false);
-    drop(place);
-    if let Ok(policy) = came {
-        record.follows(policy);
-        return decide(&router, record, outgoing).await;
     }
+    record.waits(false);
     let message = format!("{backend} had no replica within {} s", rules.patience.as_secs());
-    super::dispatch::reject(record, not_ready(message, rules.start), false)
+    reject(record, not_ready(message, rules.start), false)
+}
+
+/// The policy in force, once a fleet backend of it can be used that could not be when it was seen last. It may be any
+/// of the request's candidates: what the operator wakes is not always what the draw meant.
+async fn gained(
+    router: &Router,
+    seen: &mut Arc<Policy>,
+    model: &str,
+    changes: &mut watch::Receiver<()>,
+) -> Arc<Policy> {
+    loop {
+        changes.mark_unchanged();
+        let snapshot = router.store.current();
+        let policy = snapshot.as_ref().and_then(|snapshot| Some(&snapshot.served(model)?.policy));
+        // Another policy may let in other clients.
+        if let Some(policy) = policy.filter(|policy| policy.name == seen.name) {
+            let before = std::mem::replace(seen, Arc::clone(policy));
+            if gains(&before, policy) {
+                return Arc::clone(policy);
+            }
+        }
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Whether a fleet backend can be used now that could not be before.
+fn gains(before: &Policy, now: &Policy) -> bool {
+    let usable = |backend: &Backend| backend.side == Side::InCluster && !backend.endpoints.is_empty();
+    let was = |name: &str| before.backends.iter().any(|backend| backend.name == name && usable(backend));
+    now.backends.iter().any(|backend| usable(backend) && !was(&backend.name))
 }
 
 fn not_ready(message: impl Into<String>, again: Duration) -> Rejection {

@@ -8,7 +8,7 @@ use crate::account::Record;
 use crate::budget::{self, Estimate, Exceeded};
 use crate::error::{Code, RETRY_AFTER, Rejection};
 use crate::request::{self, Operation, PeekError, ReadError};
-use crate::route::{self, Facts, Reason, Refusal, RefusalKind, Standing};
+use crate::route::{self, Facts, Plan, Reason, Refusal, RefusalKind, Standing};
 use crate::snapshot::{BackendIndex, Policy};
 use crate::spans::Trace;
 use crate::upstream::{Outgoing, unpaid};
@@ -90,11 +90,29 @@ fn let_in(record: &mut Record, outgoing: &Outgoing) -> Result<(), Rejection> {
 }
 
 /// Plans and dispatches.
-pub(super) async fn decide(
-    router: &Arc<Router>,
-    mut record: Box<Record>,
-    outgoing: Outgoing,
-) -> Response<AnswerBody> {
+async fn decide(router: &Arc<Router>, mut record: Box<Record>, outgoing: Outgoing) -> Response<AnswerBody> {
+    let draw = record.policy().draws.next();
+    match planned(&mut record, &outgoing, draw) {
+        Ok(plan) => {
+            let explain = explain(&outgoing);
+            dispatch(router, record, plan, outgoing, explain).await
+        }
+        Err(refusal) => match waits_for(record.policy(), &refusal) {
+            Some(wanted) => {
+                record.unplanned(refusal.reasons);
+                let (stream, explain) = (outgoing.peek.stream, explain(&outgoing));
+                match hold(router, record, outgoing, wanted, draw) {
+                    Ok(answer) => in_time(answer, stream).await,
+                    Err(refused) => super::dispatch::reject(refused.0, refused.1, explain),
+                }
+            }
+            None => turn_down(record, refusal, &outgoing),
+        },
+    }
+}
+
+/// The decision by the record's policy. A request that is decided on again keeps its draw.
+pub(super) fn planned(record: &mut Record, outgoing: &Outgoing, draw: f64) -> Result<Plan, Refusal> {
     let policy = Arc::clone(record.policy());
     let (classes, found) = classes(&policy, &outgoing.headers, &outgoing.body, outgoing.session);
     let estimate = Estimate::of(&outgoing.peek);
@@ -110,32 +128,37 @@ pub(super) async fn decide(
     let standing = |target: BackendIndex| {
         policy.backends.get(target).map_or(Standing::Good, |backend| backend.standing(now))
     };
-    let explain = outgoing.headers.get(EXPLAIN).is_some_and(|value| value == "1");
     record.classified(&classes);
     record.found(found);
-    let planned = route::plan(&policy, &facts, policy.draws.next(), standing);
+    let planned = route::plan(&policy, &facts, draw, standing);
     let wanted = planned.as_ref().map_or_else(|refusal| refusal.wanted, |plan| plan.wanted);
     if let Some(backend) = wanted {
         record.asks(backend, outgoing.peek.max_tokens, outgoing.peek.choices);
     }
-    match planned {
-        Ok(plan) => dispatch(router, record, plan, outgoing, explain).await,
-        Err(Refusal { kind: RefusalKind::NotReady { .. }, wanted: Some(wanted), reasons })
-            if may_wait(&policy, wanted) =>
-        {
-            record.unplanned(reasons);
-            let stream = outgoing.peek.stream;
-            match hold(router, record, outgoing, wanted) {
-                Ok(answer) => in_time(answer, stream).await,
-                Err(refused) => super::dispatch::reject(refused.0, refused.1, explain),
-            }
-        }
-        Err(refusal) => {
-            let rejection = refused(&policy, &refusal, outgoing.operation);
-            record.unplanned(refusal.reasons);
-            super::dispatch::reject(record, rejection, explain)
-        }
-    }
+    planned
+}
+
+/// The backend for whose first replica such a request waits, if it does.
+pub(super) fn waits_for(policy: &Policy, refusal: &Refusal) -> Option<BackendIndex> {
+    let wanted = refusal.wanted.filter(|_| matches!(refusal.kind, RefusalKind::NotReady { .. }))?;
+    let backend = policy.backends.get(wanted)?;
+    (backend.hold.is_some() && backend.endpoints.is_empty()).then_some(wanted)
+}
+
+/// Answers a request that has no target.
+pub(super) fn turn_down(
+    mut record: Box<Record>,
+    refusal: Refusal,
+    outgoing: &Outgoing,
+) -> Response<AnswerBody> {
+    let rejection = refused(record.policy(), &refusal, outgoing.operation);
+    record.unplanned(refusal.reasons);
+    super::dispatch::reject(record, rejection, explain(outgoing))
+}
+
+/// Whether the client asks for the decision in the answer's headers.
+pub(super) fn explain(outgoing: &Outgoing) -> bool {
+    outgoing.headers.get(EXPLAIN).is_some_and(|value| value == "1")
 }
 
 /// The classes of a request: what its header says, what is found in it, and what its session had before; with the
@@ -160,11 +183,6 @@ pub(crate) fn classes(
         reasons.extend(before.into_iter().map(Reason::SessionClass));
     }
     (classes, reasons)
-}
-
-/// Whether requests wait for a backend's first replica.
-fn may_wait(policy: &Policy, backend: BackendIndex) -> bool {
-    policy.backends.get(backend).is_some_and(|backend| backend.hold.is_some() && backend.endpoints.is_empty())
 }
 
 pub(crate) fn not_configured() -> Rejection {

@@ -143,3 +143,56 @@ async fn without_a_hold_the_answer_is_at_once() {
     assert_eq!((reply.status, reply.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "2"));
     assert!(demand(&rig).offered_prompt_tokens > 0, "it is demand all the same");
 }
+
+/// A policy with two fleet backends at these pods, and a class that only the first may have.
+fn pair(one: &[SocketAddr], two: &[SocketAddr]) -> String {
+    let backend = |name: &str, pods: &[SocketAddr]| {
+        let endpoints: Vec<_> = pods.iter().map(|pod| format!("{{address: '{pod}'}}")).collect();
+        format!(
+            "- {{name: {name}, fleet: {{model: m, endpoints: [{}], hold: {{maxRequests: 500, timeoutMs: 60000, startMs: 42000}}}}}}",
+            endpoints.join(", ")
+        )
+    };
+    format!(
+        "backends:\n{}\n{}\nrules:\n- {{name: phi, match: {{dataClasses: [phi]}}, boundary: InCluster, route: {{backends: [{{name: one}}]}}}}\ndefault: {{backends: [{{name: one}}, {{name: two}}]}}",
+        backend("one", one),
+        backend("two", two)
+    )
+}
+
+fn all_held(rig: &Rig) -> usize {
+    rig.router.store.current().unwrap().policies[0].backends.iter().map(|backend| backend.held.len()).sum()
+}
+
+#[tokio::test]
+async fn whichever_backend_is_woken_answers_those_that_may_go_there() {
+    let rig = Arc::new(Rig::start(&pair(&[], &[])).await);
+    let ask_as = |class: &'static str| {
+        let rig = Arc::clone(&rig);
+        tokio::spawn(async move { rig.chat_with(&[("x-data-class", class)], ask("hello", false)).await })
+    };
+    let free: Vec<_> = (0..10).map(|_| ask_as("")).collect();
+    let bound: Vec<_> = (0..10).map(|_| ask_as("phi")).collect();
+    eventually("all wait", || all_held(&rig) == 20).await;
+    let first = &rig.router.store.current().unwrap().policies[0].backends[0].held;
+    assert!((12..=18).contains(&first.len()), "of ten that are free, some are meant for each");
+
+    let two = pod().await;
+    rig.apply(&pair(&[], &[two.address]));
+    eventually("only those that are bound wait", || all_held(&rig) == 10).await;
+    for request in free {
+        let reply = request.await.unwrap();
+        assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "two"), "{reply:?}");
+    }
+    assert!(bound.iter().all(|request| !request.is_finished()));
+
+    let one = pod().await;
+    rig.apply(&pair(&[one.address], &[two.address]));
+    for request in bound {
+        let reply = request.await.unwrap();
+        assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "one"), "{reply:?}");
+    }
+    assert_eq!((one.seen().requests, two.seen().requests, all_held(&rig)), (10, 10, 0));
+    let demands = flotilla_router::account::demands(&rig.router.store.current().unwrap());
+    assert!(demands.iter().all(|demand| demand.in_flight == 0 && demand.waiting_prompt_tokens == 0));
+}
