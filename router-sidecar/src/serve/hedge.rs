@@ -6,11 +6,10 @@ use crate::budget::{Estimate, reserve_now};
 use crate::route::{Ask, Standing};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
 use crate::spans::Onward;
-use crate::upstream::{Answer, Failure, GateRules, Slot, Wire, attempt};
+use crate::upstream::{Answer, Failure, Full, Slot, Wire, attempt};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// The first leg, and who may run against it.
 pub(super) struct Race<'a> {
@@ -63,7 +62,7 @@ async fn hedged(
         () = tokio::time::sleep(patience) => {}
     }
     let policy = Arc::clone(record.policy());
-    let Some(second) = second_leg(request, &policy, race, rivals, tried).await else {
+    let Some(second) = second_leg(request, &policy, race, rivals, tried) else {
         return main.await;
     };
     let estimate = Estimate::of(&request.outgoing.peek);
@@ -115,7 +114,7 @@ struct Second<'a> {
 
 /// Another endpoint of the same target, or else the next target. It must be well and have a place free: a second leg
 /// is there to be fast. All of these are in the plan, so they are within the boundary.
-async fn second_leg<'a>(
+fn second_leg<'a>(
     request: Request<'_>,
     policy: &'a Policy,
     race: &Race<'a>,
@@ -125,7 +124,7 @@ async fn second_leg<'a>(
     if let Some((place, endpoint)) = pick(request.router, race.backend, race.ask, tried)
         && is_well(endpoint)
     {
-        let slot = place_at(race.backend).await?;
+        let slot = place_at(race.backend).ok()?;
         tried.push(place);
         return Some(Second { target: race.target, backend: race.backend, endpoint, wire: None, slot });
     }
@@ -136,7 +135,7 @@ async fn second_leg<'a>(
         return None;
     }
     let wire = Wire::of(request.outgoing, backend).ok()?;
-    let slot = place_at(backend).await?;
+    let slot = place_at(backend).ok()?;
     Some(Second { target, backend, endpoint, wire: Some(wire), slot })
 }
 
@@ -144,11 +143,10 @@ fn is_well(endpoint: &Endpoint) -> bool {
     endpoint.health.standing(std::time::Instant::now()) == Standing::Good
 }
 
-/// A place at a gate if one is free now, or if there is no gate.
-async fn place_at(backend: &Backend) -> Option<Option<Arc<Slot>>> {
-    let Some((gate, rules)) = &backend.gate else {
-        return Some(None);
+/// A place at a gate if one is free now; none is needed where there is no gate.
+fn place_at(backend: &Backend) -> Result<Option<Arc<Slot>>, Full> {
+    let Some((gate, _)) = &backend.gate else {
+        return Ok(None);
     };
-    let at_once = GateRules { waiting: 0, patience: Duration::ZERO, ..*rules };
-    gate.enter(at_once, Instant::now()).await.ok().map(|slot| Some(Arc::new(slot)))
+    gate.try_enter().map(|slot| Some(Arc::new(slot))).ok_or(Full)
 }

@@ -73,7 +73,12 @@ impl Store {
                 policies: snapshot.policies.len(),
                 models: snapshot.by_model.len(),
             };
-            self.current.store(Some(Arc::new(snapshot)));
+            let snapshot = Arc::new(snapshot);
+            self.current.store(Some(Arc::clone(&snapshot)));
+            let backends = snapshot.policies.iter().flat_map(|policy| &policy.backends);
+            for (gate, rules) in backends.filter_map(|backend| backend.gate.as_ref()) {
+                gate.rebound(rules.running);
+            }
             self.changes.send_replace(());
             applied
         });

@@ -16,7 +16,7 @@ mod wire;
 pub use attempt::{Answer, Outgoing, attempt};
 pub use client::{ClientError, PooledClient, UpstreamClient, client, pooled};
 pub use failure::{Blame, Failure, Next, unpaid};
-pub use gate::{Gate, GateRules, Slot};
+pub use gate::{Full, Gate, GateRules, Slot};
 pub use headers::answer_headers;
 pub use http1::{AnswerPieces, Decoder, Head, Pool, Step, close_idle, read_head};
 pub use reading::Reading;

@@ -209,3 +209,29 @@ async fn a_client_that_leaves_before_the_first_byte_takes_the_upstream_with_it()
     eventually("the request is settled", || rig.usage("engine").requests == 1).await;
     assert_eq!(rig.usage("engine").failed, 0);
 }
+
+#[tokio::test]
+async fn a_place_that_a_config_adds_is_for_those_who_wait() {
+    let pod = engine().await;
+    pod.script(Script { faults: [Fault::StallAfter(3), Fault::None].into(), ..Script::default() });
+    let policy = |most: u32| {
+        let bounds = format!(
+            "name: small, concurrency: {{maxRequests: {most}, maxQueued: 1, queueTimeoutMs: 15000}},"
+        );
+        let small = fleet("small", &[pod.address]).replacen("name: small,", &bounds, 1);
+        format!("backends:\n{small}\ndefault: {{backends: [{{name: small}}]}}")
+    };
+    let rig = Rig::start(&policy(1)).await;
+    let _under_way = rig.open(&[], ask("hi", true)).await;
+    let waits = rig.chat(ask("hi", true));
+    let more = async {
+        let waiting = || {
+            let demand = flotilla_router::account::demands(&rig.router.store.current().unwrap()).remove(0);
+            demand.waiting_prompt_tokens > 0
+        };
+        eventually("one waits", waiting).await;
+        rig.apply(&policy(2));
+    };
+    let (reply, ()) = tokio::join!(waits, more);
+    assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
+}

@@ -168,8 +168,9 @@ impl Carried {
             waiting: count(source.max_queued),
             patience: Duration::from_millis(source.queue_timeout_ms),
         };
+        // One that is there is bound anew when the config is in force.
         let gate = self.gates.get(&(policy.to_owned(), backend.to_owned())).map(Arc::clone);
-        Ok(Some((gate.unwrap_or_default(), rules)))
+        Ok(Some((gate.unwrap_or_else(|| Arc::new(Gate::new(rules.running))), rules)))
     }
 
     /// Notes which models the addresses of a config serve.
