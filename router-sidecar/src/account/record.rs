@@ -3,6 +3,7 @@
 //! A [`Record`] travels with the request and then with its answer's body. Whatever ends it — the last byte, a
 //! broken upstream, a deadline, a client that leaves — drops the record, and dropping it counts and logs.
 
+mod answer;
 mod decision;
 mod settle;
 mod span;
@@ -327,66 +328,9 @@ impl Record {
         }
     }
 
-    /// The attempt's answer begins.
-    pub fn answered(&mut self, status: StatusCode) {
-        let now = Instant::now();
-        if let Some(attempt) = &mut self.attempt {
-            attempt.status = Some(status);
-            self.status = Some(status);
-            attempt.first_byte = Some(now.saturating_duration_since(self.started));
-            attempt.health.answered(now);
-            if let Some(backend) = self.policy.backends.get(attempt.backend)
-                && self.streamed
-                && status.is_success()
-            {
-                backend.pace.record(now.saturating_duration_since(attempt.begun));
-            }
-        }
-    }
-
-    /// The answer stopped in the middle, and its endpoint is to blame.
-    pub fn broke_off(&mut self) {
-        if let Some(attempt) = &self.attempt
-            && attempt.health.broke_off(Instant::now(), &self.policy.ejection)
-        {
-            self.count(Event::Ejection, attempt.backend);
-        }
-    }
-
-    /// The answer that stopped goes on at another endpoint: the first part is counted, the second one begins. Gives
-    /// the tokens of the first part, and what the second one's target is told of the trace.
-    pub fn continued(
-        &mut self,
-        target: BackendIndex,
-        endpoint: &Endpoint,
-        reservation: Option<Reservation>,
-    ) -> (Tokens, Option<spans::Onward>) {
-        let part = self.attempt.take();
-        let tokens = part.map(|mut part| self.close(&mut part)).unwrap_or_default();
-        self.count(Event::Continuation, target);
-        self.notes.push(Note::Continued(target));
-        let onward = self.begin(Leg::Main, target, endpoint, None, reservation);
-        (tokens, onward)
-    }
-
     fn count(&self, event: Event, backend: BackendIndex) {
         if let Some(backend) = self.policy.backends.get(backend) {
             self.metrics.faults.event(event, &self.policy.name, &backend.name);
-        }
-    }
-
-    /// What the answer says about its tokens, and how many pieces of text it came in.
-    pub fn saw(&mut self, tokens: Option<Tokens>, pieces: u64) {
-        if let Some(attempt) = &mut self.attempt {
-            attempt.tokens = tokens;
-            attempt.pieces = pieces;
-        }
-    }
-
-    /// How the answer ended.
-    pub fn ended(&mut self, outcome: Outcome) {
-        if let Some(attempt) = &mut self.attempt {
-            attempt.outcome = outcome;
         }
     }
 

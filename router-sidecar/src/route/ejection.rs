@@ -1,6 +1,9 @@
 //! Passive ejection: an endpoint that fails under real traffic is left alone for a while, then tried again by one
 //! request. Pure: what happened and when goes in, a standing comes out.
 //!
+//! Each attempt has one outcome. That of a stream is known at its end: its first content ends a probation, since others
+//! need not wait for the end, but not a row of failures.
+//!
 //! ```text
 //!            enough failures                     time is over
 //!   Good ---------------------> Ejected(until) --------------> Probation
@@ -100,7 +103,16 @@ impl History {
         }
     }
 
-    /// It answered.
+    /// The first content of an answer is there: whoever was kept off by a probation is let in again. How the answer
+    /// ends counts later. What was under way when it was ejected says nothing new.
+    pub fn begins_to_answer(&mut self, now: Instant) {
+        if self.ejected_until.is_some_and(|until| until <= now) {
+            self.ejected_until = None;
+            self.probe_until = None;
+        }
+    }
+
+    /// It answered, to the end.
     pub fn success(&mut self, now: Instant) {
         self.count(now, 0);
         self.consecutive = 0;
@@ -226,6 +238,32 @@ mod tests {
         history.success(until);
         assert_eq!(history.standing(until), Standing::Good);
         assert!(ejected_after(&mut history, until, 3));
+        let again = until + second(10);
+        assert_eq!(history.standing(until), Standing::Resting { until: again, ejected: true });
+    }
+
+    #[test]
+    fn the_beginning_of_an_answer_ends_a_probation_but_no_row_of_failures() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        ejected_after(&mut history, start, 3);
+        // Under way since before.
+        history.begins_to_answer(start);
+        assert_ne!(history.standing(start), Standing::Good);
+        let over = start + second(10);
+        history.begin(over);
+        history.begins_to_answer(over);
+        assert_eq!(history.standing(over), Standing::Good, "others need not wait for its end");
+        // It breaks off after all: twice as long.
+        assert!(history.failure(over, &RULES));
+        let until = over + second(20);
+        assert_eq!(history.standing(over), Standing::Resting { until, ejected: true });
+        // Only an answer that ends well is the end of it.
+        history.begin(until);
+        history.begins_to_answer(until);
+        history.success(until);
+        assert!(!ejected_after(&mut history, until, 2));
+        assert!(history.failure(until, &RULES));
         let again = until + second(10);
         assert_eq!(history.standing(until), Standing::Resting { until: again, ejected: true });
     }

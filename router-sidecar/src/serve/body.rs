@@ -44,7 +44,10 @@ impl AnswerBody {
         resume: Option<Resume>,
         total: Instant,
     ) -> Self {
-        if rest.is_none() {
+        if rest.is_none() && reading.failed() {
+            record.broke_off();
+            record.ended(Outcome::Cut);
+        } else if rest.is_none() {
             record.ended(Outcome::Complete);
         }
         let last = Instant::now();

@@ -26,7 +26,12 @@ impl Health {
         self.0.lock().begin(now);
     }
 
-    /// It answered well, or told the client what is wrong with its request.
+    /// The first content of its answer is there.
+    pub fn begins_to_answer(&self, now: Instant) {
+        self.0.lock().begins_to_answer(now);
+    }
+
+    /// It answered well to the end, or told the client what is wrong with its request.
     pub fn answered(&self, now: Instant) {
         self.0.lock().success(now);
     }

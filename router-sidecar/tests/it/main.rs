@@ -18,6 +18,7 @@ mod clients;
 mod collector;
 mod continuation;
 mod contract;
+mod ejection;
 mod embeddings;
 mod explain;
 mod failover;

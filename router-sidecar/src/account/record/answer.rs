@@ -1,0 +1,71 @@
+//! The answer, from its first content to its end.
+
+use super::super::attempt::Outcome;
+use super::{Event, Leg, Note, Record, Tokens};
+use crate::budget::Reservation;
+use crate::snapshot::{BackendIndex, Endpoint};
+use crate::spans;
+use http::StatusCode;
+use std::time::Instant;
+
+impl Record {
+    /// The attempt's answer begins.
+    pub fn answered(&mut self, status: StatusCode) {
+        let now = Instant::now();
+        if let Some(attempt) = &mut self.attempt {
+            attempt.status = Some(status);
+            self.status = Some(status);
+            attempt.first_byte = Some(now.saturating_duration_since(self.started));
+            attempt.health.begins_to_answer(now);
+            if let Some(backend) = self.policy.backends.get(attempt.backend)
+                && self.streamed
+                && status.is_success()
+            {
+                backend.pace.record(now.saturating_duration_since(attempt.begun));
+            }
+        }
+    }
+
+    /// The answer stopped in the middle, and its endpoint is to blame.
+    pub fn broke_off(&mut self) {
+        if let Some(attempt) = &self.attempt
+            && attempt.health.broke_off(Instant::now(), &self.policy.ejection)
+        {
+            self.count(Event::Ejection, attempt.backend);
+        }
+    }
+
+    /// The answer that stopped goes on at another endpoint: the first part is counted, the second one begins. Gives
+    /// the tokens of the first part, and what the second one's target is told of the trace.
+    pub fn continued(
+        &mut self,
+        target: BackendIndex,
+        endpoint: &Endpoint,
+        reservation: Option<Reservation>,
+    ) -> (Tokens, Option<spans::Onward>) {
+        let part = self.attempt.take();
+        let tokens = part.map(|mut part| self.close(&mut part)).unwrap_or_default();
+        self.count(Event::Continuation, target);
+        self.notes.push(Note::Continued(target));
+        let onward = self.begin(Leg::Main, target, endpoint, None, reservation);
+        (tokens, onward)
+    }
+
+    /// What the answer says about its tokens, and how many pieces of text it came in.
+    pub fn saw(&mut self, tokens: Option<Tokens>, pieces: u64) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.tokens = tokens;
+            attempt.pieces = pieces;
+        }
+    }
+
+    /// How the answer ended; told once.
+    pub fn ended(&mut self, outcome: Outcome) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.outcome = outcome;
+            if outcome == Outcome::Complete {
+                attempt.health.answered(Instant::now());
+            }
+        }
+    }
+}
