@@ -100,12 +100,12 @@ impl Attempt {
         if error_status || matches!(self.outcome, Outcome::Cut | Outcome::TimedOut) {
             counters.failed.inc();
         }
-        // A leg that was outrun was at work on the prompt, which is paid for.
-        let nothing_done = self.status.is_none() && self.outcome != Outcome::Outrun;
         let tokens = match self.tokens {
             Some(tokens) => tokens,
-            // Nothing was generated, or nothing was even asked.
-            None if error_status || nothing_done => Tokens::default(),
+            // Nothing was generated.
+            None if error_status => Tokens::default(),
+            // Whether it was outrun or its client left, even before any content: it was at work on the prompt, which is
+            // paid for.
             None => {
                 counters.estimated.inc();
                 Tokens::new(u64::from(prompt_estimate), self.pieces)

@@ -57,6 +57,8 @@ async fn before_the_answer() {
             tokio::task::yield_now().await;
         }
         assert_eq!(rig.usage("api").failed, 0);
+        // It was at work on the prompt.
+        assert!(rig.usage("api").prompt_tokens > 0, "streamed: {stream}");
     }
 }
 

@@ -80,3 +80,21 @@ async fn without_budget_or_without_being_asked_there_is_one_leg() {
         first.script(Script::default());
     }
 }
+
+#[tokio::test]
+async fn both_legs_of_a_client_that_leaves_are_counted() {
+    let (first, second, rig) = hedged().await;
+    let before = rig.usage("first");
+    for provider in [&first, &second] {
+        provider.script(Script { faults: [Fault::StallAfter(0)].into(), ..Script::default() });
+    }
+    {
+        let mut asks = std::pin::pin!(rig.open(&[], ask("hi", true)));
+        while second.seen().requests == 0 {
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(5), &mut asks).await;
+        }
+    }
+    eventually("it is settled", || rig.usage("second").requests == 1).await;
+    assert!(rig.usage("first").prompt_tokens > before.prompt_tokens);
+    assert!(rig.usage("second").prompt_tokens > 0 && rig.usage("second").cost.0 > 0);
+}
