@@ -23,7 +23,7 @@ pub enum Failure {
     /// The answer is a server error, or leads elsewhere.
     #[error("status {0}")]
     Status(StatusCode),
-    /// The target is out of quota.
+    /// The endpoint is out of quota. The pods of a fleet have each their own; an external API has one endpoint.
     #[error("status 429")]
     RateLimited(Option<Duration>),
     /// The target does not take the policy's key.
@@ -111,7 +111,7 @@ impl Failure {
             Self::Broken => ("broken", Code::UpstreamError, Next::Any),
             Self::Timeout => ("timeout", Code::UpstreamTimeout, Next::Any),
             Self::Status(_) => ("status", Code::UpstreamError, Next::Any),
-            Self::RateLimited(_) => ("rate_limited", Code::UpstreamRateLimited, Next::Others),
+            Self::RateLimited(_) => ("rate_limited", Code::UpstreamRateLimited, Next::Any),
             Self::Auth(_) => ("auth", Code::UpstreamAuth, Next::IfAsked),
             Self::ErrorEvent => ("error_event", Code::UpstreamError, Next::Any),
             Self::Full => ("full", Code::Overloaded, Next::Others),

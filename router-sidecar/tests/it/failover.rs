@@ -327,3 +327,19 @@ async fn a_request_that_met_a_closed_connection_is_sent_again() {
     }
     assert_eq!(rig.usage("engine").failed, 0);
 }
+
+#[tokio::test]
+async fn a_pod_that_is_out_of_quota_leaves_the_request_to_another_of_its_fleet() {
+    let (first, second) = (engine().await, engine().await);
+    let pods = fleet("fleet", &[first.address, second.address]);
+    let rig = Rig::start(&format!("backends:\n{pods}\ndefault: {{backends: [{{name: fleet}}]}}")).await;
+    fail(&first, [Fault::Status(429)], Script { repeat: true, ..Script::default() });
+    while first.seen().requests == 0 {
+        assert_eq!(rig.chat(ask("hi", false)).await.status.as_u16(), 200);
+    }
+    // And rests meanwhile.
+    for _ in 0..10 {
+        assert_eq!(rig.chat(ask("hi", false)).await.status.as_u16(), 200);
+    }
+    assert_eq!(first.seen().requests, 1);
+}
