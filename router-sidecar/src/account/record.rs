@@ -259,7 +259,9 @@ impl Record {
                     }
                 }
             }
-            if attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
+            // A request whose own time is over says nothing about its endpoint.
+            let late = failure == Failure::Timeout && self.is_late();
+            if !late && attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
                 self.count(Event::Ejection, attempt.backend);
             }
             self.end_failed_span(span, attempt.backend, &failure);
@@ -268,6 +270,12 @@ impl Record {
         if leg == Leg::Main {
             self.attempt = self.hedge.take();
         }
+    }
+
+    /// Whether the request's deadline has passed. By the runtime's clock, which its timers go by.
+    fn is_late(&self) -> bool {
+        let total = tokio::time::Instant::from_std(self.started) + self.policy.timeouts.total;
+        tokio::time::Instant::now() >= total
     }
 
     /// This leg was faster: the other one is called off, and counted, since its target was at work.

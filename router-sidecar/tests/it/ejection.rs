@@ -1,6 +1,6 @@
 //! What counts against an endpoint, and what does not.
 
-use crate::rig::{Rig, ask, engine, fleet};
+use crate::rig::{Rig, ask, engine, external, fleet, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 
 /// A pod that does this to every request, one that is well, and a router that prefers the first.
@@ -45,4 +45,28 @@ async fn a_stream_that_breaks_in_the_middle_is_one_request_and_one_failure() {
     for expected in ["bad", "bad", "bad", "bad", "good"] {
         assert_eq!(rig.chat(ask("hi", true)).await.backend(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_request_whose_own_time_is_over_says_nothing_about_its_endpoint() {
+    let api = provider().await;
+    api.script(Script { faults: [Fault::Stall].into(), repeat: true, ..Script::default() });
+    let policy = |timeouts: &str| {
+        format!(
+            "backends:\n{}\ndefault: {{backends: [{{name: api}}]}}\nejection: {{consecutiveFailures: 2}}\ntimeouts: {{{timeouts}}}",
+            external("api", &api)
+        )
+    };
+    let rig = Rig::start(&policy("totalMs: 50")).await;
+    for stream in [false, true, false, true] {
+        assert_eq!(rig.chat(ask("hi", stream)).await.code(), "upstream_timeout");
+    }
+    assert!(!rig.metrics().await.contains("ejections_total{"));
+    assert_eq!(rig.usage("api").failed, 4);
+    // One that hangs is at fault.
+    rig.apply(&policy("firstTokenMs: 50"));
+    for _ in 0..2 {
+        assert_eq!(rig.chat(ask("hi", true)).await.code(), "upstream_timeout");
+    }
+    assert!(rig.metrics().await.contains(r#"ejections_total{backend="api",policy="team/assistant"} 1"#));
 }
