@@ -328,6 +328,11 @@ impl Record {
         !self.failed.iter().any(|(failed, _)| *failed == target) && onward.allows(side, window(target))
     }
 
+    /// Whether there was no budget for another attempt.
+    pub fn is_denied(&self) -> bool {
+        self.notes.iter().any(|note| matches!(note, Note::Denied))
+    }
+
     /// The last failure is final: there is no budget for another attempt.
     pub fn denied(&mut self) {
         self.notes.push(Note::Denied);

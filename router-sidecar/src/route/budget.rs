@@ -5,7 +5,7 @@
 //! not twice as much.
 
 use parking_lot::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Thousandths of an attempt.
 const ATTEMPT: u64 = 1000;
@@ -47,14 +47,17 @@ impl RetryBudget {
         purse.earned = (purse.earned + share).min(share * SAVED_REQUESTS);
     }
 
+    /// Whether a further attempt could be taken out now: asked before what it has to wait for.
+    pub fn affords(&self, rules: BudgetRules, now: Instant) -> bool {
+        let mut purse = self.0.lock();
+        purse.fill(rules, now);
+        purse.floor.max(purse.earned) >= ATTEMPT
+    }
+
     /// Takes one further attempt out; false if there is none.
     pub fn withdraw(&self, rules: BudgetRules, now: Instant) -> bool {
         let mut purse = self.0.lock();
-        let full = u64::from(rules.per_second) * ATTEMPT;
-        let millis = now.saturating_duration_since(purse.filled).as_millis();
-        let came = u64::try_from(millis).unwrap_or(u64::MAX).saturating_mul(u64::from(rules.per_second));
-        purse.floor = purse.floor.saturating_add(came).min(full);
-        purse.filled = purse.filled.max(now);
+        purse.fill(rules, now);
         let Purse { earned, floor, .. } = &mut *purse;
         for part in [floor, earned] {
             if *part >= ATTEMPT {
@@ -66,10 +69,22 @@ impl RetryBudget {
     }
 }
 
+impl Purse {
+    /// Lets in what came since the last time.
+    fn fill(&mut self, rules: BudgetRules, now: Instant) {
+        let full = u64::from(rules.per_second) * ATTEMPT;
+        let millis = now.saturating_duration_since(self.filled).as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        let came = millis.saturating_mul(u64::from(rules.per_second));
+        self.floor = self.floor.saturating_add(came).min(full);
+        // What is less than a millisecond counts the next time.
+        self.filled += Duration::from_millis(millis);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const RULES: BudgetRules = BudgetRules { percent: 20, per_second: 2 };
 
@@ -90,7 +105,9 @@ mod tests {
         let now = Instant::now();
         let budget = RetryBudget::new(now);
         let taken = |at| (0..100).filter(|_| budget.withdraw(RULES, at)).count();
+        assert!(budget.affords(RULES, now) && budget.affords(RULES, now));
         assert_eq!(taken(now), 2);
+        assert!(!budget.affords(RULES, now));
         assert_eq!(taken(now + Duration::from_millis(499)), 0);
         assert_eq!(taken(now + Duration::from_millis(500)), 1);
         assert_eq!(taken(now + Duration::from_hours(1)), 2);
@@ -111,5 +128,14 @@ mod tests {
         let budget = RetryBudget::new(Instant::now());
         budget.deposit(none);
         assert!(!budget.withdraw(none, Instant::now() + Duration::from_hours(1)));
+    }
+
+    #[test]
+    fn whoever_asks_more_than_once_a_millisecond_gets_the_floor_all_the_same() {
+        let now = Instant::now();
+        let budget = RetryBudget::new(now);
+        let taken =
+            (0..=50_000).filter(|n| budget.withdraw(RULES, now + Duration::from_micros(n * 100))).count();
+        assert_eq!(taken, 2 + 2 * 5);
     }
 }

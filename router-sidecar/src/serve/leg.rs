@@ -82,6 +82,10 @@ pub(super) async fn try_target(
         else {
             return None;
         };
+        // Paid last: a target that is passed over costs nothing.
+        if !pay(record) {
+            return None;
+        }
         let trace = record.begin(Leg::Main, target, endpoint, slot.clone(), reservation);
         let race = Race { target, backend, endpoint, wire: &wire, trace: trace.as_ref(), rivals, ask: &ask };
         match hedge::run(request, record, race, &mut tried).await {
@@ -98,17 +102,29 @@ pub(super) async fn try_target(
     None
 }
 
-/// Whether time and budget are left for another attempt; the first needs neither.
+/// Whether time and budget are left for another attempt; the first needs neither. What it may have to wait for comes
+/// after this, so nothing is taken out yet.
 pub(super) fn may_go_on(record: &mut Record, total: Instant) -> bool {
-    let now = Instant::now();
     if record.attempts() == 0 {
         return true;
     }
-    if now >= total {
+    let now = Instant::now();
+    if record.is_denied() || now >= total {
         return false;
     }
     let policy = record.policy();
-    let paid = policy.budget.withdraw(policy.budget_rules, now.into_std());
+    let affords = policy.budget.affords(policy.budget_rules, now.into_std());
+    if !affords {
+        record.denied();
+    }
+    affords
+}
+
+/// Pays for an attempt that is about to begin.
+fn pay(record: &mut Record) -> bool {
+    let policy = record.policy();
+    let paid =
+        record.attempts() == 0 || policy.budget.withdraw(policy.budget_rules, Instant::now().into_std());
     if !paid {
         record.denied();
     }
