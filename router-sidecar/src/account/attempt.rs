@@ -41,7 +41,7 @@ impl Outcome {
 pub(super) struct Attempt {
     pub(super) backend: BackendIndex,
     pub(super) _in_flight: InFlight,
-    pub(super) _slot: Option<Arc<Slot>>,
+    pub(super) slot: Option<Arc<Slot>>,
     pub(super) reservation: Option<Reservation>,
     pub(super) health: Arc<Health>,
     pub(super) begun: Instant,

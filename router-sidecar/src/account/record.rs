@@ -220,7 +220,7 @@ impl Record {
         *self.leg(leg) = Some(Attempt {
             backend: target,
             _in_flight: endpoint.load.start(u64::from(self.prompt_estimate) + EXPECTED_COMPLETION),
-            _slot: slot,
+            slot,
             reservation,
             health: Arc::clone(&endpoint.health),
             begun: now,
@@ -350,6 +350,11 @@ impl Record {
     /// The target that answers.
     pub fn target(&self) -> Option<BackendIndex> {
         self.attempt.as_ref().map(|attempt| attempt.backend)
+    }
+
+    /// The place that it has at its target's gate.
+    pub fn slot(&self) -> Option<Arc<Slot>> {
+        self.attempt.as_ref()?.slot.clone()
     }
 
     /// Whether the answer comes from this endpoint.

@@ -1,12 +1,12 @@
 //! A second leg for a request that is slow: whichever has content first answers, the other one is called off.
 
-use super::leg::{Request, ask, pick};
+use super::leg::{Request, ask, pick, place_at};
 use crate::account::{Leg, Record};
 use crate::budget::{Estimate, reserve_now};
 use crate::route::{Ask, Standing};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
 use crate::spans::Onward;
-use crate::upstream::{Answer, Failure, Full, Slot, Wire, attempt};
+use crate::upstream::{Answer, Failure, Slot, Wire, attempt};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,12 +141,4 @@ fn second_leg<'a>(
 
 fn is_well(endpoint: &Endpoint) -> bool {
     endpoint.health.standing(std::time::Instant::now()) == Standing::Good
-}
-
-/// A place at a gate if one is free now; none is needed where there is no gate.
-fn place_at(backend: &Backend) -> Result<Option<Arc<Slot>>, Full> {
-    let Some((gate, _)) = &backend.gate else {
-        return Ok(None);
-    };
-    gate.try_enter().map(|slot| Some(Arc::new(slot))).ok_or(Full)
 }

@@ -6,7 +6,7 @@ use crate::account::{Leg, Record};
 use crate::budget::{self, Estimate, Exceeded, Reservation};
 use crate::route::{Ask, Prefix, choose};
 use crate::snapshot::{Backend, BackendIndex, Endpoint};
-use crate::upstream::{Answer, Failure, Next, Outgoing, Wire};
+use crate::upstream::{Answer, Failure, Full, Next, Outgoing, Slot, Wire};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -157,4 +157,12 @@ pub(super) fn ask(backend: &Backend, outgoing: &Outgoing) -> Ask {
         prefix: if several { Prefix::of(&outgoing.body) } else { Prefix::default() },
         adapter: adapter.map_or(backend.number, |adapter| Some(adapter.number)),
     }
+}
+
+/// A place at a gate if one is free now; none is needed where there is no gate.
+pub(super) fn place_at(backend: &Backend) -> Result<Option<Arc<Slot>>, Full> {
+    let Some((gate, _)) = &backend.gate else {
+        return Ok(None);
+    };
+    gate.try_enter().map(|slot| Some(Arc::new(slot))).ok_or(Full)
 }

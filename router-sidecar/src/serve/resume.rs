@@ -3,13 +3,14 @@
 //! Another fleet endpoint gets what was already sent as the beginning of its answer, and the client reads on in the
 //! same stream. External APIs are left out: most of them begin a new answer instead of going on with one.
 
+use super::leg::place_at;
 use crate::account::Record;
 use crate::budget::{Estimate, reserve_now};
 use crate::request::{peek, prefill};
 use crate::route::Standing;
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
 use crate::sse::Before;
-use crate::upstream::{Answer, Failure, Outgoing, Reading, UpstreamClient, Wire, attempt};
+use crate::upstream::{Answer, Failure, Outgoing, Reading, Slot, UpstreamClient, Wire, attempt};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use std::fmt;
@@ -29,6 +30,15 @@ pub(super) struct Going {
     pub(super) answer: BoxFuture<'static, Result<Answer, Failure>>,
     /// Tells the client, in a comment that parsers pass over.
     pub(super) comment: Bytes,
+}
+
+/// Where a stream goes on.
+struct Found {
+    target: BackendIndex,
+    backend: Arc<Backend>,
+    /// The endpoint's place in it.
+    place: usize,
+    slot: Option<Arc<Slot>>,
 }
 
 impl fmt::Debug for Resume {
@@ -55,14 +65,14 @@ impl Resume {
         let (_, pieces) = reading.seen();
         let body = prefill(&self.outgoing.body, reading.text()?, pieces)?;
         let peek = peek(&body).ok()?;
-        let (target, backend, place) = self.find(record, &policy)?;
+        let Found { target, backend, place, slot } = self.find(record, &policy)?;
         let reservation = reserve_now(&policy, record.client(), target, Estimate::of(&peek)).ok()?;
         let now = Instant::now();
         if now >= total || !policy.budget.withdraw(policy.budget_rules, now.into_std()) {
             return None;
         }
         let endpoint = backend.endpoints.get(place)?;
-        let (tokens, trace) = record.continued(target, endpoint, reservation);
+        let (tokens, trace) = record.continued(target, endpoint, slot, reservation);
         let before = Before { identity: reading.identity(), tokens };
         let wire = Wire::AsItIs;
         let outgoing = self.outgoing.continued(body, peek, before);
@@ -76,8 +86,8 @@ impl Resume {
         Some(Going { answer: Box::pin(answer), comment: comment.into() })
     }
 
-    /// A fleet endpoint of the plan that is well and is not the one that broke.
-    fn find(&self, record: &Record, policy: &Policy) -> Option<(BackendIndex, Arc<Backend>, usize)> {
+    /// A fleet endpoint of the plan that is well, is not the one that broke, and whose backend lets the request in now.
+    fn find(&self, record: &Record, policy: &Policy) -> Option<Found> {
         let now = std::time::Instant::now();
         let usable =
             |endpoint: &Endpoint| !record.is_at(endpoint) && endpoint.health.standing(now) == Standing::Good;
@@ -92,7 +102,9 @@ impl Resume {
                 |place: &usize| backend.endpoints.get(*place).map_or(u64::MAX, |e| e.load.outstanding());
             let place =
                 places.filter(|place| backend.endpoints.get(*place).is_some_and(usable)).min_by_key(idle)?;
-            Some((target, Arc::clone(backend), place))
+            // The same backend counts the request already.
+            let slot = if Some(target) == broken { record.slot() } else { place_at(backend).ok()? };
+            Some(Found { target, backend: Arc::clone(backend), place, slot })
         })
     }
 }

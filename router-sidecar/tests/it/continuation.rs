@@ -143,3 +143,56 @@ async fn a_client_that_leaves_while_the_stream_goes_on_is_settled() {
     crate::rig::eventually("it is settled", || rig.usage("two").requests == 1).await;
     assert_eq!((rig.usage("one").failed, rig.usage("two").failed), (1, 0));
 }
+
+#[tokio::test]
+async fn a_stream_that_goes_on_needs_a_place_where_it_goes() {
+    let (one, two) = (engine().await, engine().await);
+    let small =
+        fleet("two", &[two.address]).replacen("name: two,", "name: two, concurrency: {maxRequests: 1},", 1);
+    let policy = route(&fleet("one", &[one.address]), &small);
+    let rig = Rig::start(&policy.replacen("idleMs: 1500", "idleMs: 60000", 1)).await;
+    // Somebody has the only place.
+    breaks(&one, Fault::Status(500));
+    breaks(&two, Fault::StallAfter(3));
+    let _under_way = rig.open(&[], ask("Begin", true)).await;
+    assert_eq!(two.seen().requests, 1);
+    breaks(&one, Fault::CutAfter(3));
+    let reply = rig.chat(ask("Begin", true)).await;
+    assert_eq!(text(&reply), "Once upon ");
+    assert!(!String::from_utf8_lossy(&reply.body).contains("[DONE]"));
+    assert_eq!(two.seen().requests, 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_goes_on_at_the_same_backend_keeps_its_place() {
+    use http_body_util::BodyExt;
+    let (one, two) = (engine().await, engine().await);
+    let pods = fleet("one", &[one.address, two.address]).replacen(
+        "name: one,",
+        "name: one, concurrency: {maxRequests: 1},",
+        1,
+    );
+    let rig =
+        Rig::start(&format!("backends:\n{pods}\ndefault: {{backends: [{{name: one}}], continuation: true}}"))
+            .await;
+    // The second pod has so much to do that requests begin at the first.
+    let _busy =
+        rig.router.store.current().unwrap().policies[0].backends[0].endpoints[1].load.start(1_000_000_000);
+    one.script(Script {
+        faults: [Fault::CutAfter(3), Fault::StallAfter(3)].into(),
+        gap_ms: 20,
+        ..Script::default()
+    });
+    breaks(&two, Fault::StallAfter(3));
+    let mut goes_on = rig.open(&[], ask("Begin", true)).await.into_body();
+    let mut seen = String::new();
+    while !seen.contains("went on") {
+        let piece = goes_on.frame().await.unwrap().unwrap().into_data().unwrap();
+        seen.push_str(std::str::from_utf8(&piece).unwrap());
+    }
+    // There are two places in all, and another request takes the second.
+    let _other = rig.open(&[], ask("Begin", true)).await;
+    assert_eq!((one.seen().requests, two.seen().requests), (2, 1));
+    let reply = rig.chat(ask("Begin", false)).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (503, "overloaded"), "{reply:?}");
+}

@@ -5,7 +5,9 @@ use super::{Event, Leg, Note, Record, Tokens};
 use crate::budget::Reservation;
 use crate::snapshot::{BackendIndex, Endpoint};
 use crate::spans;
+use crate::upstream::Slot;
 use http::StatusCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 impl Record {
@@ -41,13 +43,14 @@ impl Record {
         &mut self,
         target: BackendIndex,
         endpoint: &Endpoint,
+        slot: Option<Arc<Slot>>,
         reservation: Option<Reservation>,
     ) -> (Tokens, Option<spans::Onward>) {
         let part = self.attempt.take();
         let tokens = part.map(|mut part| self.close(&mut part)).unwrap_or_default();
         self.count(Event::Continuation, target);
         self.notes.push(Note::Continued(target));
-        let onward = self.begin(Leg::Main, target, endpoint, None, reservation);
+        let onward = self.begin(Leg::Main, target, endpoint, slot, reservation);
         (tokens, onward)
     }
 
