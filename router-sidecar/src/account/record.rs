@@ -286,6 +286,9 @@ impl Record {
         if let Some(mut loser) = self.hedge.take() {
             loser.outcome = Outcome::Outrun;
             self.notes.push(Note::Outrun(loser.backend));
+            if let Some(backend) = self.policy.backends.get(loser.backend) {
+                backend.pace.record_at_least(loser.begun.elapsed());
+            }
             self.close(&mut loser);
         }
     }

@@ -32,6 +32,14 @@ impl Pace {
         ring.next = (next + 1) % KEPT;
     }
 
+    /// No content came for so long, and then it was called off. If that is less than what 19 of 20 keep, it says
+    /// nothing; else it was one of the slow ones, which would be missed if only those counted that are waited for.
+    pub fn record_at_least(&self, time: Duration) {
+        if self.p95().is_some_and(|p95| time >= p95) {
+            self.record(time);
+        }
+    }
+
     /// The time that 19 of 20 answers keep; `None` while too few came.
     pub fn p95(&self) -> Option<Duration> {
         let mut times = self.0.lock().times.clone();
@@ -59,5 +67,16 @@ mod tests {
         (0..KEPT).for_each(|_| pace.record(Duration::from_secs(1)));
         assert_eq!(pace.p95(), Some(Duration::from_secs(1)));
         assert_eq!(pace.0.lock().times.len(), KEPT);
+    }
+
+    #[test]
+    fn what_was_called_off_counts_only_if_it_was_slow_by_then() {
+        let pace = Pace::default();
+        pace.record_at_least(Duration::from_secs(1));
+        (0..ENOUGH).for_each(|_| pace.record(Duration::from_millis(10)));
+        (0..KEPT).for_each(|_| pace.record_at_least(Duration::from_millis(9)));
+        assert_eq!((pace.p95(), pace.0.lock().times.len()), (Some(Duration::from_millis(10)), ENOUGH));
+        (0..2).for_each(|_| pace.record_at_least(Duration::from_millis(30)));
+        assert_eq!(pace.p95(), Some(Duration::from_millis(30)));
     }
 }

@@ -1,6 +1,6 @@
 //! A second leg for a request that is slow: whichever has content first answers, the other one is called off.
 
-use super::leg::{Request, ask, pick, place_at};
+use super::leg::{Request, ask, pick, place_at, remember};
 use crate::account::{Leg, Record};
 use crate::budget::{Estimate, reserve_now};
 use crate::route::{Ask, Standing};
@@ -73,6 +73,7 @@ async fn hedged(
     if !policy.budget.withdraw(policy.budget_rules, std::time::Instant::now()) {
         return main.await;
     }
+    remember(second.backend, second.ask.as_ref().unwrap_or(race.ask), second.endpoint);
     let trace = record.begin(Leg::Hedge, second.target, second.endpoint, second.slot, reservation);
     let by = request.first_content_by(record);
     let wire = second.wire.as_ref().unwrap_or(race.wire);
@@ -107,8 +108,9 @@ struct Second<'a> {
     target: BackendIndex,
     backend: &'a Backend,
     endpoint: &'a Endpoint,
-    /// The request as another target takes it.
+    /// The request as another target takes it, and what balancing over its endpoints knows of it.
     wire: Option<Wire>,
+    ask: Option<Ask>,
     slot: Option<Arc<Slot>>,
 }
 
@@ -126,17 +128,25 @@ fn second_leg<'a>(
     {
         let slot = place_at(race.backend).ok()?;
         tried.push(place);
-        return Some(Second { target: race.target, backend: race.backend, endpoint, wire: None, slot });
+        return Some(Second {
+            target: race.target,
+            backend: race.backend,
+            endpoint,
+            wire: None,
+            ask: None,
+            slot,
+        });
     }
     let target = *rivals.first()?;
     let backend = policy.backends.get(target)?;
-    let (_, endpoint) = pick(request.router, backend, &ask(backend, request.outgoing), &[])?;
+    let ask = ask(backend, request.outgoing);
+    let (_, endpoint) = pick(request.router, backend, &ask, &[])?;
     if !is_well(endpoint) {
         return None;
     }
     let wire = Wire::of(request.outgoing, backend).ok()?;
     let slot = place_at(backend).ok()?;
-    Some(Second { target, backend, endpoint, wire: Some(wire), slot })
+    Some(Second { target, backend, endpoint, wire: Some(wire), ask: Some(ask), slot })
 }
 
 fn is_well(endpoint: &Endpoint) -> bool {

@@ -86,6 +86,7 @@ pub(super) async fn try_target(
         if !pay(record) {
             return None;
         }
+        remember(backend, &ask, endpoint);
         let trace = record.begin(Leg::Main, target, endpoint, slot.clone(), reservation);
         let race = Race { target, backend, endpoint, wire: &wire, trace: trace.as_ref(), rivals, ask: &ask };
         match hedge::run(request, record, race, &mut tried).await {
@@ -131,7 +132,7 @@ fn pay(record: &mut Record) -> bool {
     paid
 }
 
-/// The endpoint to use, with its place; from now on it is known for what the request is known by.
+/// The endpoint to use, with its place.
 pub(super) fn pick<'a>(
     router: &Router,
     backend: &'a Backend,
@@ -140,11 +141,14 @@ pub(super) fn pick<'a>(
 ) -> Option<(usize, &'a Endpoint)> {
     let now = Instant::now().into_std();
     let place = choose(&backend.endpoints, ask, &backend.memory, tried, router.dice.roll(), now)?;
-    let endpoint = backend.endpoints.get(place)?;
+    Some((place, backend.endpoints.get(place)?))
+}
+
+/// An attempt begins there: from now on the endpoint is known for what the request is known by.
+pub(super) fn remember(backend: &Backend, ask: &Ask, endpoint: &Endpoint) {
     if backend.endpoints.len() > 1 {
         backend.memory.remember(ask, endpoint.id);
     }
-    Some((place, endpoint))
 }
 
 /// What balancing over a backend's endpoints knows of the request. A single endpoint needs no balancing.

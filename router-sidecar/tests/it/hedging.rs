@@ -98,3 +98,48 @@ async fn both_legs_of_a_client_that_leaves_are_counted() {
     assert!(rig.usage("first").prompt_tokens > before.prompt_tokens);
     assert!(rig.usage("second").prompt_tokens > 0 && rig.usage("second").cost.0 > 0);
 }
+
+#[tokio::test]
+async fn how_long_the_slower_leg_took_is_remembered() {
+    let (first, second) = (provider().await, provider().await);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second], hedge: true}}\nretries: {{minPerSecond: 1000}}",
+        external("first", &first),
+        external("second", &second)
+    ))
+    .await;
+    let p95 = || rig.router.store.current().unwrap().policies[0].backends[0].pace.p95();
+    for _ in 0..LEARNED {
+        rig.chat(ask("hi", true)).await;
+    }
+    let before = p95().unwrap();
+    first.script(Script { faults: [Fault::StallAfter(0)].into(), repeat: true, ..Script::default() });
+    for _ in 0..LEARNED {
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "second");
+    }
+    assert!(p95().unwrap() > before, "half of all were slower than {before:?}");
+}
+
+#[tokio::test]
+async fn a_second_leg_that_is_not_sent_moves_no_session() {
+    use crate::rig::{engine, fleet};
+    let (one, two) = (engine().await, engine().await);
+    let pods = fleet("pods", &[one.address, two.address]);
+    let rig = Rig::start(&format!(
+        "backends:\n{pods}\ndefault: {{backends: [{{name: pods}}], hedge: true}}\nretries: {{budgetPercent: 0, minPerSecond: 0}}"
+    ))
+    .await;
+    let turn = || rig.chat_with(&[("x-session-id", "alice")], ask("hi", true));
+    for _ in 0..LEARNED {
+        turn().await;
+    }
+    let (home, away) = if one.seen().requests > 0 { (&one, &two) } else { (&two, &one) };
+    let mut turns = home.seen().requests;
+    assert_eq!(away.seen().requests, 0);
+    for gap_ms in [500, 0, 0] {
+        home.script(Script { gap_ms, reply: "Hi".to_owned(), ..Script::default() });
+        turn().await;
+        turns += 1;
+        assert_eq!((home.seen().requests, away.seen().requests), (turns, 0));
+    }
+}
