@@ -45,6 +45,9 @@ impl Default for Limits {
 
 /// How long a client that is turned away has to hear it.
 const REFUSAL_DEADLINE: Duration = Duration::from_secs(5);
+/// Connections that are turned away at the same time and still get to hear it. They are no part of
+/// [`Limits::connections`], which one client that is turned away could take up otherwise; further ones are closed.
+const REFUSALS: usize = 64;
 
 /// How long to wait after `accept` fails, usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -79,6 +82,7 @@ pub async fn serve<F, S>(
     F: Future<Output = Response<AnswerBody>> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let clients = Clients::new(limits.connections_per_client);
     let tasks = TaskTracker::new();
     let Stop { accepting: stop, answering } = stop.into();
@@ -99,6 +103,13 @@ pub async fn serve<F, S>(
         }
         let (router, service, stop, cut) = (Arc::clone(&router), service.clone(), stop.clone(), cut.clone());
         let connected = clients.enter(client);
+        let slot = match connected {
+            Some(_) => slot,
+            None => match Arc::clone(&refusals).try_acquire_owned() {
+                Ok(refusal) => refusal,
+                Err(_) => continue,
+            },
+        };
         tasks.spawn(async move {
             router.metrics.connections.inc();
             let serving = async {

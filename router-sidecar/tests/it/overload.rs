@@ -235,3 +235,33 @@ async fn a_place_that_a_config_adds_is_for_those_who_wait() {
     let (reply, ()) = tokio::join!(waits, more);
     assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
 }
+
+#[tokio::test]
+async fn those_who_are_turned_away_take_no_place_from_others() {
+    let bounds = ListenerLimits { connections: 2, connections_per_client: 1, ..ListenerLimits::default() };
+    let rig = Rig::bounded(Limits::default(), bounds).await;
+    let _first = TcpStream::connect(rig.address).await.unwrap();
+    // It says nothing, so it is not told yet that it is one too many.
+    let turned_away = TcpStream::connect(rig.address).await.unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = socket.connect(rig.address).await.unwrap();
+    other.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let still_open = turned_away.try_read(&mut [0]).unwrap_err();
+    assert_eq!(still_open.kind(), std::io::ErrorKind::WouldBlock);
+    // Many of them are not even heard.
+    let mut more = Vec::new();
+    let mut closed = 0;
+    for _ in 0..100 {
+        more.push(TcpStream::connect(rig.address).await.unwrap());
+    }
+    while closed == 0 {
+        tokio::task::yield_now().await;
+        closed = more.iter().filter(|stream| !matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)).count();
+    }
+    let still_open = turned_away.try_read(&mut [0]).unwrap_err();
+    assert_eq!(still_open.kind(), std::io::ErrorKind::WouldBlock);
+}
