@@ -40,19 +40,13 @@ impl AnswerBody {
         ready: VecDeque<Bytes>,
         reading: Reading,
         rest: Option<Rest>,
-        mut record: Box<Record>,
+        record: Box<Record>,
         resume: Option<Resume>,
         total: Instant,
     ) -> Self {
-        if rest.is_none() && reading.failed() {
-            record.broke_off();
-            record.ended(Outcome::Cut);
-        } else if rest.is_none() {
-            record.ended(Outcome::Complete);
-        }
         let last = Instant::now();
         let idle = record.policy().timeouts.idle;
-        Self::Relayed(Box::new(Relayed {
+        let mut relayed = Box::new(Relayed {
             ready,
             reading,
             rest,
@@ -64,7 +58,9 @@ impl AnswerBody {
             timer: None,
             broken: false,
             record,
-        }))
+        });
+        relayed.look();
+        Self::Relayed(relayed)
     }
 }
 
@@ -112,23 +108,12 @@ impl Relayed {
                 Poll::Ready(Some(Ok(piece))) => {
                     self.last = Instant::now();
                     self.reading.push(piece, &mut self.ready);
-                    // The client has not seen this error: the stream may go on elsewhere.
-                    if self.reading.failed() && self.reading.text().is_some() {
-                        self.blame();
-                        self.end_early(Outcome::Cut, Code::UpstreamError);
-                    }
+                    self.look();
                 }
                 Poll::Ready(None) => {
+                    self.rest = None;
                     self.reading.finish(&mut self.ready);
-                    if self.reading.failed() && self.reading.text().is_some() {
-                        self.blame();
-                        self.end_early(Outcome::Cut, Code::UpstreamError);
-                    } else if self.reading.failed() {
-                        self.record.broke_off();
-                        self.end(Outcome::Cut);
-                    } else {
-                        self.end(Outcome::Complete);
-                    }
+                    self.look();
                 }
                 Poll::Ready(Some(Err(_))) => {
                     self.blame();
@@ -143,6 +128,20 @@ impl Relayed {
                     self.end_early(Outcome::TimedOut, Code::UpstreamTimeout);
                 }
             }
+        }
+    }
+
+    /// Ends the answer if what was read so far is its end: all of the body, or an error.
+    fn look(&mut self) {
+        if self.reading.failed() && self.reading.text().is_some() {
+            // The client has not seen this error: the stream may go on elsewhere.
+            self.blame();
+            self.end_early(Outcome::Cut, Code::UpstreamError);
+        } else if self.rest.is_none() && self.reading.failed() {
+            self.record.broke_off();
+            self.end(Outcome::Cut);
+        } else if self.rest.is_none() {
+            self.end(Outcome::Complete);
         }
     }
 
@@ -219,9 +218,7 @@ impl Relayed {
                 self.reading = answer.reading;
                 self.rest = answer.rest;
                 self.last = Instant::now();
-                if self.rest.is_none() {
-                    self.record.ended(Outcome::Complete);
-                }
+                self.look();
             }
             other => {
                 self.record.failed(Leg::Main, other.err().unwrap_or(Failure::Broken));
@@ -230,8 +227,11 @@ impl Relayed {
         }
     }
 
-    /// The client is told that this was all.
+    /// The client is told that this was all, unless the target itself has told it.
     fn tell(&mut self, code: Code) {
+        if self.reading.failed() && self.reading.text().is_none() {
+            return;
+        }
         if self.reading.is_stream() {
             let message = "the backend's answer stopped before its end";
             let body = Rejection::new(code, message).body();

@@ -79,7 +79,7 @@ enum Fate {
 pub enum Progress {
     /// Under way, or not begun.
     Open,
-    /// It reported an error.
+    /// It reported an error. Nothing that follows it goes to the client.
     Failed,
     /// `[DONE]` came.
     Done,
@@ -157,6 +157,10 @@ impl EventRelay {
         pass(piece, run_start..at, out);
         self.held.extend_from_slice(&piece[at..]);
         if self.held.len() > HOLD_AT_MOST {
+            if self.progress == Progress::Failed {
+                self.held.clear();
+                return;
+            }
             self.begun = true;
             self.overflow = true;
             if let Part::First(transcript) = &mut self.part {
@@ -202,6 +206,13 @@ impl EventRelay {
     /// Reads an event; false if it must not go to the client.
     fn may_pass(&mut self, event: &[u8]) -> bool {
         let seen = Seen::in_event(event, !self.begun);
+        if self.progress == Progress::Failed {
+            // An error is the end, whatever an engine says after it: most say `[DONE]`. Usage still counts.
+            if let Seen::UsageOnly(tokens) | Seen::ChunkWithUsage(tokens) = seen {
+                self.tokens = Some(tokens);
+            }
+            return false;
+        }
         self.begun |= !matches!(seen, Seen::Nothing | Seen::Prelude | Seen::Error);
         match seen {
             Seen::Prelude if matches!(self.part, Part::Second(_)) => return false,
@@ -290,6 +301,28 @@ mod tests {
         let out: Vec<u8> = out.into_iter().flatten().collect();
         assert_eq!(out, format!("{giant}{CHUNK}").as_bytes());
         assert!(relay.tokens.is_some());
+    }
+
+    #[test]
+    fn nothing_that_follows_an_error_counts_but_usage() {
+        let error = "data: {\"error\":{\"message\":\"out of pages\"}}\n\n";
+        for (before, begun) in [("", false), (CHUNK, true)] {
+            let stream = format!("{before}{error}{USAGE}{CHUNK}{DONE}");
+            for size in 1..=stream.len() {
+                let (seen, out) = relay(&stream, size, false);
+                assert_eq!(out, format!("{before}{error}").as_bytes(), "pieces of {size} bytes");
+                assert_eq!((seen.begun, seen.progress), (begun, Progress::Failed), "pieces of {size} bytes");
+                assert_eq!(seen.tokens, Some(Tokens::new(7, 2)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_an_error_is_dropped_however_long_it_is() {
+        let error = "data: {\"error\":{\"message\":\"out of pages\"}}\n\n";
+        let stream = format!("{error}data: {}\n\n{DONE}", "x".repeat(3 * HOLD_AT_MOST));
+        let (seen, out) = relay(&stream, 10_000, false);
+        assert_eq!((seen.begun, out.as_slice()), (false, error.as_bytes()));
     }
 
     #[test]

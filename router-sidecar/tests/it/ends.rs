@@ -1,0 +1,88 @@
+//! How streams end that do not end well, in the words of engines that go on to say that they are done.
+
+use crate::raw::{Raw, chunked, says};
+use crate::rig::{Reply, Rig, ask, engine, fleet};
+use flotilla_e2e::provider::{Provider, Script};
+
+const ERROR: &str =
+    "data: {\"error\":{\"message\":\"out of pages\",\"type\":\"InternalServerError\",\"code\":500}}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+const ROLE: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+
+/// What is asked first gives this answer; a good engine is the fallback.
+async fn pair(answer: String, more: &str) -> (Raw, Provider, Rig) {
+    let (one, two) = (Raw::start(answer).await, engine().await);
+    two.script(Script { reply: "a midnight dreary".to_owned(), ..Script::default() });
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: one}}], fallback: [two]{more}}}",
+        fleet("one", &[one.address]),
+        fleet("two", &[two.address])
+    ))
+    .await;
+    (one, two, rig)
+}
+
+fn text(reply: &Reply) -> String {
+    String::from_utf8(reply.body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn an_error_before_content_leads_elsewhere_whatever_is_said_after_it() {
+    for chunks in [vec![format!("{ERROR}{DONE}")], vec![format!("{ROLE}{ERROR}"), DONE.to_owned()]] {
+        let chunks: Vec<_> = chunks.iter().map(String::as_str).collect();
+        let (one, _two, rig) = pair(chunked(&chunks), "").await;
+        let reply = rig.chat(ask("hi", true)).await;
+        assert_eq!((reply.backend(), one.asked()), ("two", 1), "{}", text(&reply));
+        assert!(!text(&reply).contains("out of pages"));
+        assert_eq!(rig.usage("one").failed, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_error_after_content_is_the_end_whatever_is_said_after_it() {
+    let said = says("Once");
+    for chunks in [
+        vec![format!("{said}{ERROR}{DONE}")],
+        vec![said.clone(), format!("{ERROR}{DONE}")],
+        vec![said.clone(), ERROR.to_owned(), DONE.to_owned()],
+    ] {
+        let chunks: Vec<_> = chunks.iter().map(String::as_str).collect();
+        let (_one, two, rig) = pair(chunked(&chunks), "").await;
+        let reply = rig.chat(ask("hi", true)).await;
+        assert_eq!(text(&reply), format!("{said}{ERROR}"), "{chunks:?}");
+        assert_eq!((rig.usage("one").failed, two.seen().requests), (1, 0), "{chunks:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_after_content_is_continued_whatever_is_said_after_it() {
+    let said = says("Once upon ");
+    for chunks in [
+        vec![format!("{said}{ERROR}{DONE}")],
+        vec![format!("{said}{ERROR}"), DONE.to_owned()],
+        vec![said.clone(), format!("{ERROR}{DONE}")],
+    ] {
+        let chunks: Vec<_> = chunks.iter().map(String::as_str).collect();
+        let (_one, two, rig) = pair(chunked(&chunks), ", continuation: true").await;
+        let reply = text(&rig.chat(ask("hi", true)).await);
+        assert!(
+            reply.starts_with(&format!("{said}: flotilla: the stream broke off, two went on\n")),
+            "{reply}"
+        );
+        assert_eq!(reply.matches("[DONE]").count(), 1, "{reply}");
+        assert!(reply.contains("dreary") && !reply.contains("out of pages"), "{reply}");
+        assert_eq!((rig.usage("one").failed, two.seen().requests), (1, 1), "{chunks:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_reports_errors_and_then_that_it_is_done_is_ejected() {
+    let said = says("Once");
+    let (one, _two, rig) = pair(chunked(&[&said, ERROR, DONE]), "").await;
+    for _ in 0..12 {
+        rig.chat(ask("hi", true)).await;
+    }
+    // Each is one answer begun and one broken off; at twenty of them half is too many.
+    assert_eq!(one.asked(), 10);
+}

@@ -1,0 +1,66 @@
+//! An upstream whose answer is given byte for byte, for what no stand-in says.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Gives every request the same answer.
+pub(crate) struct Raw {
+    pub(crate) address: SocketAddr,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Raw {
+    pub(crate) async fn start(answer: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (answer, count) = (Arc::new(answer), Arc::clone(&asked));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&count)));
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// Requests so far.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(mut stream: TcpStream, answer: Arc<String>, asked: Arc<AtomicUsize>) {
+    let mut seen = Vec::new();
+    loop {
+        // Every request of these tests ends with its JSON.
+        while !(seen.ends_with(b"}") && seen.windows(4).any(|four| four == b"\r\n\r\n")) {
+            if stream.read_buf(&mut seen).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        seen.clear();
+        asked.fetch_add(1, Ordering::SeqCst);
+        let written = stream.write_all(answer.as_bytes()).await;
+        if written.is_err() || answer.contains("connection: close") {
+            return;
+        }
+    }
+}
+
+/// A stream whose body comes in these chunks.
+pub(crate) fn chunked(chunks: &[&str]) -> String {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunks = chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len()));
+    let body: Vec<_> = chunks.collect();
+    format!("{head}{}0\r\n\r\n", body.concat())
+}
+
+/// An event with a piece of text.
+pub(crate) fn says(text: &str) -> String {
+    format!(
+        "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n"
+    )
+}
