@@ -12,6 +12,7 @@ use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Stale connections that one attempt may meet; the next one is the last, so that a server that closes everything
@@ -21,6 +22,9 @@ const STALE_CONNECTIONS: u32 = 3;
 /// What is held back of an answer until its first content, or of a refusal until its reason is known. An answer
 /// that says more before its first content is passed on as it is.
 const HOLD_AT_MOST: usize = 64 * 1024;
+
+/// How long the reason of a failure may take: another target waits for it, and it mostly comes with the status.
+const REASON_DEADLINE: Duration = Duration::from_millis(500);
 
 /// What the client sent, the same for every attempt.
 #[derive(Debug)]
@@ -126,7 +130,8 @@ async fn first_content(
     let (mut parts, mut body) = response.into_parts();
     let with_key = backend.key.is_some();
     if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
-        return Err(failure);
+        let reason = if overflow::may_be(parts.status) { reason(&mut body).await } else { None };
+        return Err(reason.map_or(failure, Failure::ContextOverflow));
     }
     let hide_usage = outgoing.peek.usage_edit.is_some();
     let (part, held) = (&outgoing.part, outgoing.held.another());
@@ -177,6 +182,21 @@ async fn first_content(
         }
     }
     Ok(Answer { status: parts.status, headers: parts.headers, ready, reading, rest })
+}
+
+/// The target's message, if a failure of it is one of the prompt, which does not fit.
+async fn reason(body: &mut Rest) -> Option<String> {
+    let mut said = Vec::new();
+    let reading = async {
+        while let Some(Ok(piece)) = body.piece().await {
+            said.extend_from_slice(&piece);
+            if said.len() > HOLD_AT_MOST {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(REASON_DEADLINE, reading).await.ok()?;
+    overflow::recognise(&said)
 }
 
 fn joined(pieces: &VecDeque<Bytes>) -> Bytes {

@@ -15,28 +15,51 @@ struct Dialect {
 const DIALECTS: &[Dialect] = &[
     // OpenAI, and what follows its codes.
     Dialect { marks: &["context_length_exceeded"], words: &["maximum context length is"] },
-    // vLLM: `max_model_len` checks of its OpenAI server and of its engine.
-    Dialect { marks: &[], words: &["maximum context length is", "longer than the maximum model length"] },
-    // SGLang: its tokenizer manager.
+    // vLLM: `max_model_len` checks of its OpenAI server, before and since it has renderers, and of its engine.
     Dialect {
         marks: &[],
-        words: &["longer than the model's context length", "exceeds the model's maximum context length"],
+        words: &[
+            "maximum context length is",
+            "model's context length is only",
+            "longer than the maximum model length",
+        ],
+    },
+    // SGLang: its tokenizer manager, and its scheduler, whose words come in a stream's first event as well.
+    Dialect {
+        marks: &[],
+        words: &[
+            "longer than the model's context length",
+            "exceeds the model's maximum context length",
+            "tokens) exceeds the maximum allowed length (",
+        ],
     },
     // Anthropic, after translation: the prompt alone, and with its limit of the answer.
     Dialect { marks: &[], words: &["prompt is too long", "exceed context limit"] },
-    // llama.cpp: llama-server, since and before its error type.
-    Dialect { marks: &["exceed_context_size_error"], words: &["exceeds the available context size"] },
+    // llama.cpp: llama-server, since and before its error type, and for embeddings, which must fit into one batch.
+    Dialect {
+        marks: &["exceed_context_size_error"],
+        words: &[
+            "exceeds the available context size",
+            "larger than the max context size",
+            "too large to process. increase the physical batch size",
+        ],
+    },
 ];
 
 /// What of the target's message goes on to the client.
 const MESSAGE_AT_MOST: usize = 300;
 
-/// Statuses under which any of the dialects comes.
+/// Statuses of refusals under which any of the dialects comes.
 pub(super) fn may_have(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
     )
+}
+
+/// The status of failures under which one comes: llama-server says it of inputs that are too large for it.
+pub(super) fn may_be(failed: StatusCode) -> bool {
+    failed == StatusCode::INTERNAL_SERVER_ERROR
 }
 
 /// OpenAI nests the error, older vLLM and SGLang put it at the top.
@@ -84,7 +107,10 @@ mod tests {
             // vLLM.
             r#"{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4800 in the messages, 200 in the completion).","type":"BadRequestError","param":null,"code":400}"#,
             r#"{"error":{"message":"The decoder prompt (length 5000) is longer than the maximum model length of 4096.","type":"BadRequestError","param":null,"code":400}}"#,
+            r#"{"error":{"message":"You passed 4097 input tokens and requested 200 output tokens. However, the model's context length is only 4096 tokens, resulting in a maximum input length of 3896 tokens. Please reduce the length of the input prompt. (parameter=input_tokens, value=4097)","type":"BadRequestError","param":"input_tokens","code":400}}"#,
+            r#"{"error":{"message":"You passed 90000 input characters and requested 0 output tokens. However, the model's context length is only 4096 tokens, resulting in a maximum input length of 4096 tokens (at most 65536 characters).","type":"BadRequestError","param":"input_text","code":400}}"#,
             // SGLang.
+            r#"{"object":"error","message":"Input length (5000 tokens) exceeds the maximum allowed length (4091 tokens). Use a shorter input or enable --allow-auto-truncate.","type":"BadRequestError","param":null,"code":400}"#,
             r#"{"object":"error","message":"The input (5000 tokens) is longer than the model's context length (4096 tokens).","type":"BadRequestError","param":null,"code":400}"#,
             r#"{"object":"error","message":"Requested token count exceeds the model's maximum context length of 4096 tokens.","type":"BadRequestError","param":null,"code":400}"#,
             // Anthropic, after translation.
@@ -93,6 +119,9 @@ mod tests {
             // llama.cpp.
             r#"{"error":{"code":400,"message":"request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":5000,"n_ctx":4096}}"#,
             r#"{"error":{"code":400,"message":"the request exceeds the available context size. try increasing the context size or enable context shift","type":"invalid_request_error"}}"#,
+            r#"{"error":{"code":500,"message":"input (700 tokens) is too large to process. increase the physical batch size (current batch size: 512)","type":"server_error"}}"#,
+            r#"{"error":{"code":500,"message":"input is too large to process. increase the physical batch size","type":"server_error"}}"#,
+            r#"{"error":{"code":500,"message":"input (9739 tokens) is larger than the max context size (8192 tokens). skipping","type":"server_error"}}"#,
         ] {
             assert!(recognise(body.as_bytes()).is_some(), "{body}");
         }
@@ -106,6 +135,8 @@ mod tests {
             "{}",
             r#"{"error":null}"#,
             r#"{"error":{"message":"you must give messages","type":"invalid_request_error","code":null}}"#,
+            r#"{"error":{"message":"'stop' exceeds the maximum allowed length (4)","type":"invalid_request_error"}}"#,
+            r#"{"error":{"code":500,"message":"CUDA error: out of memory","type":"server_error"}}"#,
             // The words in another place than the error's message.
             r#"{"error":{"message":"bad tool","type":"invalid_request_error"},"echo":"maximum context length is"}"#,
         ] {

@@ -27,6 +27,7 @@ mod hedging;
 mod hold;
 mod leases;
 mod operator_stream;
+mod overflow;
 mod overload;
 mod process;
 mod raw;

@@ -58,6 +58,13 @@ pub(crate) fn chunked(chunks: &[&str]) -> String {
     format!("{head}{}0\r\n\r\n", body.concat())
 }
 
+/// An answer in one piece.
+pub(crate) fn whole(status: &str, body: &str) -> String {
+    let head =
+        format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}", body.len());
+    format!("{head}\r\n\r\n{body}")
+}
+
 /// An event with a piece of text.
 pub(crate) fn says(text: &str) -> String {
     format!(
