@@ -133,14 +133,17 @@ impl Relayed {
 
     /// Ends the answer if what was read so far is its end: all of the body, or an error.
     fn look(&mut self) {
-        if self.reading.failed() && self.reading.text().is_some() {
-            // The client has not seen this error: the stream may go on elsewhere.
+        let (over, failed) = (self.rest.is_none(), self.reading.failed());
+        if failed && self.reading.text().is_none() {
+            // The client has the target's own words.
+            if over {
+                self.record.broke_off();
+                self.end(Outcome::Cut);
+            }
+        } else if failed || (over && !self.reading.is_whole()) {
             self.blame();
             self.end_early(Outcome::Cut, Code::UpstreamError);
-        } else if self.rest.is_none() && self.reading.failed() {
-            self.record.broke_off();
-            self.end(Outcome::Cut);
-        } else if self.rest.is_none() {
+        } else if over {
             self.end(Outcome::Complete);
         }
     }

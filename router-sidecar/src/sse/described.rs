@@ -1,6 +1,6 @@
 //! What an answer says of itself besides its usage, for spans.
 
-use memchr::memmem;
+use super::inspect::ends_a_choice;
 use serde::Deserialize;
 
 /// Choices whose end is told apart.
@@ -48,11 +48,9 @@ impl Described {
             (self.id, self.model) = (id.map(short), model.map(short));
         }
         // Of the hundreds of chunks that a stream may have, the last alone says this.
-        let ends = memmem::find_iter(data, b"\"finish_reason\"").any(|at| {
-            let after = data.get(at + 15..).unwrap_or_default().trim_ascii_start();
-            after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"\""))
-        });
-        if ends && let Ok(Ended { choices }) = serde_json::from_slice(data) {
+        if ends_a_choice(data)
+            && let Ok(Ended { choices }) = serde_json::from_slice(data)
+        {
             let room = CHOICES.saturating_sub(self.finish_reasons.len());
             let reasons = choices.into_iter().filter_map(|choice| choice.finish_reason);
             self.finish_reasons.extend(reasons.take(room).map(short));

@@ -2,13 +2,23 @@
 
 use super::transcript::is_empty;
 use crate::account::Tokens;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
-/// The field that reports usage.
-const USAGE: &[u8] = b"\"usage\"";
+/// Finds the field that reports usage. Made once: every chunk is searched, and making it takes longer than the search.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+
+/// Finds the field that says why a choice ended.
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
+
+/// Finds the fields that hold text, up to where it begins.
+static TEXT: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
+    let fields = ["\"content\":\"", "\"content\": \"", "\"reasoning_content\":\"", "\"arguments\":\""];
+    fields.map(Finder::new)
+});
 
 /// What an event turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,10 +118,11 @@ pub fn usage_of(body: &[u8]) -> Option<Tokens> {
     }
     // Inside of a string its quotes would have backslashes, so this is the field if it is there once, which spares
     // a parse of all that was generated.
-    let mut places = memmem::find_iter(body, USAGE);
+    let mut places = USAGE.find_iter(body);
     let place = places.next()?;
     if places.next().is_none()
-        && let Some(tokens) = body.get(place + USAGE.len()..).and_then(tokens_after_colon)
+        && let Some(tokens) =
+            body.get(place..).and_then(|field| tokens_after_colon(field.get(USAGE.needle().len()..)?))
     {
         return Some(tokens);
     }
@@ -140,19 +151,28 @@ fn is_error(data: &[u8]) -> bool {
 /// Whether `"usage":` is there with anything but `null`. Spares a parse per chunk: providers that are asked for
 /// usage put `"usage":null` into every one.
 fn may_have_usage(data: &[u8]) -> bool {
-    memmem::find_iter(data, USAGE).any(|at| {
-        let after = data[at + USAGE.len()..].trim_ascii_start();
-        after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"{"))
+    has(data, &USAGE, b"{")
+}
+
+/// Whether a reason is there why a choice ended; chunks before that have `"finish_reason":null`, or none.
+pub(super) fn ends_a_choice(data: &[u8]) -> bool {
+    has(data, &FINISH, b"\"")
+}
+
+/// Whether a field is there with a value that begins so.
+fn has(data: &[u8], field: &Finder<'static>, begin: &[u8]) -> bool {
+    field.find_iter(data).any(|at| {
+        let after = data[at + field.needle().len()..].trim_ascii_start();
+        after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(begin))
     })
 }
 
 /// Whether a chunk carries text: what an estimate counts when no usage comes.
 fn has_text(data: &[u8]) -> bool {
-    [&b"\"content\":\""[..], b"\"content\": \"", b"\"reasoning_content\":\"", b"\"arguments\":\""].iter().any(
-        |field| {
-            memmem::find(data, field).is_some_and(|at| data.get(at + field.len()).is_some_and(|b| *b != b'"'))
-        },
-    )
+    TEXT.iter().any(|field| {
+        let after = field.find(data).and_then(|at| data.get(at + field.needle().len()));
+        after.is_some_and(|byte| *byte != b'"')
+    })
 }
 
 #[cfg(test)]

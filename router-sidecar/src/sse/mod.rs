@@ -3,6 +3,7 @@
 mod described;
 mod identity;
 mod inspect;
+mod part;
 mod relay;
 mod scan;
 mod split;
@@ -13,6 +14,7 @@ pub use described::Described;
 pub use identity::Identity;
 pub(crate) use inspect::data_of;
 pub use inspect::{Seen, usage_of};
-pub use relay::{Before, EventRelay, Part, Progress};
+pub use part::{Before, Part};
+pub use relay::{EventRelay, Progress};
 pub use split::{Splitter, TooLong};
 pub use transcript::Transcript;

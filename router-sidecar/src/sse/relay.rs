@@ -1,13 +1,12 @@
 //! Events on their way to the client: passed on as slices of what came, whole events only, minus the usage chunk
 //! that nobody asked for. The second part of an answer is told as if it were of the first.
 
-use super::inspect::{Seen, data_of};
+use super::inspect::{Seen, data_of, ends_a_choice};
 use super::scan::Scanner;
-use super::transcript::Transcript;
-use super::usage;
-use super::{Described, Identity};
+use super::{Described, Identity, Part};
 use crate::account::Tokens;
 use bytes::{Bytes, BytesMut};
+use serde::de::IgnoredAny;
 use std::collections::VecDeque;
 
 /// What is held of an event that has not ended. A longer one passes as it comes: it cannot be a usage chunk.
@@ -38,35 +37,6 @@ pub struct EventRelay {
     pub described: Option<Box<Described>>,
 }
 
-/// What a stream is to the answer that the client gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// All of it.
-    Alone,
-    /// Perhaps only the first part: what the client gets is kept, so that another stream can go on after it.
-    First(Transcript),
-    /// The second part.
-    Second(Before),
-}
-
-/// What a client knows of an answer whose second part follows. It has seen a prelude, too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Before {
-    /// What it knows the stream by.
-    pub identity: Identity,
-    /// What the first part took: the usage that the client gets is of both.
-    pub tokens: Tokens,
-}
-
-impl Before {
-    /// The event as if it were of the first part.
-    fn put_on(&self, event: &[u8]) -> Fate {
-        let named = self.identity.put_on(event);
-        let summed = usage::add_to(named.as_deref().unwrap_or(event), self.tokens);
-        summed.or(named).map_or(Fate::Pass, Fate::Instead)
-    }
-}
-
 /// What becomes of an event.
 enum Fate {
     Pass,
@@ -79,6 +49,8 @@ enum Fate {
 pub enum Progress {
     /// Under way, or not begun.
     Open,
+    /// A choice ended. Some targets say no more than that.
+    Finished,
     /// It reported an error. Nothing that follows it goes to the client.
     Failed,
     /// `[DONE]` came.
@@ -134,6 +106,8 @@ impl EventRelay {
             let end = at + length;
             if self.overflow {
                 self.overflow = false;
+                // Nobody has read whether a choice ended in it.
+                self.finished();
             } else if self.held.is_empty() {
                 let fate = self.inspect(&piece[at..end]);
                 if !matches!(fate, Fate::Pass) {
@@ -170,10 +144,24 @@ impl EventRelay {
         }
     }
 
-    /// The stream ended well: what is held is a last event without its empty line.
+    /// The body ended: what is held is a last event without its empty line, or the beginning of one that was cut.
     pub fn finish(&mut self, out: &mut VecDeque<Bytes>) {
+        if self.is_open() && !data_of(&self.held).is_some_and(is_whole) {
+            self.held.clear();
+        }
         if !self.held.is_empty() {
             self.end_held(out);
+        }
+    }
+
+    /// Whether it has not said in any way that it is at its end.
+    pub fn is_open(&self) -> bool {
+        self.progress == Progress::Open
+    }
+
+    fn finished(&mut self) {
+        if self.is_open() {
+            self.progress = Progress::Finished;
         }
     }
 
@@ -198,7 +186,7 @@ impl EventRelay {
             return Fate::Drop;
         }
         match &self.part {
-            Part::Second(before) => before.put_on(event),
+            Part::Second(before) => before.put_on(event).map_or(Fate::Pass, Fate::Instead),
             Part::Alone | Part::First(_) => Fate::Pass,
         }
     }
@@ -216,11 +204,15 @@ impl EventRelay {
         self.begun |= !matches!(seen, Seen::Nothing | Seen::Prelude | Seen::Error);
         match seen {
             Seen::Prelude if matches!(self.part, Part::Second(_)) => return false,
-            Seen::Nothing | Seen::Prelude | Seen::Chunk { text: false } => {}
-            Seen::Chunk { text: true } => self.pieces += 1,
+            Seen::Nothing | Seen::Prelude => {}
+            Seen::Chunk { text } => {
+                self.pieces += u64::from(text);
+                self.look_for_end(event);
+            }
             Seen::ChunkWithUsage(tokens) => {
                 self.pieces += 1;
                 self.tokens = Some(tokens);
+                self.look_for_end(event);
             }
             Seen::UsageOnly(tokens) => {
                 self.tokens = Some(tokens);
@@ -241,6 +233,17 @@ impl EventRelay {
         }
         true
     }
+
+    fn look_for_end(&mut self, event: &[u8]) {
+        if self.is_open() && ends_a_choice(event) {
+            self.finished();
+        }
+    }
+}
+
+/// Whether data is what an event may hold rather than the beginning of it.
+fn is_whole(data: &[u8]) -> bool {
+    data == b"[DONE]" || serde_json::from_slice::<IgnoredAny>(data).is_ok()
 }
 
 fn pass(piece: &Bytes, range: std::ops::Range<usize>, out: &mut VecDeque<Bytes>) {
@@ -301,6 +304,40 @@ mod tests {
         let out: Vec<u8> = out.into_iter().flatten().collect();
         assert_eq!(out, format!("{giant}{CHUNK}").as_bytes());
         assert!(relay.tokens.is_some());
+        assert_eq!(relay.progress, Progress::Finished, "a choice may have ended in it");
+        let (mut cut, mut out) = (EventRelay::new(true), VecDeque::new());
+        cut.push(&Bytes::from("x".repeat(HOLD_AT_MOST + 1)), &mut out);
+        cut.finish(&mut out);
+        assert_eq!(cut.progress, Progress::Open, "it did not end itself");
+    }
+
+    #[test]
+    fn a_last_event_that_was_cut_is_nothing() {
+        for (stream, shown) in [
+            (format!("{CHUNK}data: {{\"choices\":[{{\"delta\":{{\"content\":\"a"), CHUNK.to_owned()),
+            (format!("{CHUNK}da"), CHUNK.to_owned()),
+            // Who has said that it is done has sent what it wanted to.
+            (format!("{CHUNK}{DONE}: by"), format!("{CHUNK}{DONE}: by")),
+        ] {
+            for size in 1..=stream.len() {
+                let (seen, out) = relay(&stream, size, true);
+                assert_eq!((seen.pieces, out.as_slice()), (1, shown.as_bytes()), "pieces of {size} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_has_ended_once_a_choice_has() {
+        let ended = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\n\n";
+        let quoted = "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"finish_reason\\\":\\\"stop\\\"\"},\"finish_reason\":null}]}\n\n";
+        for (stream, progress) in [
+            (CHUNK.to_owned(), Progress::Open),
+            (quoted.to_owned(), Progress::Open),
+            (format!("{CHUNK}{ended}{USAGE}"), Progress::Finished),
+            (format!("{ended}{DONE}"), Progress::Done),
+        ] {
+            assert_eq!(relay(&stream, 10, true).0.progress, progress, "{stream}");
+        }
     }
 
     #[test]

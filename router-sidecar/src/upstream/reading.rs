@@ -88,7 +88,7 @@ impl Reading {
         }
     }
 
-    /// The answer ended well.
+    /// The body ended well.
     pub fn finish(&mut self, out: &mut VecDeque<Bytes>) {
         match self {
             Self::Events(relay) => relay.finish(out),
@@ -191,6 +191,11 @@ impl Reading {
     /// Whether the stream said that it is complete.
     pub fn done(&self) -> bool {
         self.relay().is_some_and(|relay| relay.progress == Progress::Done)
+    }
+
+    /// Whether nothing is missing of an answer whose body is over: a stream says itself that it is at its end.
+    pub fn is_whole(&self) -> bool {
+        !self.relay().is_some_and(EventRelay::is_open) && !self.failed()
     }
 
     /// The usage reported, and the chunks of text seen.

@@ -1,6 +1,7 @@
-//! How streams end that do not end well, in the words of engines that go on to say that they are done.
+//! How streams end that do not end well: engines that report an error and go on to say that they are done, and engines
+//! that say nothing and hang up.
 
-use crate::raw::{Raw, chunked, says};
+use crate::raw::{Raw, chunked, says, until_close};
 use crate::rig::{Reply, Rig, ask, engine, fleet};
 use flotilla_e2e::provider::{Provider, Script};
 
@@ -85,4 +86,59 @@ async fn an_endpoint_that_reports_errors_and_then_that_it_is_done_is_ejected() {
     }
     // Each is one answer begun and one broken off; at twenty of them half is too many.
     assert_eq!(one.asked(), 10);
+}
+
+#[tokio::test]
+async fn a_stream_that_just_ends_is_cut_off() {
+    let said = says("Once");
+    // The last one in the middle of an event, which nobody could read.
+    for answer in [
+        chunked(&[&said]),
+        until_close(&format!("{ROLE}{said}")),
+        until_close(&format!("{said}data: {{\"choices\":[{{\"ind")),
+    ] {
+        let (_one, two, rig) = pair(answer.clone(), "").await;
+        let reply = text(&rig.chat(ask("hi", true)).await);
+        let last = reply.trim_end().rsplit("data: ").next().unwrap();
+        let error: serde_json::Value = serde_json::from_str(last).unwrap();
+        assert_eq!(error["error"]["code"], "upstream_error", "{reply}");
+        assert!(reply.contains(said.trim_end()) && !reply.contains("[DONE]") && !reply.contains("ind\n"));
+        assert_eq!((rig.usage("one").failed, two.seen().requests), (1, 0), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_just_ends_is_continued() {
+    let said = says("Once upon ");
+    for answer in [
+        chunked(&[&said]),
+        until_close(&said),
+        until_close(&format!("{said}data: {{\"choices\":[{{\"ind")),
+        until_close(&format!("{said}da")),
+    ] {
+        let (_one, two, rig) = pair(answer.clone(), ", continuation: true").await;
+        let reply = text(&rig.chat(ask("hi", true)).await);
+        assert!(
+            reply.starts_with(&format!("{said}: flotilla: the stream broke off, two went on\n")),
+            "{reply}"
+        );
+        assert_eq!(reply.matches("[DONE]").count(), 1, "{reply}");
+        assert_eq!((rig.usage("one").failed, two.seen().requests), (1, 1), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_choice_ended_is_whole_without_another_word() {
+    let said = says("Once");
+    let ended = said.replacen("null", "\"stop\"", 1);
+    let apart = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\": \"length\"}]}\n\n";
+    let usage = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n";
+    for body in [ended, format!("{said}{apart}"), format!("{said}{usage}"), format!("{said}{DONE}")] {
+        for answer in [chunked(&[&body]), until_close(&body), until_close(body.trim_end())] {
+            let (_one, two, rig) = pair(answer.clone(), ", continuation: true").await;
+            let reply = text(&rig.chat(ask("hi", true)).await);
+            assert_eq!(reply.trim_end(), body.trim_end(), "{answer}");
+            assert_eq!((rig.usage("one").failed, two.seen().requests), (0, 0), "{answer}");
+        }
+    }
 }

@@ -58,6 +58,11 @@ pub(crate) fn chunked(chunks: &[&str]) -> String {
     format!("{head}{}0\r\n\r\n", body.concat())
 }
 
+/// A stream whose body ends with the connection.
+pub(crate) fn until_close(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{body}")
+}
+
 /// An answer in one piece.
 pub(crate) fn whole(status: &str, body: &str) -> String {
     let head =
