@@ -1,6 +1,7 @@
 //! Accepting connections, and letting them end in peace.
 
 use super::clients::Clients;
+use super::deadline::WriteDeadline;
 use super::{AnswerBody, Router};
 use crate::error::{Code, RETRY_AFTER, Rejection};
 use http::{HeaderValue, Request, Response, header};
@@ -29,6 +30,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Until a request's headers must have come; also how long an idle connection is kept.
     pub header_deadline: Duration,
+    /// How long a client may take no bytes of its answer.
+    pub write_deadline: Duration,
 }
 
 impl Default for Limits {
@@ -39,6 +42,8 @@ impl Default for Limits {
             connections_per_client: 4096,
             header_bytes: 64 * 1024,
             header_deadline: Duration::from_mins(2),
+            // As long as a target may be silent between two pieces, unless the policy says something else.
+            write_deadline: Duration::from_mins(1),
         }
     }
 }
@@ -191,7 +196,7 @@ async fn connection<F, S>(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_deadline)
         .max_buf_size(limits.header_bytes)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(WriteDeadline::new(stream, limits.write_deadline)), answer);
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

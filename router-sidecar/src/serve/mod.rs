@@ -3,6 +3,7 @@
 mod admin;
 mod body;
 mod clients;
+mod deadline;
 mod dispatch;
 mod explain;
 mod hedge;

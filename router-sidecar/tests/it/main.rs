@@ -34,6 +34,7 @@ mod raw;
 mod reload;
 mod rig;
 mod scripted_operator;
+mod slow_clients;
 mod soak;
 mod spans;
 mod spill;
