@@ -3,6 +3,13 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+/// Fields with a grammar, besides `response_format`: vLLM's since it has one name for them, SGLang's, llama.cpp's.
+const GRAMMARS: [&str; 6] =
+    ["structured_outputs", "structural_tag", "regex", "ebnf", "json_schema", "grammar"];
+
+/// What vLLM's own began with before.
+const GUIDED: &str = "guided_";
+
 /// The body of a request that goes on after `sent`, of which `pieces` tokens are taken from its limit. `None` if the
 /// request is of a kind that cannot be continued, or nothing is left to generate.
 ///
@@ -12,17 +19,11 @@ pub fn prefill(body: &[u8], sent: &str, pieces: u64) -> Option<Bytes> {
     let Ok(Value::Object(mut request)) = serde_json::from_slice(body) else {
         return None;
     };
-    let is_text = |format: &Value| format.is_null() || format["type"] == "text";
-    let one = |n: &Value| n.is_null() || *n == 1;
-    let off = |flag: &Value| flag.is_null() || *flag == false;
-    let may = request.get("response_format").is_none_or(is_text)
-        && request.get("n").is_none_or(one)
-        && request.get("logprobs").is_none_or(off)
-        && request
-            .get("tool_choice")
-            .is_none_or(|choice| *choice == "auto" || *choice == "none" || choice.is_null());
+    if has_grammar(&request) || !is_plain(&request) {
+        return None;
+    }
     let messages = request.get_mut("messages")?.as_array_mut()?;
-    if !may || messages.last()?["role"] == "assistant" {
+    if messages.last()?["role"] == "assistant" {
         return None;
     }
     messages.push(json!({"role": "assistant", "content": sent}));
@@ -32,6 +33,25 @@ pub fn prefill(body: &[u8], sent: &str, pieces: u64) -> Option<Bytes> {
     request.insert("add_generation_prompt".to_owned(), false.into());
     // A value that was just read has a JSON form.
     serde_json::to_vec(&request).ok().map(Bytes::from)
+}
+
+/// Whether the form of the answer is given.
+fn has_grammar(request: &Map<String, Value>) -> bool {
+    let is_text = |format: &Value| format.is_null() || format["type"] == "text";
+    !request.get("response_format").is_none_or(is_text)
+        || request.iter().any(|(field, value)| {
+            !value.is_null() && (field.starts_with(GUIDED) || GRAMMARS.contains(&field.as_str()))
+        })
+}
+
+/// Whether the answer is one text that nobody looks at token by token, without a part of the prompt before it.
+fn is_plain(request: &Map<String, Value>) -> bool {
+    let one = |n: &Value| n.is_null() || *n == 1;
+    let off = |flag: &Value| flag.is_null() || *flag == false;
+    let free = |choice: &Value| choice.is_null() || *choice == "auto" || *choice == "none";
+    ["n", "best_of"].iter().all(|field| request.get(*field).is_none_or(one))
+        && ["logprobs", "echo", "use_beam_search"].iter().all(|field| request.get(*field).is_none_or(off))
+        && request.get("tool_choice").is_none_or(free)
 }
 
 /// Takes what was generated from a limit; `None` if nothing is left of it.
@@ -72,6 +92,7 @@ mod tests {
             after(&with(r#","n":1,"logprobs":false,"tool_choice":"auto","response_format":{"type":"text"}"#))
                 .is_some()
         );
+        assert!(after(&with(r#","guided_json":null,"grammar":null,"regex":null,"echo":false"#)).is_some());
         for more in [
             r#","n":2"#,
             r#","max_tokens":2"#,
@@ -79,6 +100,20 @@ mod tests {
             r#","logprobs":true"#,
             r#","tool_choice":"required""#,
             r#","response_format":{"type":"json_object"}"#,
+            // vLLM, before and since it has one name for them.
+            r#","guided_json":{"type":"object"}"#,
+            r#","guided_choice":["a","b"]"#,
+            r#","structured_outputs":{"regex":"[a-z]+"}"#,
+            // SGLang.
+            r#","regex":"[a-z]+""#,
+            r#","ebnf":"root ::= 'a'""#,
+            r#","json_schema":"{}""#,
+            // llama.cpp.
+            r#","grammar":"root ::= 'a'""#,
+            // What was sent would come once more.
+            r#","echo":true"#,
+            r#","best_of":2"#,
+            r#","use_beam_search":true"#,
         ] {
             assert!(after(&with(more)).is_none(), "{more}");
         }
