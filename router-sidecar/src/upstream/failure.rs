@@ -6,6 +6,8 @@ use crate::dialect::Unsupported;
 use crate::error::{Code, RETRY_AFTER, Rejection};
 use flotilla_crds::router_config::OnExceeded;
 use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use std::time::Duration;
 
 /// Why an attempt failed before any content of it went to the client.
@@ -85,6 +87,8 @@ pub enum Blame {
 const COOL_DOWN: Duration = Duration::from_secs(1);
 /// The longest rest that a target may ask for. Daily quotas say hours; a look now and then costs little.
 const COOL_DOWN_AT_MOST: Duration = Duration::from_mins(5);
+/// The longest `Retry-After` that clients are told: quotas are by the month at most.
+const RETRY_AFTER_AT_MOST: Duration = Duration::from_hours(31 * 24);
 
 impl Failure {
     /// The causes, as metrics name them.
@@ -200,10 +204,21 @@ const fn after(exceeded: OnExceeded) -> Next {
     }
 }
 
-/// `Retry-After` in seconds; its date form is rare among these APIs and not read.
+/// `Retry-After`, bounded.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    rest(value.trim(), Timestamp::now)
+}
+
+/// How long this is from now: seconds, which some APIs give to the fraction, or a date. A date that has passed says
+/// nothing: the clocks differ.
+fn rest(value: &str, now: impl FnOnce() -> Timestamp) -> Option<Duration> {
+    let seconds = match value.parse::<f64>() {
+        Ok(seconds) if !seconds.is_nan() => seconds,
+        _ => rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?.duration_since(now()).as_secs_f64(),
+    };
+    let bounded = seconds.min(RETRY_AFTER_AT_MOST.as_secs_f64());
+    Duration::try_from_secs_f64(bounded).ok()
 }
 
 #[cfg(test)]
@@ -229,6 +244,29 @@ mod tests {
             Failure::ContextOverflow(String::new()),
         ];
         assert_eq!(all.map(|failure| failure.cause()), Failure::CAUSES);
+    }
+
+    #[test]
+    fn a_rest_is_read_in_each_form_that_it_has() {
+        let now = || "2026-03-01T11:59:30Z".parse().unwrap();
+        let seconds = |n| Some(Duration::from_secs(n));
+        for (value, expected) in [
+            ("7", seconds(7)),
+            ("0", seconds(0)),
+            ("1.5", Some(Duration::from_millis(1500))),
+            ("0.25", Some(Duration::from_millis(250))),
+            ("Sun, 01 Mar 2026 12:00:00 GMT", seconds(30)),
+            ("99999999999999999999999", Some(RETRY_AFTER_AT_MOST)),
+            ("inf", Some(RETRY_AFTER_AT_MOST)),
+            ("Sat, 01 Mar 2036 12:00:00 GMT", Some(RETRY_AFTER_AT_MOST)),
+            ("Sun, 01 Mar 2026 11:59:00 GMT", None),
+            ("-1", None),
+            ("NaN", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(rest(value, now), expected, "{value}");
+        }
     }
 
     #[test]
