@@ -2,14 +2,18 @@
 
 use super::transcript::is_empty;
 use crate::account::Tokens;
-use memchr::memmem::{self, Finder};
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
 /// Finds the field that reports usage. Made once: every chunk is searched, and making it takes longer than the search.
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+
+/// Finds the field that holds an error.
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
 
 /// Finds the field that says why a choice ended.
 static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
@@ -51,15 +55,16 @@ struct Chunk {
 }
 
 #[derive(Deserialize)]
-struct MaybeError {
-    #[serde(default)]
-    error: Option<IgnoredAny>,
+struct MaybeError<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
     #[serde(default)]
     object: Option<String>,
 }
 
 impl Seen {
-    /// Reads one event. Before the first content, more is looked at: nothing has gone to the client yet.
+    /// Reads one event. Before the first content, more is looked at: nothing has gone to the client yet, and what has
+    /// no content may be held back.
     pub(super) fn in_event(event: &[u8], before_content: bool) -> Self {
         let Some(data) = data_of(event) else {
             return Self::Nothing;
@@ -67,9 +72,10 @@ impl Seen {
         if data == b"[DONE]" {
             return Self::Done;
         }
-        // What follows content is an error only if it says so first, as all engines do.
+        let text = has_text(data);
+        // After the first content what has text is no error, so that most chunks are not searched for one.
         let may_be_error =
-            data.starts_with(b"{\"error\"") || (before_content && memmem::find(data, b"\"error\"").is_some());
+            data.starts_with(b"{\"error\"") || ((before_content || !text) && ERROR.find(data).is_some());
         if may_be_error && is_error(data) {
             return Self::Error;
         }
@@ -82,7 +88,6 @@ impl Seen {
                 Self::ChunkWithUsage(tokens)
             };
         }
-        let text = has_text(data);
         if before_content && !text && is_prelude(data) {
             return Self::Prelude;
         }
@@ -143,9 +148,12 @@ pub(crate) fn data_of(event: &[u8]) -> Option<&[u8]> {
 }
 
 fn is_error(data: &[u8]) -> bool {
+    let Ok(data) = serde_json::from_slice::<MaybeError<'_>>(data) else {
+        return false;
+    };
     // vLLM and SGLang before they nested it: {"object":"error","message":…}.
-    let old = |data: &MaybeError| data.object.as_deref() == Some("error");
-    serde_json::from_slice::<MaybeError>(data).is_ok_and(|data| data.error.is_some() || old(&data))
+    let old = data.object.as_deref() == Some("error");
+    old || data.error.is_some_and(|error| !["null", "false", "\"\""].contains(&error.get()))
 }
 
 /// Whether `"usage":` is there with anything but `null`. Spares a parse per chunk: providers that are asked for
@@ -238,6 +246,34 @@ mod tests {
         ] {
             assert_eq!(Seen::in_event(event.as_bytes(), true), seen, "{event}");
         }
+    }
+
+    #[test]
+    fn an_error_beside_other_fields_is_one_after_content_as_well() {
+        let beside = |error: &str| {
+            format!(
+                "data: {{\"id\":\"x\",\"error\":{error},\"choices\":[{{\"delta\":{{\"content\":\"\"}},\"finish_reason\":\"error\"}}]}}\n\n"
+            )
+        };
+        let usage = "data: {\"choices\":[{}],\"usage\":{\"prompt_tokens\":3},\"error\":{\"code\":502}}\n\n";
+        for (event, seen) in [
+            (beside("{\"code\":502,\"message\":\"no provider\"}"), Seen::Error),
+            (beside("\"no provider\""), Seen::Error),
+            (beside("null"), Seen::Chunk { text: false }),
+            (beside("false"), Seen::Chunk { text: false }),
+            (beside("\"\""), Seen::Chunk { text: false }),
+            (usage.to_owned(), Seen::Error),
+            ("data: {\"object\":\"error\",\"message\":\"busy\"}\n\n".to_owned(), Seen::Error),
+            // Of what is said, nothing is.
+            (
+                beside("null").replacen("\"content\":\"\"", "\"content\":\"\\\"error\\\": {\"", 1),
+                Seen::Chunk { text: true },
+            ),
+        ] {
+            assert_eq!(Seen::in_event(event.as_bytes(), false), seen, "{event}");
+        }
+        let quotes = "data: {\"id\":\"x\",\"error\":{\"said\":{\"content\":\"word\"}}}\n\n";
+        assert_eq!(Seen::in_event(quotes.as_bytes(), true), Seen::Error);
     }
 
     #[test]
