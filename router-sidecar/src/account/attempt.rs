@@ -72,9 +72,7 @@ impl Bill {
     }
 
     pub(super) fn add(&mut self, more: Self) {
-        self.tokens.prompt += more.tokens.prompt;
-        self.tokens.cached += more.tokens.cached;
-        self.tokens.completion += more.tokens.completion;
+        self.tokens = self.tokens.plus(more.tokens);
         self.cost = self.cost.saturating_add(more.cost);
     }
 }
@@ -130,5 +128,18 @@ impl Attempt {
             }
         }
         Bill { tokens, cost }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_targets_make_up_does_not_overflow() {
+        let most = Tokens { prompt: u64::MAX, cached: u64::MAX, completion: u64::MAX };
+        let mut bill = Bill { tokens: most, cost: u64::MAX };
+        bill.add(Bill { tokens: Tokens { prompt: 1, cached: 1, completion: 1 }, cost: 1 });
+        assert_eq!((bill.tokens, bill.cost), (most, u64::MAX));
     }
 }

@@ -53,6 +53,16 @@ impl Tokens {
         Self { prompt, cached: 0, completion }
     }
 
+    /// The sum with those of another attempt. Targets may report any number.
+    #[must_use]
+    pub const fn plus(self, more: Self) -> Self {
+        Self {
+            prompt: self.prompt.saturating_add(more.prompt),
+            cached: self.cached.saturating_add(more.cached),
+            completion: self.completion.saturating_add(more.completion),
+        }
+    }
+
     /// Of prompt and answer together.
     pub const fn total(self) -> u64 {
         self.prompt.saturating_add(self.completion)

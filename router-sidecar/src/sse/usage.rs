@@ -27,18 +27,15 @@ struct Usage<'a> {
 pub(super) fn add_to(event: &[u8], before: Tokens) -> Option<Bytes> {
     memmem::find(event, b"\"usage\"")?;
     let usage = serde_json::from_slice::<Chunk<'_>>(data_of(event)?).ok()?.usage?;
-    let mut changes: Vec<(usize, &str, u64)> = [
-        (usage.prompt, before.prompt),
-        (usage.completion, before.completion),
-        (usage.total, before.prompt + before.completion),
-    ]
-    .into_iter()
-    .filter_map(|(field, more)| {
-        let text = field?.get();
-        let sum = text.parse::<u64>().ok()?.checked_add(more)?;
-        Some((text.as_ptr().addr() - event.as_ptr().addr(), text, sum))
-    })
-    .collect();
+    let mut changes: Vec<(usize, &str, u64)> =
+        [(usage.prompt, before.prompt), (usage.completion, before.completion), (usage.total, before.total())]
+            .into_iter()
+            .filter_map(|(field, more)| {
+                let text = field?.get();
+                let sum = text.parse::<u64>().ok()?.saturating_add(more);
+                Some((text.as_ptr().addr() - event.as_ptr().addr(), text, sum))
+            })
+            .collect();
     if changes.is_empty() {
         return None;
     }
@@ -57,6 +54,17 @@ pub(super) fn add_to(event: &[u8], before: Tokens) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_that_no_number_holds_are_the_largest_one() {
+        let most = Tokens::new(u64::MAX, u64::MAX);
+        let event = "data: {\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1,\"total_tokens\":6}}\n\n";
+        let expected = format!(
+            "data: {{\"usage\":{{\"prompt_tokens\":{0},\"completion_tokens\":{0},\"total_tokens\":{0}}}}}\n\n",
+            u64::MAX
+        );
+        assert_eq!(add_to(event.as_bytes(), most).unwrap(), expected);
+    }
 
     #[test]
     fn what_is_reported_becomes_the_sum_and_nothing_else_changes() {
