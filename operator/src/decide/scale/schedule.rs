@@ -65,9 +65,24 @@ impl Schedule {
         })
     }
 
-    /// Whether it is in force now, or will be in so long, so that what takes that long to start is there on time.
+    /// Whether it is in force now, or will be within so long, so that what takes that long to start is there on time.
     pub fn holds(&self, now: Timestamp, ahead: SignedDuration) -> bool {
-        self.covers(now) || now.checked_add(ahead).is_ok_and(|then| self.covers(then))
+        let covers = |later: SignedDuration| now.checked_add(later).is_ok_and(|then| self.covers(then));
+        // A window that is shorter than a start takes may begin and end in between.
+        let (length, mut later) = (self.length(), SignedDuration::ZERO);
+        while later < ahead {
+            if covers(later) {
+                return true;
+            }
+            later = later.saturating_add(length);
+        }
+        covers(ahead)
+    }
+
+    /// From its start to its end; of one that ends when it starts, a day.
+    fn length(&self) -> SignedDuration {
+        let length = self.to.duration_since(self.from);
+        if length.is_positive() { length } else { length + SignedDuration::from_hours(24) }
     }
 
     fn covers(&self, instant: Timestamp) -> bool {
@@ -153,6 +168,22 @@ mod tests {
         let ahead = SignedDuration::from_mins(2);
         assert!(daily.holds(at("2026-01-03T07:58:00Z"), ahead));
         assert!(!daily.holds(at("2026-01-03T07:57:59Z"), ahead));
+    }
+
+    #[test]
+    fn a_window_that_is_shorter_than_a_start_has_no_gap_before_it() {
+        let brief = Schedule::new("brief", "UTC", &[], ("23:58", "00:01"), 1).unwrap();
+        let ahead = SignedDuration::from_mins(10);
+        for (instant, holds) in [
+            ("2026-01-03T23:47:59Z", false),
+            ("2026-01-03T23:48:00Z", true),
+            ("2026-01-03T23:52:00Z", true),
+            ("2026-01-03T23:55:30Z", true),
+            ("2026-01-04T00:00:59Z", true),
+            ("2026-01-04T00:01:00Z", false),
+        ] {
+            assert_eq!(brief.holds(at(instant), ahead), holds, "{instant}");
+        }
     }
 
     #[test]
