@@ -6,8 +6,10 @@
 /// The state between two pieces of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
-    /// Whether the line that the last piece ended in has anything in it besides a CR.
+    /// Whether the line that the last piece ended in has anything in it besides one CR.
     in_line: bool,
+    /// Whether that line is a CR so far.
+    is_cr: bool,
 }
 
 impl Scanner {
@@ -16,15 +18,18 @@ impl Scanner {
         let mut line_start = 0;
         for newline in memchr::memchr_iter(b'\n', bytes) {
             let line = &bytes[line_start..newline];
-            let empty = !self.in_line && matches!(line, [] | [b'\r']);
-            self.in_line = false;
+            let empty = !self.in_line && matches!((self.is_cr, line), (_, []) | (false, [b'\r']));
+            (self.in_line, self.is_cr) = (false, false);
             line_start = newline + 1;
             if empty {
                 return Some(line_start);
             }
         }
         let rest = &bytes[line_start..];
-        self.in_line |= !matches!(rest, [] | [b'\r']);
+        if !rest.is_empty() {
+            let is_cr = !self.in_line && !self.is_cr && rest == b"\r";
+            (self.in_line, self.is_cr) = (!is_cr, is_cr);
+        }
         None
     }
 }
@@ -45,6 +50,15 @@ mod tests {
             current.extend_from_slice(piece);
         }
         events
+    }
+
+    #[test]
+    fn a_line_of_two_carriage_returns_is_not_empty_wherever_it_is_cut() {
+        let stream = b"data: a\n\r\r\n\r\ndata: b\n\r\n";
+        for size in 1..=stream.len() {
+            let found = events(stream, size);
+            assert_eq!(found, [&b"data: a\n\r\r\n\r\n"[..], b"data: b\n\r\n"], "pieces of {size} bytes");
+        }
     }
 
     #[test]
