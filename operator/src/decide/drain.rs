@@ -12,7 +12,7 @@ const TOLD_BY: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a replica is answering when it is marked it may finish in so long, or in its drain timeout if that is longer;
 /// most answers of a small model take less. It then has the drain timeout once more, while it stops.
-pub const FINISHED_BY: SignedDuration = SignedDuration::from_mins(1);
+const FINISHED_BY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A replica that is not on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -59,7 +59,9 @@ impl Drain<'_> {
         };
         let mut replicas: Vec<_> =
             self.pods.iter().filter(|pod| !pod.terminating).map(|pod| self.replica(pod)).collect();
-        self.ask(&mut replicas).await;
+        if wanted < current {
+            self.ask(&mut replicas).await;
+        }
         let finish = SignedDuration::try_from(self.timeout).unwrap_or(SignedDuration::MAX);
         let step = step(count(wanted), count(current), &replicas, finish, self.now);
         let api: Api<Pod> = Api::namespaced(client.clone(), &self.key.namespace);

@@ -61,8 +61,8 @@ enum State {
 }
 
 impl EngineReports {
-    /// Forgets the engines that are gone, and says which are to be asked now: first those that answer, as those that do
-    /// not hold up whoever comes after them.
+    /// Forgets the engines that are gone, and says which are to be asked now: those that have waited the longest, and
+    /// of them those that were silent last, so that they hold up nobody.
     pub fn due(&self, present: Vec<EngineAddress>, now: Timestamp) -> Vec<EngineAddress> {
         let mut engines = self.0.lock();
         let mut before = std::mem::take(&mut *engines);
@@ -77,8 +77,10 @@ impl EngineReports {
                 due.push((since, EngineAddress { was_silent, ..engine }));
             }
         }
-        due.sort_by_key(|(since, engine)| (engine.was_silent, *since));
-        due.into_iter().take(MOST).map(|(_, engine)| engine).collect()
+        due.sort_by_key(|(since, _)| *since);
+        let mut round: Vec<_> = due.into_iter().take(MOST).map(|(_, engine)| engine).collect();
+        round.sort_by_key(|engine| engine.was_silent);
+        round
     }
 
     /// Takes an answer in; none if there was none.
@@ -282,6 +284,23 @@ mod tests {
         let rest = reports.due(pods(&names), at(5));
         assert_eq!(rest.len(), 10);
         assert!(rest.iter().all(|engine| !first.contains(engine)));
+    }
+
+    #[test]
+    fn one_that_was_silent_is_asked_again_however_many_work() {
+        let names: Vec<String> = (0..=MOST).map(|nth| nth.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let reports = EngineReports::default();
+        reports.due(pods(&names), at(0));
+        reports.take("apps/0", None, at(0));
+        let mut asked_again = false;
+        for second in (0..=70).step_by(5) {
+            for engine in reports.due(pods(&names), at(second)) {
+                asked_again |= engine.was_silent;
+                reports.take(&engine.pod, Some(load(1.0, 0.0)), at(second));
+            }
+        }
+        assert!(asked_again);
     }
 
     #[test]

@@ -148,6 +148,7 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::task::JoinHandle;
 
     const RULES: GateRules = GateRules { running: 2, waiting: 2, patience: Duration::from_secs(5) };
 
@@ -211,16 +212,19 @@ mod tests {
         assert_eq!((state.running, state.queue.len()), (0, 0));
     }
 
+    /// Somebody who waits as soon as the runtime gets to it.
+    fn waiting(gate: &Arc<Gate>, rules: GateRules) -> JoinHandle<Result<Slot, Full>> {
+        let gate = Arc::clone(gate);
+        tokio::spawn(async move { gate.enter(rules, far()).await })
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_place_that_is_free_again_is_that_of_who_waits_longest() {
         use futures::FutureExt as _;
         let gate = Arc::new(Gate::new(1));
         let rules = GateRules { running: 1, waiting: 10, ..RULES };
         let slot = gate.enter(rules, far()).await.unwrap();
-        let wait = || {
-            let gate = Arc::clone(&gate);
-            tokio::spawn(async move { gate.enter(rules, far()).await })
-        };
+        let wait = || waiting(&gate, rules);
         let first = wait();
         tokio::task::yield_now().await;
         drop(slot);
@@ -244,10 +248,7 @@ mod tests {
         let gate = Arc::new(Gate::new(1));
         let rules = GateRules { running: 1, waiting: 10, ..RULES };
         let first = gate.enter(rules, far()).await.unwrap();
-        let wait = || {
-            let gate = Arc::clone(&gate);
-            tokio::spawn(async move { gate.enter(rules, far()).await })
-        };
+        let wait = || waiting(&gate, rules);
         let (second, third) = (wait(), wait());
         tokio::task::yield_now().await;
         gate.rebound(2);
