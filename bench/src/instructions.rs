@@ -3,7 +3,7 @@
 use crate::gateway::{RouterSetup, Starter};
 use crate::measure::Bench;
 use crate::suite::MANY;
-use crate::traffic::Answer;
+use crate::traffic::{Answer, Pace};
 use anyhow::Context;
 use std::path::Path;
 use std::process::Command;
@@ -36,7 +36,7 @@ impl Count {
 const COUNTS: [Count; 5] = [
     Count::new("300 B", Answer::Json, 300),
     Count::new("200 KB", Answer::Json, 200_000),
-    Count::new("stream of 20 events", Answer::Stream { events: 20, gap_ms: 0 }, 300),
+    Count::new("stream of 20 events", Answer::Stream { events: 20, pace: Pace::Seen }, 300),
     Count { models: MANY, ..Count::new("300 B, 1,000 models", Answer::Json, 300) },
     Count { endpoints: MANY, runs: [8000, 8500], ..Count::new("300 B, 1,000 endpoints", Answer::Json, 300) },
 ];

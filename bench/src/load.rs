@@ -2,7 +2,7 @@
 
 use crate::mock::{STAMP, STAMP_DIGITS, content_length};
 use crate::stats::Times;
-use crate::traffic::Answer;
+use crate::traffic::{Answer, Pace, Script};
 use anyhow::{Context, ensure};
 use memchr::memmem;
 use std::cell::RefCell;
@@ -48,6 +48,8 @@ pub struct Client {
     pub request: Rc<[u8]>,
     /// What must come back.
     pub answer: Answer,
+    /// Shared with the mock, which may wait for what this client has seen.
+    pub script: Script,
     /// What began before all runs: the zero of the mock's stamps.
     pub epoch: Instant,
 }
@@ -121,7 +123,11 @@ impl Client {
         tally: &RefCell<Tally>,
     ) -> anyhow::Result<()> {
         const END: &[u8] = b"\r\n0\r\n\r\n";
-        let paced = matches!(self.answer, Answer::Stream { gap_ms: 1.., .. });
+        let (paced, in_turn) = match self.answer {
+            Answer::Stream { pace: Pace::Gap(gap), .. } => (!gap.is_zero(), false),
+            Answer::Stream { pace: Pace::Seen, .. } => (true, true),
+            Answer::Json => (false, false),
+        };
         let mut seen = 0;
         // What may be the beginning of a mark that goes on in the next piece.
         let mut kept = 0;
@@ -130,14 +136,17 @@ impl Client {
                 let now = Instant::now();
                 let new = &buffer[..filled];
                 // Chunk ends come after each event's empty line, so a pair of line feeds is the end of an event.
-                let ends = memmem::find_iter(new, b"\n\n").filter(|at| at + 2 > kept).count() as u64;
+                let ends = memmem::find_iter(new, b"\n\n").filter(|at| at + 2 > kept).count();
                 let mut tally = tally.borrow_mut();
                 if seen == 0 && ends > 0 {
                     tally.first.add(now - sent);
                     tally.open += 1;
                 }
-                seen += ends;
-                tally.events += ends;
+                seen += ends as u64;
+                tally.events += ends as u64;
+                if in_turn {
+                    self.script.saw(ends);
+                }
                 if paced {
                     self.lags(new, kept, now, &mut tally.lag);
                 }

@@ -3,7 +3,7 @@
 use crate::gateway::Gateway;
 use crate::load::{self, Client, Tally};
 use crate::mock;
-use crate::traffic::{Answer, Script, request};
+use crate::traffic::{Answer, Pace, Script, request};
 use anyhow::Context;
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -86,6 +86,7 @@ impl Bench {
             address: gateway.map_or(direct, Gateway::address),
             request: request(model, matches!(answer, Answer::Stream { .. }), body_bytes).into(),
             answer,
+            script: self.script.clone(),
             epoch: self.epoch,
         })
     }
@@ -149,7 +150,7 @@ impl Bench {
     /// # Errors
     /// The streams did not all begin within 20 s.
     pub async fn memory(&self, gateway: &Gateway, streams: usize) -> anyhow::Result<f64> {
-        let answer = Answer::Stream { events: 10_000, gap_ms: 250 };
+        let answer = Answer::Stream { events: 10_000, pace: Pace::ms(250) };
         let clients = [self.client(Some(gateway), "assistant", answer, 300)?];
         let tally = Rc::new(RefCell::new(Tally::default()));
         let look = async {

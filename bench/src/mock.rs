@@ -1,6 +1,6 @@
 //! The engine: answers every request at once, as the script says, from prepared bytes.
 
-use crate::traffic::Script;
+use crate::traffic::{Answer, Pace, Script};
 use anyhow::Context;
 use memchr::memmem;
 use std::io::Write as _;
@@ -18,6 +18,8 @@ const JSON: &str = concat!(
 );
 const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
     cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
+/// The last event and the end of the body.
+const END: &[u8] = b"E\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
 const USAGE: &str = concat!(
     r#"data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1760000000,"model":"m","choices":[],"#,
     r#""usage":{"prompt_tokens":71,"completion_tokens":20,"total_tokens":91}}"#,
@@ -95,8 +97,13 @@ async fn serve(mut stream: TcpStream, script: &Script, epoch: Instant) -> std::i
         }
         filled = 0;
         match script.get() {
-            (0, _) => stream.write_all(json.as_bytes()).await?,
-            (events, gap) => answer_by_events(&mut stream, events, gap, usage, epoch).await?,
+            Answer::Json => stream.write_all(json.as_bytes()).await?,
+            Answer::Stream { events, pace: Pace::Gap(gap) } => {
+                answer_by_events(&mut stream, events, gap, usage, epoch).await?;
+            }
+            Answer::Stream { events, pace: Pace::Seen } => {
+                answer_in_turn(&mut stream, events, script, usage, epoch).await?;
+            }
         }
     }
 }
@@ -119,40 +126,68 @@ async fn answer_by_events(
             due += gap;
             tokio::time::sleep_until(due).await;
         }
-        let written = epoch.elapsed().as_micros();
-        framed(&mut chunk, |out| {
-            write!(
-                out,
-                "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1760000000,\
-                 \"model\":\"m\",\"t\":\"{written:012}\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" word\"}},\
-                 \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
-            )
-        })?;
+        chunk.clear();
+        word(&mut chunk, epoch)?;
         stream.write_all(&chunk).await?;
     }
     if usage {
-        framed(&mut chunk, |out| {
-            out.extend_from_slice(USAGE.as_bytes());
-            Ok(())
-        })?;
+        chunk.clear();
+        framed(&mut chunk, |out| std::io::Write::write_all(out, USAGE.as_bytes()))?;
         stream.write_all(&chunk).await?;
     }
-    stream.write_all(b"E\r\ndata: [DONE]\n\n\r\n0\r\n\r\n").await
+    stream.write_all(END).await
 }
 
-/// One HTTP chunk.
+/// Each event when the client has the one before; what it does not see, the head and the usage that the router takes
+/// out, goes with the next event that it sees.
+async fn answer_in_turn(
+    stream: &mut TcpStream,
+    events: u32,
+    script: &Script,
+    usage: bool,
+    epoch: Instant,
+) -> std::io::Result<()> {
+    script.begin();
+    let mut piece = STREAM_HEAD.to_vec();
+    for _ in 0..events {
+        word(&mut piece, epoch)?;
+        stream.write_all(&piece).await?;
+        piece.clear();
+        script.seen().await;
+    }
+    if usage {
+        framed(&mut piece, |out| std::io::Write::write_all(out, USAGE.as_bytes()))?;
+    }
+    piece.extend_from_slice(END);
+    stream.write_all(&piece).await
+}
+
+/// Appends an event with a word, and with the microsecond of now.
+fn word(piece: &mut Vec<u8>, epoch: Instant) -> std::io::Result<()> {
+    let written = epoch.elapsed().as_micros();
+    framed(piece, |out| {
+        write!(
+            out,
+            "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1760000000,\
+             \"model\":\"m\",\"t\":\"{written:012}\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" word\"}},\
+             \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+        )
+    })
+}
+
+/// Appends one HTTP chunk.
 fn framed(
-    chunk: &mut Vec<u8>,
+    piece: &mut Vec<u8>,
     data: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
     /// Room for a length of three hexadecimal digits.
     const HEAD: usize = 5;
-    chunk.clear();
-    chunk.extend_from_slice(&[0; HEAD]);
-    data(chunk)?;
-    let head = format!("{:03x}\r\n", chunk.len() - HEAD);
-    chunk[..HEAD].copy_from_slice(head.as_bytes());
-    chunk.extend_from_slice(b"\r\n");
+    let begin = piece.len();
+    piece.extend_from_slice(&[0; HEAD]);
+    data(piece)?;
+    let head = format!("{:03x}\r\n", piece.len() - begin - HEAD);
+    piece[begin..begin + HEAD].copy_from_slice(head.as_bytes());
+    piece.extend_from_slice(b"\r\n");
     Ok(())
 }
 

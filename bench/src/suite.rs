@@ -5,7 +5,7 @@ use crate::gateway::{Gateway, Kind, Peer, RouterSetup, Starter};
 use crate::guards::{self, Guarded};
 use crate::instructions;
 use crate::measure::{Bench, Case, Sample};
-use crate::traffic::Answer;
+use crate::traffic::{Answer, Pace};
 use std::time::Duration;
 
 /// How much is measured.
@@ -94,7 +94,7 @@ pub(crate) fn case(
 }
 
 fn cases(seconds: f64) -> [Case; 9] {
-    let stream = |events, gap_ms| Answer::Stream { events, gap_ms };
+    let stream = |events, gap| Answer::Stream { events, pace: Pace::ms(gap) };
     [
         case(ALONE, Answer::Json, 300, 1, seconds),
         case(AWAKE, Answer::Json, 300, 1, seconds),

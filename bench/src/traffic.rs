@@ -1,8 +1,8 @@
 //! What clients send and what the engine answers: the same bytes for every gateway.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How the engine answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,9 +13,26 @@ pub enum Answer {
     Stream {
         /// Events with text, before `[DONE]`.
         events: u32,
-        /// Milliseconds between two events.
-        gap_ms: u32,
+        /// When the next one is written.
+        pace: Pace,
     },
+}
+
+/// When an engine writes its next event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// So long after the last one.
+    Gap(Duration),
+    /// When the client has the last one, so that no two are ever on the way together however slow a gateway is: its
+    /// work for a stream is then the same in every run. For one stream at a time.
+    Seen,
+}
+
+impl Pace {
+    /// So many milliseconds after the last one.
+    pub const fn ms(gap: u64) -> Self {
+        Self::Gap(Duration::from_millis(gap))
+    }
 }
 
 impl Answer {
@@ -29,24 +46,48 @@ impl Answer {
 }
 
 /// How the engine answers from now on; shared by load and mock, so that no header has to carry it.
-#[derive(Debug, Clone, Default)]
-pub struct Script(Arc<[AtomicU32; 2]>);
+#[derive(Debug, Clone)]
+pub struct Script(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    answer: Mutex<Answer>,
+    /// Events that the client has and the mock has not answered with the next one.
+    seen: Semaphore,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self(Arc::new(Shared { answer: Mutex::new(Answer::Json), seen: Semaphore::new(0) }))
+    }
+}
 
 impl Script {
     /// Answers like this from now on.
     pub fn set(&self, answer: Answer) {
-        let (events, gap) = match answer {
-            Answer::Json => (0, 0),
-            Answer::Stream { events, gap_ms } => (events, gap_ms),
-        };
-        self.0[0].store(events, Ordering::Relaxed);
-        self.0[1].store(gap, Ordering::Relaxed);
+        *self.0.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
-    /// Events with text (none: a JSON document) and the time between two.
-    pub(crate) fn get(&self) -> (u32, Duration) {
-        let gap = Duration::from_millis(self.0[1].load(Ordering::Relaxed).into());
-        (self.0[0].load(Ordering::Relaxed), gap)
+    /// What is to be answered.
+    pub(crate) fn get(&self) -> Answer {
+        *self.0.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client has so many events more.
+    pub(crate) fn saw(&self, events: usize) {
+        self.0.seen.add_permits(events);
+    }
+
+    /// A stream begins: its client has none of its events.
+    pub(crate) fn begin(&self) {
+        self.0.seen.forget_permits(usize::MAX);
+    }
+
+    /// Waits until the client has one event more.
+    pub(crate) async fn seen(&self) {
+        if let Ok(permit) = self.0.seen.acquire().await {
+            permit.forget();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::counting::{allocations, count_this_thread};
 use flotilla_bench::load::{self, Client};
 use flotilla_bench::mock;
-use flotilla_bench::traffic::{Answer, Script, request};
+use flotilla_bench::traffic::{Answer, Pace, Script, request};
 use flotilla_router::account::Metrics;
 use flotilla_router::serve::{Limits, ListenerLimits, Router, data_service, serve};
 use flotilla_router::snapshot::Store;
@@ -64,7 +64,13 @@ policies:
     let stop = CancellationToken::new();
     let (address, thread) = router(config, stop.clone());
     let stream = matches!(answer, Answer::Stream { .. });
-    let client = Client { address, request: request("assistant", stream, 300).into(), answer, epoch };
+    let client = Client {
+        address,
+        request: request("assistant", stream, 300).into(),
+        answer,
+        script: script.clone(),
+        epoch,
+    };
     // Two runs, the second with more requests: what a connection costs drops out.
     let mut counts = [0; 2];
     for (count, requests) in counts.iter_mut().zip([WARM, WARM + COUNTED]) {
@@ -82,7 +88,7 @@ policies:
 async fn a_request_allocates_no_more_than_it_did() {
     let whole = per_request(Answer::Json).await;
     // Each event comes by itself: the most that there is to do.
-    let stream = per_request(Answer::Stream { events: 20, gap_ms: 1 }).await;
+    let stream = per_request(Answer::Stream { events: 20, pace: Pace::Seen }).await;
     println!("{whole} allocations for an answer in one piece, {stream} for a stream of 20 events");
     assert!(whole <= AT_MOST, "{whole} allocations for an answer in one piece");
     assert!(stream <= AT_MOST, "{stream} allocations for a stream of 20 events");
