@@ -1,8 +1,9 @@
 //! What a model costs, as its status has it.
 
+use super::cards::{Cards, whole};
 use super::targets::Comparison;
 use crate::decide::economics::{Ledger, Savings, TokenPrice, Usage};
-use crate::decide::placement::{Gpu, Inventory};
+use crate::decide::placement::Inventory;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::labels;
 use flotilla_crds::model_deployment::{EconomicsStatus, ScalingStatus};
@@ -24,29 +25,61 @@ pub struct GpuPrice {
 }
 
 impl GpuPrice {
-    /// The spec's, else the label's of `node` or of another one with the product, else the catalogue's.
-    pub fn of(
+    /// The spec's, else the label's of its node or of another one with the product, else the catalogue's: of each
+    /// replica that is there, and then the mean; of the GPUs that the first one would have where none is.
+    pub(super) fn of(
         object: &ModelDeployment,
         inventory: &Inventory,
-        node: Option<&str>,
-        product: &str,
-        card: Option<&Gpu>,
+        places: &[(&str, Cards)],
+        usual: &Cards,
     ) -> Option<Self> {
         let given = object.spec.scaling.as_ref().and_then(|scaling| scaling.gpu_hourly_price.as_deref());
-        let own = node.and_then(|node| inventory.node(node)).filter(|node| node.product == product);
-        let own = own.and_then(|node| read(node.labels.get(labels::GPU_HOURLY_PRICE)?));
-        let labelled = || own.or_else(|| inventory.price_labels(product).iter().find_map(|text| read(text)));
-        let listed = || card.and_then(Gpu::hourly);
-        let from = |source| move |hourly| Self { hourly, source };
-        (given.and_then(read).map(from("spec"))).or_else(|| labelled().map(from("node label"))).or_else(
-            || {
-                listed().map(|price| Self {
-                    hourly: NanoUsd(u64::from(price.cents) * 10_000_000),
-                    source: price.list.name(),
-                })
-            },
-        )
+        let given = given.and_then(read);
+        let of = |node: Option<&str>, cards: &Cards| Self::of_one(given, inventory, node, cards);
+        let known: Vec<_> =
+            places.iter().filter_map(|(node, cards)| Some((of(Some(node), cards)?, cards))).collect();
+        let Some((first, _)) = known.iter().find(|(_, cards)| *cards == usual).or(known.first()) else {
+            return of(None, usual);
+        };
+        let sum = known.iter().fold(0_u64, |sum, (price, _)| sum.saturating_add(price.hourly.0));
+        let count = u64::try_from(known.len()).unwrap_or(u64::MAX);
+        Some(Self { hourly: NanoUsd(sum / count.max(1)), source: first.source })
     }
+
+    /// Prices are of whole cards.
+    fn of_one(
+        given: Option<NanoUsd>,
+        inventory: &Inventory,
+        node: Option<&str>,
+        cards: &Cards,
+    ) -> Option<Self> {
+        let own = node.and_then(|node| inventory.node(node));
+        let own = own.and_then(|node| read(node.labels.get(labels::GPU_HOURLY_PRICE)?));
+        let others = |product| inventory.price_labels(product).iter().find_map(|text| read(text));
+        let labelled = || own.or_else(|| others(&cards.product)).or_else(|| others(whole(&cards.product)));
+        let listed = || {
+            let price = cards.card?.hourly()?;
+            Some((NanoUsd(u64::from(price.cents) * 10_000_000), price.list.name()))
+        };
+        let (hourly, source) = (given.map(|hourly| (hourly, "spec")))
+            .or_else(|| labelled().map(|hourly| (hourly, "node label")))
+            .or_else(listed)?;
+        Some(Self { hourly: part_of(hourly, cards.part), source })
+    }
+}
+
+fn part_of(price: NanoUsd, part: f64) -> NanoUsd {
+    if part >= 1.0 {
+        return price;
+    }
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates"
+    )]
+    let nanos = (price.0 as f64 * part).round() as u64;
+    NanoUsd(nanos)
 }
 
 fn read(usd: &str) -> Option<NanoUsd> {
@@ -155,17 +188,27 @@ mod tests {
         let labelled = inventory(&[l4("a", Some("0.40")), l4("b", Some("0.50")), l4("c", Some("free"))], &[]);
         let plain = inventory(&[l4("a", None)], &[]);
         let card = gpu("NVIDIA-L4").ok();
-        let price = |given, inventory: &_, node| {
-            let price = GpuPrice::of(&object(given), inventory, node, "NVIDIA-L4", card).unwrap();
+        let cards = |part| Cards { product: "NVIDIA-L4".to_owned(), card, part };
+        let price = |given, inventory: &_, node: Option<&'static str>| {
+            let places: Vec<_> = node.map(|node| (node, cards(1.0))).into_iter().collect();
+            let price = GpuPrice::of(&object(given), inventory, &places, &cards(1.0)).unwrap();
             (price.hourly.to_string(), price.source)
         };
         assert_eq!(price(Some("0.10"), &labelled, Some("b")), ("0.10".to_owned(), "spec"));
         assert_eq!(price(None, &labelled, Some("b")), ("0.50".to_owned(), "node label"));
         assert_eq!(price(None, &labelled, Some("c")), ("0.40".to_owned(), "node label"), "not a price");
-        let listed = card.and_then(Gpu::hourly).unwrap();
+        let listed = card.and_then(crate::decide::placement::Gpu::hourly).unwrap();
         let cents = format!("0.{:02}", listed.cents);
         assert_eq!(price(None, &plain, None), (cents, listed.list.name()));
-        assert_eq!(GpuPrice::of(&object(None), &plain, None, "NVIDIA-X1", None), None);
+        let unknown = Cards { product: "NVIDIA-X1".to_owned(), card: None, part: 1.0 };
+        assert_eq!(GpuPrice::of(&object(None), &plain, &[], &unknown), None);
+        let places = [("a", cards(1.0)), ("b", cards(1.0)), ("b", cards(0.5))];
+        let mean = GpuPrice::of(&object(None), &labelled, &places, &cards(1.0)).unwrap();
+        assert_eq!(
+            mean.hourly,
+            NanoUsd((400_000_000 + 500_000_000 + 250_000_000) / 3),
+            "of what each one has"
+        );
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What a model's spec, status and GPU say about its replicas.
 
 use super::GpuPrice;
+use super::cards::{Cards, most, places};
 use crate::decide::placement::{Gpu, Inventory, known_gpu};
 use crate::decide::scale::{Capacity, Efficiency, Shape, roofline};
 use crate::kube_ext::to_mib;
 use crate::model_deployment::need::DEFAULT_PARALLEL_SEQUENCES;
 use crate::model_deployment::{choice, shape};
 use flotilla_crds::ModelDeployment;
-use flotilla_crds::model_deployment::{EngineType, MemoryStatus};
+use flotilla_crds::model_deployment::{EngineType, GpuSharing, MemoryStatus};
 
 /// The card that stands in for one that is not known: the slowest of those that data centres have.
 const STAND_IN: &str = "T4";
@@ -26,8 +27,10 @@ const MIB: f64 = 1_048_576.0;
 /// What does not change from second to second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
-    /// The product of its GPUs.
+    /// The product of its GPUs; of several that which most replicas have.
     pub product: String,
+    /// Whether all replicas have that one.
+    pub alike: bool,
     /// What one replica is assumed to do until it has been seen busy.
     pub prior: Capacity,
     /// Requests that one replica answers at a time; none where only the engine knows.
@@ -36,30 +39,35 @@ pub struct Facts {
     pub fits: bool,
     /// Replicas that could be placed beside those that have a node.
     pub room: u32,
-    /// What one GPU costs, where that is known.
+    /// What one GPU, partition or share costs, where that is known; of several products the mean over the replicas.
     pub price: Option<GpuPrice>,
     /// GPUs of one replica.
     pub gpus: u32,
+    /// The products that its replicas may be on.
+    pub products: Vec<String>,
 }
 
 impl Facts {
-    /// Reads an object; `node` is where one of its replicas runs. None before its memory is known.
-    pub fn of(object: &ModelDeployment, inventory: &Inventory, node: Option<&str>) -> Option<Self> {
+    /// Reads an object; `nodes` is where its replicas run, once for each. None before its memory is known.
+    pub fn of(object: &ModelDeployment, inventory: &Inventory, nodes: &[&str]) -> Option<Self> {
         let memory = object.status.as_ref()?.memory.as_ref()?;
-        let fits = choice(object, inventory, to_mib(&memory.required).ok()?).fits;
-        let of_node = node.and_then(|node| inventory.node(node)).map(|node| &node.product);
-        let product = of_node.or_else(|| fits.products.first().map(|fit| &fit.product));
-        let product = product.cloned().unwrap_or_default();
-        let card = known_gpu(&product);
+        let choice = choice(object, inventory, to_mib(&memory.required).ok()?);
+        let sharing = object.spec.placement.as_ref().and_then(|placement| placement.sharing);
+        let shared = sharing == Some(GpuSharing::Shared);
+        let places = places(&choice, shared, inventory, nodes);
+        let cards = most(&places, &choice, shared);
+        let fits = choice.fits;
         let gpus = f64::from(fits.gpus.max(1));
         Some(Self {
-            prior: prior(object, memory, card, gpus)?,
+            prior: prior(object, memory, &cards, gpus)?,
             slots: slots(object),
             fits: fits.any() || fits.closed > 0,
             room: fits.room,
-            price: GpuPrice::of(object, inventory, node, &product, card),
+            price: GpuPrice::of(object, inventory, &places, &cards),
             gpus: fits.gpus.max(1),
-            product,
+            products: fits.products.into_iter().map(|fit| fit.product).collect(),
+            alike: places.iter().all(|(_, there)| there.product == cards.product),
+            product: cards.product,
         })
     }
 }
@@ -73,7 +81,7 @@ fn slots(object: &ModelDeployment) -> Option<u32> {
 }
 
 /// What the spec says, else the roofline of its card, else that of a slow one.
-fn prior(object: &ModelDeployment, memory: &MemoryStatus, card: Option<&Gpu>, gpus: f64) -> Option<Capacity> {
+fn prior(object: &ModelDeployment, memory: &MemoryStatus, cards: &Cards, gpus: f64) -> Option<Capacity> {
     let given = object.spec.scaling.as_ref().and_then(|scaling| scaling.replica_capacity);
     if let Some(given) = given
         && let Some(capacity) =
@@ -91,7 +99,9 @@ fn prior(object: &ModelDeployment, memory: &MemoryStatus, card: Option<&Gpu>, gp
     };
     let of = |card: &Gpu| roofline(card, &shape, Efficiency::USUAL).ok();
     let stand_in = || known_gpu(STAND_IN).and_then(of);
-    card.and_then(of).or_else(stand_in).or_else(|| Capacity::new(ANY.0, ANY.1))
+    // A partition has its part of the arithmetic and of the bandwidth, and so has a share if the others are busy.
+    let of_part = |card| Some(of(card)?.scaled(cards.part));
+    cards.card.and_then(of_part).or_else(stand_in).or_else(|| Capacity::new(ANY.0, ANY.1))
 }
 
 fn shape_of(object: &ModelDeployment, memory: &MemoryStatus) -> Shape {

@@ -32,6 +32,8 @@ pub(super) struct Member {
     metered: Option<Timestamp>,
     /// The tokens of one request.
     usual: Tokens,
+    /// Tokens of the requests that replicas are answering, which count as served when these end.
+    answering: Tokens,
     direct: Direct,
     recalled: bool,
     spill: Option<spill::Memory>,
@@ -56,7 +58,7 @@ struct Basis {
     generation: Option<i64>,
     required: Option<Quantity>,
     inventory: Arc<Inventory>,
-    node: Option<String>,
+    nodes: Vec<String>,
 }
 
 impl Basis {
@@ -65,10 +67,11 @@ impl Basis {
         generation: Option<i64>,
         required: Option<&Quantity>,
         inventory: &Arc<Inventory>,
-        node: Option<&str>,
+        nodes: &[&str],
     ) -> bool {
         Arc::ptr_eq(&self.inventory, inventory)
-            && (self.generation, self.required.as_ref(), self.node.as_deref()) == (generation, required, node)
+            && (self.generation, self.required.as_ref()) == (generation, required)
+            && self.nodes == nodes
     }
 }
 
@@ -88,6 +91,7 @@ impl Member {
             meter: Meter::default(),
             metered: None,
             usual: USUAL,
+            answering: Tokens::default(),
             direct: Direct::default(),
             recalled: false,
             spill: None,
@@ -120,14 +124,14 @@ impl Member {
         self.start = self.starts.observe(pods.newest, remembered);
         let generation = object.metadata.generation;
         let required = status.and_then(|status| Some(&status.memory.as_ref()?.required));
-        let node = pods.node;
-        if self.facts.as_ref().is_none_or(|(read, _)| !read.is(generation, required, inventory, node)) {
-            let facts = Facts::of(object, inventory, node);
+        let nodes = pods.nodes.as_slice();
+        if self.facts.as_ref().is_none_or(|(read, _)| !read.is(generation, required, inventory, nodes)) {
+            let facts = Facts::of(object, inventory, nodes);
             let basis = || Basis {
                 generation,
                 required: required.cloned(),
                 inventory: Arc::clone(inventory),
-                node: node.map(str::to_owned),
+                nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             };
             let quantization = status.and_then(|status| status.quantization.as_deref()).unwrap_or_default();
             self.learns = Key {
@@ -154,6 +158,7 @@ impl Member {
         ready: u32,
         now: Timestamp,
     ) -> Option<Asked> {
+        self.answering = Tokens::default();
         let routers = routers.map(|reported| {
             let Reported { demand, served, .. } = self.with_backlog(reported, ready);
             Asked { demand, served }
@@ -175,6 +180,9 @@ impl Member {
             let waiting = &mut reported.demand.waiting;
             waiting.prompt = waiting.prompt.max(in_engines.prompt);
             waiting.completion = waiting.completion.max(in_engines.completion);
+            self.answering = reported.in_flight * (1.0 - part);
+        } else {
+            self.answering = reported.in_flight;
         }
         reported
     }
@@ -184,8 +192,8 @@ impl Member {
         let passed = self.metered.replace(now).map(|then| now.duration_since(then).as_secs_f64());
         let served = asked.served * passed.unwrap_or(0.0).max(0.0);
         let waits = !asked.demand.waiting.is_zero();
-        if let Some(seen) = self.meter.add(now, ready, served, waits)
-            && let Some(facts) = self.facts()
+        if let Some(seen) = self.meter.add(now, ready, served, self.answering, waits)
+            && let Some(facts) = self.facts().filter(|facts| facts.alike)
         {
             book.observe(&self.learns, facts.prior, seen);
         }
@@ -217,6 +225,16 @@ impl Member {
     /// Replicas that could be placed beside those that have a node.
     pub(super) fn room(&self) -> u32 {
         self.facts().map_or(0, |facts| facts.room)
+    }
+
+    /// GPUs of one replica.
+    pub(super) fn gpus(&self) -> u32 {
+        self.facts().map_or(1, |facts| facts.gpus)
+    }
+
+    /// The products that its replicas may be on.
+    pub(super) fn products(&self) -> &[String] {
+        self.facts().map(|facts| facts.products.as_slice()).unwrap_or_default()
     }
 
     /// What one replica costs in an hour, and who says so.

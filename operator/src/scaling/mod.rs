@@ -6,6 +6,7 @@
 
 mod autoscaler;
 mod board;
+mod cards;
 mod economics;
 mod engines;
 mod facts;
@@ -17,6 +18,7 @@ mod member;
 mod part;
 mod pods;
 mod policy;
+mod pools;
 mod reports;
 mod spill;
 mod start;

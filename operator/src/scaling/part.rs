@@ -2,6 +2,7 @@
 
 use super::board::{mode, present};
 use super::member::{Member, There};
+use super::pools::{Wants, share};
 use super::{Pods, Reported, Targets};
 use crate::decide::placement::Inventory;
 use crate::decide::scale::{Asked, Book, Capacity, Engines, Supply, Tokens, Variant};
@@ -65,8 +66,17 @@ impl Part<'_> {
             min_replicas,
             max_replicas,
             supply,
-            room: Some(member.room().saturating_sub(supply.pending)),
+            room: Some(member.room()),
+            gpus: member.gpus(),
+            pool: None,
         }
+    }
+
+    /// GPUs that its pods will take and that may still count as free.
+    fn claimed(&self, variant: &Variant) -> u32 {
+        let claimed =
+            variant.supply.pending.saturating_sub(variant.supply.stuck).saturating_add(self.pods.placed);
+        claimed.saturating_mul(variant.gpus)
     }
 }
 
@@ -118,6 +128,7 @@ pub(super) fn look(
 ) -> Looked {
     let any_active = parts.iter().any(|part| part.is(ScalingMode::Active));
     let mut looked = Looked::default();
+    let mut variants = Vec::with_capacity(parts.len());
     for part in parts {
         let Some(member) = members.get_mut(part.place) else { continue };
         let supply = part.pods.supply(part.replicas, start, now);
@@ -131,9 +142,19 @@ pub(super) fn look(
         let Some(capacity) = member.capacity(book) else { continue };
         looked.there.push((capacity, supply));
         let advised = || part.advised(member, start, now);
-        let supply = if any_active { supply } else { advised().unwrap_or(supply) };
-        looked.variants.push(part.variant(member, capacity, supply, any_active));
+        let mut supply = if any_active { supply } else { advised().unwrap_or(supply) };
+        if parts.len() == 1 {
+            // Nobody steps in for what waits for a node.
+            supply.stuck = 0;
+        }
+        variants.push((part, part.variant(member, capacity, supply, any_active)));
     }
+    let products = |part: &Part<'_>| members.get(part.place).map(Member::products).unwrap_or_default();
+    let wants = variants.into_iter().map(|(part, variant)| {
+        let claimed = part.claimed(&variant);
+        Wants { variant, products: products(part), claimed }
+    });
+    looked.variants = share(wants.collect());
     looked
 }
 

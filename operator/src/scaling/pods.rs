@@ -13,6 +13,11 @@ use std::sync::Arc;
 /// the node does, which can take hours, and nothing waits for it.
 const OVERDUE: SignedDuration = SignedDuration::from_mins(1);
 
+/// So long the GPUs of a pod that was given a node may count as free: until the inventory has heard of it.
+const SETTLED: SignedDuration = SignedDuration::from_secs(5);
+/// The scheduler gives a pod a node within seconds, if there is one for it.
+const STUCK: SignedDuration = SignedDuration::from_secs(30);
+
 /// The pods of one `ModelDeployment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pods<'a> {
@@ -28,8 +33,12 @@ pub struct Pods<'a> {
     pub coming_since: Option<Timestamp>,
     /// The newest of those that serve, unless its engine was started again since: then nobody knows.
     pub newest: Option<Started>,
-    /// Where one of them runs.
-    pub node: Option<&'a str>,
+    /// Of those that load, so many were given their node just now.
+    pub placed: u32,
+    /// Of those that have no node, so many have waited for one long.
+    pub stuck: u32,
+    /// Where they are, once for each of them that has a node and stays; sorted.
+    pub nodes: Vec<&'a str>,
 }
 
 /// Counts the pods of every model, by its namespace and name.
@@ -41,6 +50,9 @@ pub fn by_model(pods: &[Arc<Pod>], now: Timestamp) -> HashMap<(&str, &str), Pods
         if let (Some(name), Some(namespace)) = (label, &meta.namespace) {
             all.entry((namespace, name)).or_default().add(pod, now);
         }
+    }
+    for pods in all.values_mut() {
+        pods.nodes.sort_unstable();
     }
     all
 }
@@ -58,7 +70,7 @@ impl<'a> Pods<'a> {
         let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
         let ready = condition(pod, "Ready");
         let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
-        self.node = self.node.or(node);
+        self.nodes.extend(node);
         if let Some(ready) = ready {
             self.ready += 1;
             if let Some(started) = created.and_then(|created| started(pod, created, ready))
@@ -68,17 +80,22 @@ impl<'a> Pods<'a> {
             }
             return;
         }
+        let passed = |since: Timestamp| now.duration_since(since);
         if node.is_some() {
             self.loading += 1;
+            let since = condition(pod, "PodScheduled").and_then(changed).or(created);
+            self.placed += u32::from(since.is_some_and(|since| passed(since) < SETTLED));
         } else {
             self.pending += 1;
+            self.stuck += u32::from(created.is_some_and(|since| passed(since) > STUCK));
         }
         if let Some(created) = created {
             self.coming_since = Some(self.coming_since.map_or(created, |oldest| oldest.min(created)));
         }
     }
 
-    /// What there is of `desired` replicas: those that are not made yet are pending, those beyond are going.
+    /// What there is of `desired` replicas: those that are not made yet are pending, those beyond that serve are going.
+    /// Others beyond are none of the replicas: a rollout that does not come to an end has some.
     /// `start` is how long a replica takes to serve.
     pub fn supply(&self, desired: u32, start: SignedDuration, now: Timestamp) -> Supply {
         let mut left = desired;
@@ -88,14 +105,14 @@ impl<'a> Pods<'a> {
             taken
         };
         let (ready, loading, pending) = (take(self.ready), take(self.loading), take(self.pending));
-        let beyond = (self.ready + self.loading + self.pending) - (ready + loading + pending);
         let waits = loading + pending + left > 0;
         let age = self.coming_since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
         Supply {
             ready,
             loading,
             pending: pending + left,
-            draining: self.terminating + beyond,
+            stuck: self.stuck.min(pending),
+            draining: self.terminating + (self.ready - ready),
             arrives_in: waits.then(|| (start - age).max(SignedDuration::ZERO)),
         }
     }
@@ -113,9 +130,12 @@ fn started(pod: &Pod, made: Timestamp, ready: &PodCondition) -> Option<Started> 
     if containers.iter().any(|container| container.restart_count > 0) {
         return None;
     }
-    let since = |condition: &PodCondition| Some(condition.last_transition_time.as_ref()?.0);
-    let scheduled = condition(pod, "PodScheduled").and_then(since).unwrap_or(made);
-    Some(Started { made, took: since(ready)?.duration_since(scheduled) })
+    let scheduled = condition(pod, "PodScheduled").and_then(changed).unwrap_or(made);
+    Some(Started { made, took: changed(ready)?.duration_since(scheduled) })
+}
+
+fn changed(condition: &PodCondition) -> Option<Timestamp> {
+    Some(condition.last_transition_time.as_ref()?.0)
 }
 
 #[cfg(test)]
@@ -156,9 +176,9 @@ mod tests {
             pod(true, Some("c"), true),
         ];
         let pods = count(&all, "2026-01-05T10:01:00Z");
-        assert_eq!((took(&pods), pods.node), (Some(42), Some("a")));
+        assert_eq!((took(&pods), &pods.nodes[..]), (Some(42), &["a", "b"][..]));
         for (desired, ready, loading, pending, draining) in
-            [(5, 1, 1, 3, 1), (3, 1, 1, 1, 1), (2, 1, 1, 0, 2), (1, 1, 0, 0, 3), (0, 0, 0, 0, 4)]
+            [(5, 1, 1, 3, 1), (3, 1, 1, 1, 1), (2, 1, 1, 0, 1), (1, 1, 0, 0, 1), (0, 0, 0, 0, 2)]
         {
             let supply = pods.supply(desired, start, now);
             let counts = (supply.ready, supply.loading, supply.pending, supply.draining);
@@ -167,6 +187,29 @@ mod tests {
             let waits = (desired > 1).then_some(SignedDuration::from_secs(30));
             assert_eq!(supply.arrives_in, waits, "{desired} desired");
         }
+    }
+
+    #[test]
+    fn who_was_given_a_node_just_now_and_who_waits_for_one_long_are_known() {
+        let pods = [pod(false, Some("a"), false), pod(false, None, false), pod(true, Some("b"), false)];
+        for (now, placed, stuck) in [
+            ("2026-01-05T10:00:04Z", 1, 0),
+            ("2026-01-05T10:00:05Z", 0, 0),
+            ("2026-01-05T10:00:30Z", 0, 0),
+            ("2026-01-05T10:00:31Z", 0, 1),
+        ] {
+            let counted = count(&pods, now);
+            assert_eq!((counted.placed, counted.stuck), (placed, stuck), "{now}");
+        }
+    }
+
+    #[test]
+    fn what_a_rollout_adds_and_does_not_serve_is_not_on_its_way_out() {
+        let now = "2026-01-05T10:01:00Z";
+        let new = || pod(false, Some("b"), false);
+        let pods = [pod(true, Some("a"), false), pod(true, Some("a"), false), new(), new()];
+        let supply = count(&pods, now).supply(3, SignedDuration::from_secs(60), now.parse().unwrap());
+        assert_eq!((supply.ready, supply.loading, supply.draining), (2, 1, 0));
     }
 
     #[test]

@@ -41,7 +41,8 @@ impl Rule for Flotilla {
             return view.replicas();
         };
         let served = Tokens::new(view.served_prompt, view.served_completion);
-        if let Some(seen) = self.meter.add(now, view.ready, served, view.waiting > 0) {
+        let answering = Tokens::new(0.0, f64::from(view.running) * view.mean_completion);
+        if let Some(seen) = self.meter.add(now, view.ready, served, answering, view.waiting > 0) {
             self.learned.observe(self.prior, seen);
         }
         let arrives_in =
@@ -55,10 +56,13 @@ impl Rule for Flotilla {
                 ready: view.ready,
                 loading: view.starting,
                 pending: 0,
+                stuck: 0,
                 draining: view.draining,
                 arrives_in,
             },
             room: None,
+            gpus: 1,
+            pool: None,
         };
         let length = view.mean_completion;
         let demand = Demand {

@@ -102,30 +102,17 @@ fn ways(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode) -> Vec<Mode
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{allocated, inventory, labelled, node, published, slice, takes, with};
+    use super::super::testing::{allocated, inventory, labelled, mixed, node, published, slice, takes, with};
     use super::super::{Allocations, Usage, devices};
     use super::*;
     use flotilla_crds::labels;
     use flotilla_crds::model_deployment::PlacementSpec;
     use k8s_openapi::api::core::v1::Node;
-    use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
     use serde_json::json;
     use std::collections::BTreeMap;
 
     fn profile(profile: &str) -> Mode {
         Mode::Mig { profile: Some(profile.to_owned()) }
-    }
-
-    /// A node that offers partitions of these profiles, with so many MiB each.
-    fn mixed(name: &str, profiles: &[(&str, u64, u32)]) -> Node {
-        let mut node = labelled(name, &[(labels::GPU_PRODUCT, "NVIDIA-A100-SXM4-80GB")], 0);
-        for (profile, memory_mib, count) in profiles {
-            let resource = format!("{}{profile}", labels::MIG_RESOURCE);
-            node = with(node, &format!("{resource}.memory"), &memory_mib.to_string());
-            let allocatable = node.status.as_mut().unwrap().allocatable.as_mut().unwrap();
-            allocatable.insert(resource, Quantity(count.to_string()));
-        }
-        node
     }
 
     fn single(name: &str, product: &str, memory_mib: u64, count: u32) -> Node {

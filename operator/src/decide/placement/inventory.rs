@@ -91,9 +91,12 @@ impl Inventory {
             let mut prices: BTreeMap<String, Vec<String>> = BTreeMap::new();
             for node in &self.nodes {
                 if let Some(text) = node.labels.get(labels::GPU_HOURLY_PRICE) {
-                    let texts = prices.entry(node.product.clone()).or_default();
-                    if !texts.contains(text) {
-                        texts.push(text.clone());
+                    let devices = node.devices.iter().map(|device| &device.product);
+                    for product in std::iter::once(&node.product).chain(devices) {
+                        let texts = prices.entry(product.clone()).or_default();
+                        if !texts.contains(text) {
+                            texts.push(text.clone());
+                        }
                     }
                 }
             }

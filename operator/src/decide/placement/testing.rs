@@ -31,6 +31,18 @@ pub(crate) fn with(mut node: Node, key: &str, value: &str) -> Node {
     node
 }
 
+/// A node with partitions of an A100: of each profile its memory in MiB and how many.
+pub(crate) fn mixed(name: &str, profiles: &[(&str, u64, u32)]) -> Node {
+    let mut node = labelled(name, &[(labels::GPU_PRODUCT, "NVIDIA-A100-SXM4-80GB")], 0);
+    for (profile, memory_mib, count) in profiles {
+        let resource = format!("{}{profile}", labels::MIG_RESOURCE);
+        node = with(node, &format!("{resource}.memory"), &memory_mib.to_string());
+        let allocatable = node.status.as_mut().unwrap().allocatable.as_mut().unwrap();
+        allocatable.insert(resource, Quantity(count.to_string()));
+    }
+    node
+}
+
 /// Pods that have so many GPUs of a node.
 pub(crate) fn takes(node: &str, gpus: u32) -> PodGpus {
     let resources = BTreeMap::from([(labels::GPU_RESOURCE.to_owned(), gpus)]);

@@ -130,9 +130,10 @@ impl Scaler {
             supply,
         };
         let mut wish = replicas.clone();
-        fleet.grow(&mut wish, band.at_least, |_| u32::MAX);
+        fleet.grow(&mut wish, band.at_least, |_, _| u32::MAX);
         let wished = wish.iter().fold(0, |sum: u32, count| sum.saturating_add(*count));
 
+        let supply = supply - fleet.stuck(&replicas);
         let reason = if supply + ANY / 2.0 < band.at_least {
             fleet.grow(&mut replicas, band.at_least, Variant::most);
             self.grown(situation, &replicas, asked, band, &fleet, supply)
@@ -172,7 +173,7 @@ impl Scaler {
         fleet: &Fleet<'_>,
         supply: f64,
     ) -> Reason {
-        if fleet.units(replicas) + ANY / 2.0 < band.at_least {
+        if fleet.units(replicas) - fleet.stuck(replicas) + ANY / 2.0 < band.at_least {
             let bounded = situation
                 .variants
                 .iter()

@@ -12,6 +12,8 @@ pub struct Supply {
     pub loading: u32,
     /// They wait for a node.
     pub pending: u32,
+    /// Of these, so many have waited for one long.
+    pub stuck: u32,
     /// They answer what they have and then go; they count no more.
     pub draining: u32,
     /// How long until what is loading or pending serves, on average; unknown where nothing is, or nothing was ever
@@ -41,13 +43,18 @@ pub struct Variant {
     pub supply: Supply,
     /// Replicas that could be placed now beside those that are there; unknown means as many as are wanted.
     pub room: Option<u32>,
+    /// GPUs of one replica.
+    pub gpus: u32,
+    /// Variants that want the same GPUs have the same number: what one is given, the others cannot be.
+    pub pool: Option<usize>,
 }
 
 impl Variant {
-    /// The most replicas that can be had: by the bound and by free GPUs, but never fewer than there are within the
-    /// bound.
-    pub(super) fn most(&self) -> u32 {
-        let within = self.room.map_or(u32::MAX, |room| self.supply.replicas().saturating_add(room));
+    /// The most replicas that can be had: by the bound and by free GPUs, so many of which others were given just now,
+    /// but never fewer than there are within the bound.
+    pub(super) fn most(&self, given: u32) -> u32 {
+        let room = self.room.map(|room| room.saturating_sub(given.div_ceil(self.gpus.max(1))));
+        let within = room.map_or(u32::MAX, |room| self.supply.replicas().saturating_add(room));
         self.max_replicas.min(within)
     }
 }
@@ -93,31 +100,44 @@ impl<'a> Fleet<'a> {
         replicas.iter().zip(&self.units).map(|(count, unit)| f64::from(*count) * unit).sum()
     }
 
-    /// Adds replicas of the cheapest until there are `needed` units or `most` of every variant.
-    pub(super) fn grow(&self, replicas: &mut [u32], needed: f64, most: impl Fn(&Variant) -> u32) {
+    /// The units of replicas that will hardly get a node: they are none until they have one.
+    pub(super) fn stuck(&self, replicas: &[u32]) -> f64 {
+        let stuck =
+            self.variants.iter().zip(replicas).map(|(variant, count)| variant.supply.stuck.min(*count));
+        stuck.zip(&self.units).map(|(count, unit)| f64::from(count) * unit).sum()
+    }
+
+    /// Adds replicas of the cheapest until there are `needed` units or `most` of every variant, where so many GPUs of
+    /// its pool were given to others.
+    pub(super) fn grow(&self, replicas: &mut [u32], needed: f64, most: impl Fn(&Variant, u32) -> u32) {
+        let mut given: Vec<(usize, u32)> = Vec::new();
         for index in &self.by_price {
-            let missing = needed - self.units(replicas);
+            let missing = needed + self.stuck(replicas) - self.units(replicas);
             let (Some(variant), Some(unit), Some(count)) =
                 (self.variants.get(*index), self.units.get(*index), replicas.get_mut(*index))
             else {
                 continue;
             };
-            let room = most(variant).saturating_sub(*count);
-            *count += whole(missing / unit).min(room);
+            let of_pool = |pool| given.iter().filter(move |(other, _)| *other == pool).map(|(_, gpus)| *gpus);
+            let taken = variant.pool.map_or(0, |pool| of_pool(pool).sum());
+            let more = whole(missing / unit).min(most(variant, taken).saturating_sub(*count));
+            *count += more;
+            given.extend(variant.pool.map(|pool| (pool, more.saturating_mul(variant.gpus))));
         }
     }
 
-    /// Takes one replica of the dearest away whose going leaves `kept` units, and says of which. A variant that
-    /// drains is left alone.
+    /// Takes one replica of the dearest away whose going leaves `kept` units, and says of which.
     pub(super) fn shrink(&self, replicas: &mut [u32], kept: f64) -> Option<usize> {
-        let there = self.units(replicas);
+        let there = self.units(replicas) - self.stuck(replicas);
         let goes = self.by_price.iter().rev().copied().find(|index| {
             let (Some(variant), Some(unit), Some(count)) =
                 (self.variants.get(*index), self.units.get(*index), replicas.get(*index))
             else {
                 return false;
             };
-            *count > variant.min_replicas && there - unit >= kept - ROUNDING
+            // Of a variant that waits for nodes, one that has none goes.
+            let goes = if variant.supply.stuck > 0 { 0.0 } else { *unit };
+            *count > variant.min_replicas && there - goes >= kept - ROUNDING
         })?;
         *replicas.get_mut(goes)? -= 1;
         Some(goes)

@@ -2,4 +2,5 @@
 
 mod bench;
 mod decisions;
+mod gpus;
 mod rest;

@@ -40,7 +40,8 @@ impl Capacity {
     }
 
     /// The same mix of both kinds, faster by a positive factor.
-    pub(super) fn scaled(self, factor: f64) -> Self {
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
         Self::new(self.prompt * factor, self.completion * factor).unwrap_or(self)
     }
 }

@@ -1,7 +1,7 @@
 //! Several deployments of one model.
 
 use super::world::{World, policy, variant};
-use crate::decide::scale::{Capacity, Variant};
+use crate::decide::scale::{Capacity, Reason, Supply, Variant};
 
 fn of(ready: u32, speed: f64, hourly_cost: f64) -> Variant {
     Variant { capacity: Capacity::new(speed, speed).unwrap(), hourly_cost, ..variant(ready) }
@@ -37,4 +37,47 @@ fn a_card_that_is_not_to_be_had_is_made_up_for_by_another() {
     let mut world = World::new(policy(), vec![cheap, of(0, 1.0, 2.0)]);
     world.run(70, 2.8);
     assert_eq!(counts(&world), [1, 3]);
+}
+
+#[test]
+fn the_same_free_gpus_are_not_given_to_two() {
+    let wants =
+        |ready, hourly_cost, room| Variant { room: Some(room), pool: Some(0), ..of(ready, 1.0, hourly_cost) };
+    let mut world = World::new(policy(), vec![wants(1, 1.0, 2), wants(0, 2.0, 2)]);
+    world.run(70, 500.0);
+    let first = |world: &World| world.changes.first().map(|(_, before, after)| (*before, *after));
+    assert_eq!(first(&world), Some((1, 3)), "two are free");
+    let mut pairs = wants(0, 2.0, 2);
+    pairs.gpus = 2;
+    let mut single = wants(1, 1.0, 5);
+    single.max_replicas = 2;
+    world = World::new(policy(), vec![single, pairs]);
+    world.run(70, 500.0);
+    assert_eq!(
+        first(&world),
+        Some((1, 3)),
+        "one of five, and one pair: the second would need the one that is taken"
+    );
+}
+
+#[test]
+fn another_one_steps_in_for_what_gets_no_node_and_that_goes_when_it_is_not_needed() {
+    let mut cheap = of(0, 1.0, 1.0);
+    cheap.supply = Supply { pending: 1, stuck: 1, ..Supply::default() };
+    cheap.room = Some(0);
+    let mut world = World::new(policy(), vec![cheap, of(0, 1.0, 2.0)]);
+    let decision = world.run(1, 0.1);
+    assert_eq!((counts(&world), decision.reason), (vec![1, 1], Reason::Waking), "the dear one serves");
+    world.run(400, 0.1);
+    assert_eq!(counts(&world), [0, 1], "after the window what waits goes, and not what serves");
+}
+
+#[test]
+fn where_nobody_can_step_in_the_reason_says_so() {
+    let mut cheap = of(0, 1.0, 1.0);
+    cheap.supply = Supply { pending: 1, stuck: 1, ..Supply::default() };
+    let none = |variant| Variant { room: Some(0), ..variant };
+    let mut world = World::new(policy(), vec![none(cheap), none(of(0, 1.0, 2.0))]);
+    let decision = world.run(10, 0.1);
+    assert_eq!((counts(&world), decision.reason), (vec![1, 0], Reason::NoFreeGPU));
 }

@@ -24,6 +24,8 @@ pub(super) fn variant(ready: u32) -> Variant {
         max_replicas: 1000,
         supply: Supply { ready, ..Supply::default() },
         room: None,
+        gpus: 1,
+        pool: None,
     }
 }
 
