@@ -15,6 +15,11 @@ mod operator;
 #[path = "routing/objects.rs"]
 #[allow(dead_code, reason = "shared with the tests of routing, which use more of it")]
 mod routing;
+#[path = "faults/scaling.rs"]
+mod scaling;
+#[path = "scaling/stage.rs"]
+#[allow(dead_code, reason = "shared with the tests of scaling, which use more of it")]
+mod stage;
 
 use flotilla_e2e::harness::{Cluster, Result, TestNamespace};
 
