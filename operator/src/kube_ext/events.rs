@@ -8,7 +8,8 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 /// The longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 
-/// Publishes events; repeated ones become a series.
+/// Publishes events. Those of one object, reason and action become a series, which for some minutes keeps the note of its
+/// first.
 #[derive(Clone)]
 pub struct Events(Recorder);
 
@@ -21,7 +22,13 @@ impl Events {
     }
 
     /// Publishes one event. A lost event is logged, never an error: status says the same.
-    pub async fn publish(&self, regarding: &ObjectReference, warning: bool, reason: &str, note: &str) {
+    pub async fn publish(
+        &self,
+        regarding: &ObjectReference,
+        warning: bool,
+        (action, reason): (&str, &str),
+        note: &str,
+    ) {
         let mut end = note.len().min(LONGEST_NOTE);
         while !note.is_char_boundary(end) {
             end -= 1;
@@ -30,7 +37,7 @@ impl Events {
             type_: if warning { EventType::Warning } else { EventType::Normal },
             reason: reason.to_owned(),
             note: Some(note[..end].to_owned()),
-            action: "Reconcile".to_owned(),
+            action: action.to_owned(),
             secondary: None,
         };
         let publish = self.0.publish(&event, regarding);

@@ -15,6 +15,9 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::time::Instant;
 
+/// What events of conditions call what was done.
+const RECONCILE: &str = "Reconcile";
+
 /// A status with conditions.
 pub trait HasConditions {
     /// All of them.
@@ -58,9 +61,9 @@ where
         }
     }
 
-    /// Publishes an event that no condition stands for.
-    pub async fn tell(&self, object: &K, reason: &str, note: &str) {
-        self.events.publish(&object.object_ref(&()), false, reason, note).await;
+    /// Publishes an event that no condition stands for. What is told again with the same `action` is no second event.
+    pub async fn tell(&self, object: &K, action: &str, reason: &str, note: &str) {
+        self.events.publish(&object.object_ref(&()), false, (action, reason), note).await;
     }
 
     /// Writes `after` unless it equals `before`, and publishes an event when the reason of Ready changed.
@@ -91,7 +94,8 @@ where
         let known = before.map(HasConditions::conditions).unwrap_or_default();
         let stalled = after.conditions().iter().any(|c| c.type_ == types::STALLED && c.status == "True");
         for news in changed_parts(known, after.conditions()).into_iter().filter(|c| c.type_ == types::READY) {
-            self.events.publish(&object.object_ref(&()), stalled, &news.reason, &news.message).await;
+            let what = (RECONCILE, news.reason.as_str());
+            self.events.publish(&object.object_ref(&()), stalled, what, &news.message).await;
         }
         Ok(())
     }

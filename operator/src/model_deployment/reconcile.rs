@@ -18,7 +18,7 @@ use crate::options::Defaults;
 use crate::push::Routers;
 use crate::routing_policy::ObjectKey;
 use crate::run::Backoff;
-use crate::scaling::{Board, effective, spill_news, untold};
+use crate::scaling::{Board, SpillNews, effective, spill_news, untold};
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::ModelDeploymentStatus;
 use jiff::Timestamp;
@@ -185,11 +185,13 @@ async fn tell_changes(object: &ModelDeployment, ctx: &Context) {
     let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
     let after = ctx.scaling.status(object);
     for change in untold(known, after.as_ref()) {
+        // Each change is an action of its own: the next one of this reason is another event.
+        let action = format!("ScaleAt{}", change.time.0);
         let note = format!("{} -> {}: {}", change.from, change.to, change.message);
-        ctx.status.tell(object, &change.reason, &note).await;
+        ctx.status.tell(object, &action, &change.reason, &note).await;
     }
-    if let Some((reason, note)) = spill_news(known, after.as_ref()) {
-        ctx.status.tell(object, reason, &note).await;
+    if let Some(SpillNews { action, reason, note }) = spill_news(known, after.as_ref()) {
+        ctx.status.tell(object, &action, reason, &note).await;
     }
 }
 

@@ -37,7 +37,7 @@ pub use hold::hold;
 pub use pods::{Pods, by_model};
 pub use policy::{InvalidScaling, policy};
 pub use reports::{Reported, Reports};
-pub use spill::{Outlet, news as spill_news, spilling, told as spill_told};
+pub use spill::{News as SpillNews, Outlet, news as spill_news, spilling, told as spill_told};
 pub use start::Started;
 pub use status::untold;
 pub use targets::{Comparison, Targets};

@@ -87,15 +87,30 @@ pub fn told(spec: Option<&SpillSpec>, spilling: Option<(SpillState, u8)>) -> Opt
     Some(Spill { backend: spec.backend.clone(), state, percent })
 }
 
-/// What there is to tell when a status changes: the event's reason and a sentence.
-pub fn news(before: Option<&ScalingStatus>, after: Option<&ScalingStatus>) -> Option<(&'static str, String)> {
+/// What there is to tell when a status changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// The event's reason.
+    pub reason: &'static str,
+    /// What makes it another event than the one before of this reason.
+    pub action: String,
+    /// A sentence.
+    pub note: String,
+}
+
+/// Whether requests begin or cease to go outside, or do so for another reason.
+pub fn news(before: Option<&ScalingStatus>, after: Option<&ScalingStatus>) -> Option<News> {
     let spill = |status: Option<&ScalingStatus>| status.and_then(|status| status.spill.clone());
+    let name =
+        |verb: &str, spill: &SpillStatus| format!("{verb}{}Since{}", spill.state.as_str(), spill.since.0);
     match (spill(before), spill(after)) {
         (before, Some(after)) if before.as_ref().is_none_or(|before| before.state != after.state) => {
-            Some((SPILLING, format!("{}: {}", after.state.as_str(), after.message)))
+            let note = format!("{}: {}", after.state.as_str(), after.message);
+            Some(News { reason: SPILLING, action: name("Spill", &after), note })
         }
         (Some(before), None) => {
-            Some((ENDED, format!("{} is over: requests go to the fleet", before.state.as_str())))
+            let note = format!("{} is over: requests go to the fleet", before.state.as_str());
+            Some(News { reason: ENDED, action: name("EndSpill", &before), note })
         }
         _ => None,
     }
@@ -135,7 +150,7 @@ mod tests {
     fn a_new_reason_is_news_and_another_share_is_none() {
         use SpillState::{Loading, Saturated};
         let reason = |before: Option<(SpillState, i32)>, after| {
-            news(before.map(|b| scaling(Some(b))).as_ref(), Some(&scaling(after))).map(|(reason, _)| reason)
+            news(before.map(|b| scaling(Some(b))).as_ref(), Some(&scaling(after))).map(|news| news.reason)
         };
         assert_eq!(reason(None, Some((Loading, 100))), Some("Spilling"));
         assert_eq!(reason(Some((Loading, 100)), Some((Saturated, 30))), Some("Spilling"));

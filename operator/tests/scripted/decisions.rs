@@ -2,45 +2,96 @@
 
 use crate::api_server::{ApiServer, Fault};
 use crate::reconcile::{EVENTS, OBJECT, empty_stores, object, once, with_stores};
-use flotilla_crds::model_deployment::{ScalingChange, ScalingStatus};
+use flotilla_crds::model_deployment::{ScalingChange, ScalingStatus, SpillStatus};
+use flotilla_crds::router_config::SpillState;
 use flotilla_operator::decide::placement::Inventory;
+use flotilla_operator::model_deployment::Context;
 use flotilla_operator::model_deployment::file::Files;
 use flotilla_operator::routing_policy::ObjectKey;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::sync::Arc;
 
 const REASON: &str = "DemandRose";
 
-/// From one replica to three.
-fn decision() -> ScalingStatus {
-    let change = ScalingChange {
-        time: Time("2026-01-05T01:00:00Z".parse().unwrap()),
-        from: 1,
-        to: 3,
-        reason: REASON.to_owned(),
-        message: "more is asked for".to_owned(),
-    };
-    ScalingStatus { desired: 3, reason: REASON.to_owned(), history: vec![change], ..ScalingStatus::default() }
+fn change(time: &str, from: i32, to: i32) -> ScalingChange {
+    let time = Time(time.parse().unwrap());
+    ScalingChange { time, from, to, reason: REASON.to_owned(), message: "more is asked for".to_owned() }
+}
+
+/// To as many replicas as the last change says.
+fn decision(history: Vec<ScalingChange>) -> ScalingStatus {
+    let desired = history.first().map_or(1, |change| change.to);
+    ScalingStatus { desired, reason: REASON.to_owned(), history, ..ScalingStatus::default() }
+}
+
+async fn scaled(server: &ApiServer) -> Arc<Context> {
+    let mut scaled = object();
+    scaled["spec"]["scaling"] = json!({"maxReplicas": 9});
+    server.put(OBJECT, scaled);
+    with_stores(server, true, Files::off(), empty_stores(), Inventory::default()).await
+}
+
+fn post(context: &Context, status: ScalingStatus) {
+    let key = ObjectKey { namespace: "apps".to_owned(), name: "tiny".to_owned() };
+    context.scaling.post(&key, status, Timestamp::now());
+}
+
+/// What events of a reason say, in no order.
+fn notes(server: &ApiServer, reason: &str) -> Vec<String> {
+    let state = server.0.lock().unwrap();
+    let is = |(path, event): &(&String, &Value)| path.starts_with(EVENTS) && event["reason"] == reason;
+    let events = state.objects.iter().filter(is);
+    let mut notes: Vec<_> = events.map(|(_, event)| event["note"].as_str().unwrap().to_owned()).collect();
+    notes.sort();
+    notes
 }
 
 /// How often the decision was told where this request fails, and how many requests there were until all was done.
 async fn told(failing: Option<usize>) -> (usize, usize) {
     let server = ApiServer::default();
-    let mut scaled = object();
-    scaled["spec"]["scaling"] = json!({"maxReplicas": 9});
-    server.put(OBJECT, scaled);
-    let context = with_stores(&server, true, Files::off(), empty_stores(), Inventory::default()).await;
-    let key = ObjectKey { namespace: "apps".to_owned(), name: "tiny".to_owned() };
-    context.scaling.post(&key, decision(), Timestamp::now());
+    let context = scaled(&server).await;
+    post(&context, decision(vec![change("2026-01-05T01:00:00Z", 1, 3)]));
     if let Some(request) = failing {
         server.fail(request, Fault::Refused(500));
     }
     while once(&server, &context).await.is_err() {}
-    let state = server.0.lock().unwrap();
-    let is =
-        |(path, event): &(&String, &serde_json::Value)| path.starts_with(EVENTS) && event["reason"] == REASON;
-    (state.objects.iter().filter(is).count(), state.log.len())
+    (notes(&server, REASON).len(), server.requests())
+}
+
+#[tokio::test]
+async fn each_change_is_told_though_the_one_before_had_the_same_reason() {
+    let server = ApiServer::default();
+    let context = scaled(&server).await;
+    let mut history = vec![change("2026-01-05T01:00:00Z", 1, 2)];
+    for next in [change("2026-01-05T01:00:01Z", 2, 4), change("2026-01-05T01:00:02Z", 4, 5)] {
+        post(&context, decision(history.clone()));
+        once(&server, &context).await.unwrap();
+        history.insert(0, next);
+    }
+    // Two of them at once.
+    history.insert(0, change("2026-01-05T01:00:03Z", 1, 2));
+    post(&context, decision(history));
+    once(&server, &context).await.unwrap();
+    let changes =
+        ["1 -> 2", "1 -> 2", "2 -> 4", "4 -> 5"].map(|change| format!("{change}: more is asked for"));
+    assert_eq!(notes(&server, REASON), changes);
+}
+
+#[tokio::test]
+async fn each_reason_to_go_outside_is_told() {
+    let server = ApiServer::default();
+    let context = scaled(&server).await;
+    let states = [SpillState::Pending, SpillState::Loading];
+    for state in states.map(Some).into_iter().chain([None]) {
+        let since = Time("2026-01-05T01:00:00Z".parse().unwrap());
+        let spill = state.map(|state| SpillStatus { state, percent: 100, since, message: "all".to_owned() });
+        post(&context, ScalingStatus { spill, ..decision(Vec::new()) });
+        once(&server, &context).await.unwrap();
+    }
+    assert_eq!(notes(&server, "Spilling"), ["Loading: all", "Pending: all"]);
+    assert_eq!(notes(&server, "SpillEnded"), ["Loading is over: requests go to the fleet"]);
 }
 
 #[tokio::test]
