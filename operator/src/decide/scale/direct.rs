@@ -63,6 +63,10 @@ struct Means {
     engines: Tokens,
     offered: Tokens,
     served: Tokens,
+    /// Requests that engines have.
+    requests: f64,
+    /// Of these, those that routers know of.
+    in_flight: f64,
 }
 
 impl Direct {
@@ -72,7 +76,9 @@ impl Direct {
     /// - Only engines do: what they serve is taken for what is offered, and what waits in them waits. Nothing wakes a
     ///   model without a replica then.
     /// - Both do: what engines served beyond all that routers offered or served, on average over the last minute, came
-    ///   without a router and is added, unless both are at rest. Of what waits, the larger counts.
+    ///   without a router and is added, unless both are at rest. It is no more than the part of the requests in engines
+    ///   that routers do not know of: of a long answer engines count each token as it comes, and routers all of them
+    ///   when it begins or ends. Of what waits, the larger counts.
     pub fn combine(
         &mut self,
         routers: Option<Asked>,
@@ -84,7 +90,7 @@ impl Direct {
             self.means = None;
             return routers.or_else(|| engines.map(|engines| alone(engines, usual, now)));
         };
-        let beyond = self.compare(&routers, engines.served, now);
+        let beyond = self.compare(&routers, &engines, now);
         // A mean only comes near to nothing, and what rests is not asked for the rest of it.
         let rest = routers.demand.is_idle() && engines == Engines::default();
         let direct = if rest { Tokens::default() } else { beyond };
@@ -99,27 +105,46 @@ impl Direct {
     }
 
     /// Tokens per second that came without a router; none before a whole minute was seen.
-    fn compare(&mut self, routers: &Asked, engines: Tokens, now: Timestamp) -> Tokens {
-        let (offered, served) = (routers.demand.offered, routers.served);
-        let means = self.means.get_or_insert(Means { since: now, at: now, engines, offered, served });
+    fn compare(&mut self, routers: &Asked, engines: &Engines, now: Timestamp) -> Tokens {
+        let Asked { demand, served } = *routers;
+        let (requests, in_flight) = (engines.running + engines.waiting, f64::from(demand.in_flight));
+        let (engines, offered) = (engines.served, demand.offered);
+        let begun = Means { since: now, at: now, engines, offered, served, requests, in_flight };
+        let means = self.means.get_or_insert(begun);
         let weight = (now.duration_since(means.at).as_secs_f64() / MINUTE.as_secs_f64()).clamp(0.0, 1.0);
         let moved = |mean: Tokens, value: Tokens| mean * (1.0 - weight) + value * weight;
         means.engines = moved(means.engines, engines);
         means.offered = moved(means.offered, offered);
         means.served = moved(means.served, served);
+        means.requests = means.requests * (1.0 - weight) + requests * weight;
+        means.in_flight = means.in_flight * (1.0 - weight) + in_flight * weight;
         means.at = now;
-        if now.duration_since(means.since) < MINUTE {
-            return Tokens::default();
-        }
-        let known = larger(means.offered, means.served);
-        let beyond = |engines: f64, known: f64| {
-            let beyond = engines - known;
+        if now.duration_since(means.since) < MINUTE { Tokens::default() } else { means.direct() }
+    }
+}
+
+impl Means {
+    /// What engines served beyond what is known of by routers, where their requests are more, too.
+    fn direct(&self) -> Tokens {
+        let unknown = self.unknown();
+        let known = larger(self.offered, self.served);
+        let direct = |engines: f64, known: f64| {
+            let beyond = (engines - known).min(engines * unknown);
             if beyond > DIFFERS * engines { beyond } else { 0.0 }
         };
         Tokens::new(
-            beyond(means.engines.prompt, known.prompt),
-            beyond(means.engines.completion, known.completion),
+            direct(self.engines.prompt, known.prompt),
+            direct(self.engines.completion, known.completion),
         )
+    }
+
+    /// The part of the requests in engines that routers do not know of. Where routers have none, all that is served is
+    /// of others, though it may be too short to be seen.
+    fn unknown(&self) -> f64 {
+        if self.in_flight <= 0.0 {
+            return 1.0;
+        }
+        1.0 - self.in_flight / self.requests.max(self.in_flight)
     }
 }
 
@@ -186,11 +211,12 @@ mod tests {
         assert_eq!((demand.waiting, demand.in_flight), (Tokens::new(800.0, 100.0), 5));
     }
 
-    /// What is offered after so many seconds of the same.
-    fn after(seconds: i64, offered: f64, served: f64, by_engines: f64) -> f64 {
+    /// What is offered after so many seconds of the same; engines have five requests.
+    fn after(seconds: i64, (offered, served): (f64, f64), in_flight: u32, by_engines: f64) -> f64 {
         let mut direct = Direct::default();
         let all = (0..=seconds).map(|second| {
-            let asked = routers(second, offered, served);
+            let mut asked = routers(second, offered, served);
+            asked.demand.in_flight = in_flight;
             direct.combine(Some(asked), Some(engines(by_engines)), USUAL, at(second)).unwrap()
         });
         all.last().unwrap().demand.offered.prompt
@@ -198,23 +224,52 @@ mod tests {
 
     #[test]
     fn what_engines_served_beyond_what_came_by_routers_is_added() {
-        for (seconds, offered, served, by_engines, expected) in [
-            (59, 100.0, 100.0, 300.0, 100.0),
-            (60, 100.0, 100.0, 300.0, 300.0),
-            (90, 0.0, 0.0, 300.0, 300.0),
+        for (seconds, said, in_flight, by_engines, expected) in [
+            (59, (100.0, 100.0), 0, 300.0, 100.0),
+            (60, (100.0, 100.0), 0, 300.0, 300.0),
+            (90, (0.0, 0.0), 0, 300.0, 300.0),
             // Within what both may differ by.
-            (90, 100.0, 100.0, 110.0, 100.0),
+            (90, (100.0, 100.0), 0, 110.0, 100.0),
             // A queue is worked off, or builds up: either side has it.
-            (90, 100.0, 300.0, 300.0, 100.0),
-            (90, 300.0, 100.0, 300.0, 300.0),
-            (90, 300.0, 300.0, 0.0, 300.0),
+            (90, (100.0, 300.0), 0, 300.0, 100.0),
+            (90, (300.0, 100.0), 0, 300.0, 300.0),
+            (90, (300.0, 300.0), 0, 0.0, 300.0),
+            // Long answers: routers know of all requests, of some, of hardly any.
+            (90, (0.0, 0.0), 5, 300.0, 0.0),
+            (90, (0.0, 0.0), 9, 300.0, 0.0),
+            (90, (0.0, 0.0), 2, 300.0, 180.0),
+            (90, (100.0, 100.0), 1, 300.0, 300.0),
         ] {
-            let found = after(seconds, offered, served, by_engines);
+            let found = after(seconds, said, in_flight, by_engines);
             assert!(
                 (found - expected).abs() < 1e-6,
-                "{seconds} s, {offered}, {served}, {by_engines}: {found}"
+                "{seconds} s, {said:?}, {in_flight}, {by_engines}: {found}"
             );
         }
+    }
+
+    /// An answer of 9,000 tokens in five minutes, which the engine counts as it writes them.
+    #[test]
+    fn a_long_answer_counts_once() {
+        let mut direct = Direct::default();
+        let mut counted = 0.0;
+        for second in 0..600 {
+            let asked = Demand {
+                at: at(second),
+                offered: Tokens::new(0.0, if second == 10 { 9000.0 } else { 0.0 }),
+                waiting: Tokens::default(),
+                in_flight: u32::from((10..310).contains(&second)),
+            };
+            let served = Tokens::new(0.0, if second == 310 { 9000.0 } else { 0.0 });
+            // The last scrape, five seconds apart.
+            let works = (10..310).contains(&(second / 5 * 5));
+            let (served_by, running) = if works { (30.0, 1.0) } else { (0.0, 0.0) };
+            let engines = Engines { served: Tokens::new(0.0, served_by), waiting: 0.0, running };
+            let routers = Asked { demand: asked, served };
+            counted +=
+                direct.combine(Some(routers), Some(engines), USUAL, at(second)).unwrap().served.completion;
+        }
+        assert!((9000.0..9100.0).contains(&counted), "{counted}");
     }
 
     #[test]

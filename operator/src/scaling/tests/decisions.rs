@@ -164,7 +164,8 @@ fn what_comes_beside_routers_is_demand_too() {
     for _ in 0..400 {
         tokens += 2 * SECOND;
         bench.served += SECOND / 2;
-        bench.engine(tokens, (1, 0));
+        // Of four requests, routers know one.
+        bench.engine(tokens, (4, 0));
         bench.second("llama", SECOND / 2, 1);
     }
     let offered = bench.board.status(bench.object("llama")).unwrap().offered_tokens_per_second;
