@@ -37,23 +37,19 @@ impl Ticker {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (reports, engines) = (self.reports.clone(), self.engines.clone());
         let mut autoscaler = Autoscaler::new(reports, engines, self.board.clone(), self.gauges.clone());
-        let mut targets = Arc::new(Targets::default());
+        let mut targets = None;
         self.catalog.mark_changed();
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            if self.catalog.has_changed().unwrap_or(false) {
-                let present = self.catalog.borrow_and_update().clone();
-                targets = Arc::new(present.map(|catalog| Targets::of(&catalog)).unwrap_or_default());
-            }
+            self.read_targets(&mut targets);
             if !self.leadership.is_leader() {
                 autoscaler.resign();
                 continue;
             }
-            let Some(inventory) = self.capacity.latest() else { continue };
-            let world = World::of(&self.stores, inventory, targets.clone());
+            let Some(world) = self.world(targets.as_ref()) else { continue };
             let Some(news) = autoscaler.tick(world, Timestamp::now()) else { continue };
             if news.spills {
                 self.dirty.notify_one();
@@ -62,5 +58,70 @@ impl Ticker {
                 self.models.send(&key.namespace, &key.name).await;
             }
         }
+    }
+    /// What policies have to do with models, if it is another than before.
+    fn read_targets(&mut self, targets: &mut Option<Arc<Targets>>) {
+        if self.catalog.has_changed().unwrap_or(false) {
+            let catalog = self.catalog.borrow_and_update().clone();
+            *targets = catalog.map(|catalog| Arc::new(Targets::of(&catalog)));
+        }
+    }
+
+    /// None before GPUs were counted and policies compiled: as long as no policy is known, it would seem as if requests
+    /// that go outside had nowhere to go.
+    fn world(&self, targets: Option<&Arc<Targets>>) -> Option<World> {
+        Some(World::of(&self.stores, self.capacity.latest()?, Arc::clone(targets?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::placement::Inventory;
+    use crate::fleet::{Catalog, trigger};
+    use kube::runtime::reflector;
+    use tokio::sync::watch;
+
+    fn ticker(catalog: CatalogReceiver, capacity: Capacity) -> Ticker {
+        let stores = Stores {
+            model_deployments: reflector::store().0,
+            routing_policies: reflector::store().0,
+            pods: reflector::store().0,
+            nodes: reflector::store().0,
+            deployments: reflector::store().0,
+            services: reflector::store().0,
+            claim_templates: reflector::store().0,
+            endpoint_slices: reflector::store().0,
+        };
+        Ticker {
+            stores: Arc::new(stores),
+            capacity,
+            catalog,
+            reports: Arc::default(),
+            engines: Arc::default(),
+            board: Arc::default(),
+            gauges: Gauges::new(&prometheus::Registry::new()).unwrap(),
+            leadership: Leadership::always(true),
+            models: trigger().0,
+            dirty: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_decided_before_policies_and_gpus_are_known() {
+        let (sender, catalog) = watch::channel(None);
+        let (inventory, capacity) = Capacity::channel();
+        let mut ticker = ticker(catalog, capacity);
+        let mut targets = None;
+        let mut known = |ticker: &mut Ticker| {
+            ticker.read_targets(&mut targets);
+            ticker.world(targets.as_ref()).is_some()
+        };
+        assert!(!known(&mut ticker));
+        inventory.send_replace(Some(Arc::new(Inventory::default())));
+        assert!(!known(&mut ticker), "no policy was compiled yet");
+        sender.send_replace(Some(Arc::new(Catalog::default())));
+        assert!(known(&mut ticker));
+        assert!(known(&mut ticker), "it is the same catalog");
     }
 }
