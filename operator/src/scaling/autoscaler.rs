@@ -179,11 +179,11 @@ impl Autoscaler {
             let mut model = known.unwrap_or_else(|| Model::new(namespace, name));
             let members = objects.iter().map(|Scaled { namespace, own, object, .. }| {
                 let key = ObjectKey::of(*object);
-                let desired = self.board.desired(&key);
+                let decided = self.board.decided(object);
                 let (routers, engines) = (heard.routers.get(&key), heard.engines.get(&key));
                 let said = Said { routers: routers.copied(), engines: engines.copied() };
                 let pods = pods.get(&(*namespace, *own)).unwrap_or(&none);
-                (*object, key, desired, pods, said)
+                (*object, key, decided, pods, said)
             });
             let around = Around { inventory: &world.inventory, targets: &world.targets };
             let asks = |key: &ObjectKey, brief: &Brief<'_>| self.board.asks(key, brief, now);
@@ -194,8 +194,8 @@ impl Autoscaler {
                 _ => {}
             }
             self.forget(&decided.gone, &scaled);
-            for (key, status) in decided.statuses {
-                let whom = self.board.post(&key, status, now);
+            for (key, mode, status) in decided.statuses {
+                let whom = self.board.post(&key, mode, status, now);
                 news.spills |= whom == NewsFor::Routers;
                 if whom != NewsFor::Nobody {
                     news.objects.push(key);

@@ -38,6 +38,8 @@ pub enum NewsFor {
 /// What of a decision may be news from one second to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Brief<'a> {
+    /// What becomes of it.
+    pub(super) mode: ScalingMode,
     pub(super) desired: i32,
     pub(super) reason: &'a str,
     /// Offered, waiting, and what there is capacity for.
@@ -46,17 +48,18 @@ pub(super) struct Brief<'a> {
 }
 
 impl<'a> Brief<'a> {
-    fn of(status: &'a ScalingStatus) -> Self {
+    fn of(mode: ScalingMode, status: &'a ScalingStatus) -> Self {
         let ScalingStatus { desired, reason, spill, .. } = status;
         let figures =
             [status.offered_tokens_per_second, status.backlog_tokens, status.capacity_tokens_per_second];
         let spill = spill.as_ref().map(|spill| (spill.state, spill.percent));
-        Self { desired: *desired, reason, figures, spill }
+        Self { mode, desired: *desired, reason, figures, spill }
     }
 }
 
 #[derive(Debug, Clone)]
 struct Posted {
+    mode: ScalingMode,
     status: ScalingStatus,
     at: Timestamp,
     /// When all of a later decision was last asked for.
@@ -80,14 +83,14 @@ impl Board {
     }
 
     /// Posts a decision, and says whom it is news for.
-    pub fn post(&self, key: &ObjectKey, status: ScalingStatus, now: Timestamp) -> NewsFor {
+    pub fn post(&self, key: &ObjectKey, mode: ScalingMode, status: ScalingStatus, now: Timestamp) -> NewsFor {
         let mut posted = self.0.lock();
         let before = posted.get(key);
-        if before.is_some_and(|before| !before.is_news(&status, now)) {
+        if before.is_some_and(|before| !before.is_news(mode, &status, now)) {
             return NewsFor::Nobody;
         }
-        let spills = before.is_none_or(|before| Brief::of(&before.status).spill != Brief::of(&status).spill);
-        posted.insert(key.clone(), Posted { status, at: now, looked: now });
+        let spills = before.is_none_or(|before| before.brief().spill != Brief::of(mode, &status).spill);
+        posted.insert(key.clone(), Posted { mode, status, at: now, looked: now });
         if spills { NewsFor::Routers } else { NewsFor::Status }
     }
 
@@ -96,7 +99,17 @@ impl Board {
         self.0.lock().remove(key);
     }
 
-    /// Replicas of an object that there should be, if that was decided.
+    /// Replicas that an object is to have, if that was decided: what was decided in another mode was only advice.
+    pub(super) fn decided(&self, object: &ModelDeployment) -> Option<i32> {
+        if mode(object) != Some(ScalingMode::Active) {
+            return None;
+        }
+        let posted = self.0.lock();
+        let posted = posted.get(&ObjectKey::of(object)).filter(|posted| posted.mode == ScalingMode::Active);
+        posted.map(|posted| posted.status.desired)
+    }
+
+    /// Replicas of an object that were decided or advised last.
     pub fn desired(&self, key: &ObjectKey) -> Option<i32> {
         self.0.lock().get(key).map(|posted| posted.status.desired)
     }
@@ -110,10 +123,14 @@ impl Board {
 }
 
 impl Posted {
-    fn is_news(&self, status: &ScalingStatus, now: Timestamp) -> bool {
+    fn brief(&self) -> Brief<'_> {
+        Brief::of(self.mode, &self.status)
+    }
+
+    fn is_news(&self, mode: ScalingMode, status: &ScalingStatus, now: Timestamp) -> bool {
         let age = now.duration_since(self.at);
         let before = &self.status;
-        self.differs(&Brief::of(status), age)
+        self.differs(&Brief::of(mode, status), age)
             || (age >= FIGURES_EVERY
                 && (learned_more(before, status)
                     || costs_differ(before.economics.as_ref(), status.economics.as_ref())))
@@ -123,8 +140,9 @@ impl Posted {
 
     /// Whether what is told from second to second is news after this time.
     fn differs(&self, brief: &Brief<'_>, age: SignedDuration) -> bool {
-        let before = Brief::of(&self.status);
-        before.desired != brief.desired
+        let before = self.brief();
+        before.mode != brief.mode
+            || before.desired != brief.desired
             || before.spill != brief.spill
             || (age >= REASONS_EVERY && before.reason != brief.reason)
             || (age >= FIGURES_EVERY && before.figures.into_iter().zip(brief.figures).any(differ))
@@ -186,7 +204,7 @@ pub fn effective<'a>(object: &'a ModelDeployment, board: &Board) -> Cow<'a, Mode
         return Cow::Borrowed(object);
     }
     let mut scaled = object.clone();
-    scaled.spec.replicas = board.desired(&ObjectKey::of(object)).unwrap_or_else(|| present(object));
+    scaled.spec.replicas = board.decided(object).unwrap_or_else(|| present(object));
     Cow::Owned(scaled)
 }
 
@@ -232,9 +250,13 @@ mod tests {
             (60, status(2, "A", 120), true),
         ] {
             let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
-            assert_eq!(board.post(&key, status(2, "A", 100), at(0)), NewsFor::Routers);
+            assert_eq!(board.post(&key, ScalingMode::Active, status(2, "A", 100), at(0)), NewsFor::Routers);
             let expected = if news { NewsFor::Status } else { NewsFor::Nobody };
-            assert_eq!(board.post(&key, next.clone(), at(second)), expected, "{second} s: {next:?}");
+            assert_eq!(
+                board.post(&key, ScalingMode::Active, next.clone(), at(second)),
+                expected,
+                "{second} s: {next:?}"
+            );
         }
     }
 
@@ -257,9 +279,13 @@ mod tests {
             (6000, &[("L4", 100)], false),
         ] {
             let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
-            board.post(&key, learned(&[("L4", 100)]), at(0));
+            board.post(&key, ScalingMode::Active, learned(&[("L4", 100)]), at(0));
             let expected = if news { NewsFor::Status } else { NewsFor::Nobody };
-            assert_eq!(board.post(&key, learned(rates), at(second)), expected, "{second} s: {rates:?}");
+            assert_eq!(
+                board.post(&key, ScalingMode::Active, learned(rates), at(second)),
+                expected,
+                "{second} s: {rates:?}"
+            );
         }
     }
 
@@ -292,9 +318,13 @@ mod tests {
             (600, serving("5"), serving("6"), true),
         ] {
             let (board, key) = (Board::default(), ObjectKey { namespace: "a".into(), name: "b".into() });
-            board.post(&key, before, at(0));
+            board.post(&key, ScalingMode::Active, before, at(0));
             let expected = if news { NewsFor::Status } else { NewsFor::Nobody };
-            assert_eq!(board.post(&key, after.clone(), at(second)), expected, "{second} s: {after:?}");
+            assert_eq!(
+                board.post(&key, ScalingMode::Active, after.clone(), at(second)),
+                expected,
+                "{second} s: {after:?}"
+            );
         }
     }
 
@@ -320,7 +350,10 @@ mod tests {
         assert_eq!(replicas(json!({"maxReplicas": 9, "minReplicas": 3}), None), 3);
         assert_eq!(replicas(active(), Some(0)), 0);
         assert_eq!(replicas(active(), Some(4)), 4);
-        board.post(&ObjectKey { namespace: "a".into(), name: "b".into() }, status(5, "A", 0), at(0));
+        let key = ObjectKey { namespace: "a".into(), name: "b".into() };
+        board.post(&key, ScalingMode::Advisory, status(5, "A", 0), at(0));
+        assert_eq!(replicas(active(), Some(4)), 4, "it was advice");
+        assert_eq!(board.post(&key, ScalingMode::Active, status(5, "A", 0), at(1)), NewsFor::Status);
         assert_eq!(replicas(active(), Some(4)), 5);
     }
 }

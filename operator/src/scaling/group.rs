@@ -1,6 +1,6 @@
 //! The `ModelDeployment`s of one served name, and one decision for them.
 
-use super::board::{Brief, present};
+use super::board::{Brief, mode, present};
 use super::gauges::Row;
 use super::member::Member;
 use super::part::{Around, Given, Looked, Part, look, serving, take_part, there_for};
@@ -33,7 +33,7 @@ struct Rules {
 #[derive(Default)]
 pub(super) struct Decided {
     /// Of those that were asked for.
-    pub(super) statuses: Vec<(ObjectKey, ScalingStatus)>,
+    pub(super) statuses: Vec<(ObjectKey, ScalingMode, ScalingStatus)>,
     /// Objects that belong to it no more.
     pub(super) gone: Vec<ObjectKey>,
     /// For metrics; none before anything is known.
@@ -119,6 +119,7 @@ impl Group {
             row.spill = row.spill.max(spill.as_ref().map_or(0.0, |spill| spill.percent.into()));
             member.account(object, pods, served, around.targets, now);
             let brief = Brief {
+                mode: mode(object).unwrap_or_default(),
                 desired: if external { object.spec.replicas } else { count(*desired) },
                 reason: if external { EXTERNAL } else { decision.reason.as_str() },
                 figures: [offered, backlog, capacity].map(status::whole),
@@ -147,7 +148,7 @@ impl Group {
                 start_seconds: start_seconds.or_else(|| known.and_then(|known| known.start_seconds)),
                 history,
             };
-            statuses.push((member.key.clone(), status));
+            statuses.push((member.key.clone(), brief.mode, status));
         }
         Decided { statuses, gone, row: Some(row) }
     }
@@ -193,7 +194,7 @@ fn refused(given: &[Given<'_>], invalid: &InvalidScaling) -> Decided {
             spill: None,
             ..known
         };
-        (key.clone(), status)
+        (key.clone(), mode(object).unwrap_or_default(), status)
     });
     Decided { statuses: statuses.collect(), ..Decided::default() }
 }

@@ -2,7 +2,7 @@
 
 use crate::api_server::{ApiServer, Fault};
 use crate::reconcile::{EVENTS, OBJECT, empty_stores, object, once, with_stores};
-use flotilla_crds::model_deployment::{ScalingChange, ScalingStatus, SpillStatus};
+use flotilla_crds::model_deployment::{ScalingChange, ScalingMode, ScalingStatus, SpillStatus};
 use flotilla_crds::router_config::SpillState;
 use flotilla_operator::decide::placement::Inventory;
 use flotilla_operator::model_deployment::Context;
@@ -35,7 +35,7 @@ async fn scaled(server: &ApiServer) -> Arc<Context> {
 
 fn post(context: &Context, status: ScalingStatus) {
     let key = ObjectKey { namespace: "apps".to_owned(), name: "tiny".to_owned() };
-    context.scaling.post(&key, status, Timestamp::now());
+    context.scaling.post(&key, ScalingMode::Active, status, Timestamp::now());
 }
 
 /// What events of a reason say, in no order.

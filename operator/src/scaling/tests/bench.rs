@@ -165,6 +165,11 @@ impl Bench {
         Some((spill.state, spill.percent))
     }
 
+    /// Somebody writes another spec of the one object.
+    pub(super) fn edit(&mut self, object: ModelDeployment) {
+        self.world.objects = vec![Arc::new(DeserializeGuard(Ok(object)))];
+    }
+
     pub(super) fn object(&self, name: &str) -> &ModelDeployment {
         let mut objects = self.world.objects.iter().filter_map(|guard| guard.0.as_ref().ok());
         objects.find(|object| object.metadata.name.as_deref() == Some(name)).unwrap()

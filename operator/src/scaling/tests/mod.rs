@@ -2,5 +2,6 @@
 
 mod bench;
 mod decisions;
+mod edits;
 mod gpus;
 mod rest;
