@@ -137,6 +137,9 @@ impl Autoscaler {
             last.left_out = true;
             return None;
         }
+        if self.last.as_ref().is_some_and(|last| now < last.at) {
+            self.begin_anew(now);
+        }
         let left_out = self.last.as_ref().is_some_and(|last| last.left_out);
         let heard = self.heard(&world.targets, now);
         // What comes now came in the last second, not in all of them since the last pass.
@@ -157,6 +160,19 @@ impl Autoscaler {
         let gone = std::mem::take(&mut self.groups);
         self.end(gone, &[]);
         self.last = None;
+    }
+
+    /// The clock went back: moments that were remembered are in the future now, and nothing would seem to happen until it
+    /// has caught up with them. So it is as after a restart, but for what was decided, learned and accounted for.
+    fn begin_anew(&mut self, now: Timestamp) {
+        tracing::warn!("the clock went back: scaling begins anew with the replicas that there are");
+        self.last = None;
+        self.reports.forget();
+        self.engines.forget();
+        self.board.went_back_to(now);
+        for model in &mut self.groups {
+            model.group.begin_anew();
+        }
     }
 
     fn heard<'a>(&self, targets: &'a Targets, now: Timestamp) -> Heard<'a> {

@@ -94,6 +94,14 @@ impl Board {
         if spills { NewsFor::Routers } else { NewsFor::Status }
     }
 
+    /// Nothing was posted after this moment: the clock went back.
+    pub(super) fn went_back_to(&self, now: Timestamp) {
+        for posted in self.0.lock().values_mut() {
+            posted.at = posted.at.min(now);
+            posted.looked = posted.looked.min(now);
+        }
+    }
+
     /// Forgets an object that is not scaled any more.
     pub(super) fn forget(&self, key: &ObjectKey) {
         self.0.lock().remove(key);

@@ -103,6 +103,11 @@ impl EngineReports {
         engine.state = State::Answered(load, served);
     }
 
+    /// Forgets every answer, so that all engines are asked at once.
+    pub(super) fn forget(&self) {
+        self.0.lock().clear();
+    }
+
     /// Whether no engine works, by the last answer of each.
     pub(super) fn quiet(&self) -> bool {
         self.0.lock().values().all(|engine| match engine.state {

@@ -51,6 +51,12 @@ impl Group {
         self.members.iter().map(|member| &member.key)
     }
 
+    /// Forgets what it saw, and when.
+    pub(super) fn begin_anew(&mut self) {
+        self.rules = None;
+        self.members.iter_mut().for_each(Member::begin_anew);
+    }
+
     /// Decides for all members together. The first one's policy counts. Those whose memory is not known yet take no
     /// part: they cannot be placed either. `asks` says of whom a status is wanted.
     pub(super) fn decide(

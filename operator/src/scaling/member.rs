@@ -100,6 +100,13 @@ impl Member {
         }
     }
 
+    /// Forgets what it saw of its load, and when.
+    pub(super) fn begin_anew(&mut self) {
+        (self.meter, self.metered) = (Meter::default(), None);
+        self.direct = Direct::default();
+        self.spill = None;
+    }
+
     /// The replicas that there would be by what was decided so far, of an object whose number others set. It begins
     /// anew when they set another one.
     pub(super) fn advised(&self, set: i32) -> Option<u32> {

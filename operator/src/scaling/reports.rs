@@ -64,6 +64,11 @@ impl Reports {
         routers.insert(pod.to_owned(), Router { at: now, series, quiet });
     }
 
+    /// Forgets every report.
+    pub(super) fn forget(&self) {
+        self.0.lock().clear();
+    }
+
     /// Whether nothing is asked of any model, by the last report of every router.
     pub(super) fn quiet(&self) -> bool {
         self.0.lock().values().all(|router| router.quiet)

@@ -1,6 +1,7 @@
 //! Passes that are left out while nothing moves, and what a replica of the operator forgets that leads no more.
 
 use super::bench::{Bench, SECOND, capacity, key, object};
+use flotilla_crds::router_config::BackendDemand;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::sync::Arc;
@@ -69,6 +70,49 @@ fn a_clock_that_goes_back_ends_the_rest() {
     bench.now -= SignedDuration::from_hours(1);
     bench.second("llama", 0, 0);
     assert_eq!(bench.passes - before, 1);
+}
+
+#[test]
+fn after_a_clock_went_back_things_are_seen_as_after_a_restart() {
+    let mut bench = bench();
+    for second in 0..70 {
+        bench.engine(second * SECOND / 2, (1, 0));
+        bench.second("llama", SECOND / 2, 1);
+    }
+    bench.reports.take("apps/gone", vec![waiting_forever()], bench.now);
+    bench.now -= SignedDuration::from_hours(1);
+    bench.second("llama", SECOND / 2, 1);
+    let asked = bench.passes;
+    for second in 0..20 {
+        bench.engine(second * SECOND / 2, (1, 0));
+        bench.second("llama", SECOND / 2, 1);
+    }
+    assert_eq!((bench.desired("llama"), bench.passes - asked), (1, 20));
+    assert!(!bench.engines.sums(bench.now).is_empty(), "engines were asked");
+    for _ in 0..6 {
+        bench.second("llama", 5 * SECOND, 5);
+    }
+    assert!(bench.desired("llama") > 1, "{}", bench.reason("llama"));
+    let grown = bench.desired("llama");
+    for second in 0..30 {
+        bench.second("llama", 0, 0);
+        assert!(bench.desired("llama") >= grown, "{second} s: no window was seen");
+    }
+    for _ in 0..200 {
+        bench.engine(0, (0, 0));
+        bench.second("llama", 0, 0);
+    }
+    assert_eq!(
+        bench.desired("llama"),
+        0,
+        "{}: a router that is gone asks for nothing",
+        bench.reason("llama")
+    );
+}
+
+fn waiting_forever() -> BackendDemand {
+    let (policy, backend) = ("apps/split".to_owned(), "llama".to_owned());
+    BackendDemand { policy, backend, in_flight: 7, ..BackendDemand::default() }
 }
 
 /// A burst after any number of quiet seconds, once as it is, and once with a world that moves every second.
