@@ -225,7 +225,7 @@ pub(super) fn mode(object: &ModelDeployment) -> Option<ScalingMode> {
 pub(super) fn present(object: &ModelDeployment) -> i32 {
     let least = object.spec.scaling.as_ref().map_or(1, |scaling| scaling.min_replicas.unwrap_or(1).max(1));
     let had = object.status.as_ref().and_then(|status| status.desired_replicas);
-    had.unwrap_or_else(|| i32::try_from(least).unwrap_or(i32::MAX))
+    had.map_or_else(|| i32::try_from(least).unwrap_or(i32::MAX), |had| had.max(0))
 }
 
 #[cfg(test)]
@@ -357,6 +357,7 @@ mod tests {
         assert_eq!(replicas(active(), None), 1);
         assert_eq!(replicas(json!({"maxReplicas": 9, "minReplicas": 3}), None), 3);
         assert_eq!(replicas(active(), Some(0)), 0);
+        assert_eq!(replicas(active(), Some(-3)), 0, "nobody has fewer");
         assert_eq!(replicas(active(), Some(4)), 4);
         let key = ObjectKey { namespace: "a".into(), name: "b".into() };
         board.post(&key, ScalingMode::Advisory, status(5, "A", 0), at(0));

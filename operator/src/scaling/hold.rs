@@ -1,6 +1,7 @@
 //! How requests wait for a model without a ready replica, as routers are told.
 
 use super::board::mode;
+use super::start::LONGEST;
 use crate::model_deployment::validate::parse_duration;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::ScalingMode;
@@ -16,7 +17,8 @@ pub fn hold(object: &ModelDeployment) -> Option<Hold> {
     let given = scaling.hold.as_ref();
     let timeout = given.and_then(|hold| hold.timeout.as_deref()).and_then(parse_duration);
     let status = object.status.as_ref().and_then(|status| status.scaling.as_ref());
-    let start = status.and_then(|status| u64::try_from(status.start_seconds?).ok());
+    let longest = u64::try_from(LONGEST.as_secs()).unwrap_or(u64::MAX);
+    let start = status.and_then(|status| u64::try_from(status.start_seconds?).ok()).map(|s| s.min(longest));
     Some(Hold {
         max_requests: given.and_then(|hold| hold.max_requests).unwrap_or(defaults.max_requests),
         timeout_ms: timeout.map_or(defaults.timeout_ms, |t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
@@ -52,9 +54,14 @@ mod tests {
     #[test]
     fn what_the_spec_says_and_what_starts_took() {
         let scaling = json!({"maxReplicas": 1, "hold": {"maxRequests": 0, "timeout": "1m30s"}});
-        for (seconds, start_ms) in [(0, 10_000), (10, 10_000), (11, 20_000)] {
+        for (seconds, start_ms) in [(0, 10_000), (10, 10_000), (11, 20_000), (i32::MAX, 3_600_000)] {
             let expected = Hold { max_requests: 0, timeout_ms: 90_000, start_ms };
             assert_eq!(told(scaling.clone(), Some(seconds)), Some(expected));
         }
+    }
+
+    #[test]
+    fn a_start_that_took_less_than_nothing_is_none() {
+        assert_eq!(told(json!({"maxReplicas": 1}), Some(-5)), Some(Hold::default()));
     }
 }

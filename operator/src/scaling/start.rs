@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 /// What takes longer tells of something else: a pod that had to wait for its image, or for somebody to mend it.
-const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+/// What takes less is told as this.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
 
 /// A replica that serves, and how long that took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,8 @@ impl Start {
         remembered: impl FnOnce() -> Option<SignedDuration>,
     ) -> Option<SignedDuration> {
         if !std::mem::replace(&mut self.begun, true) {
-            self.known = remembered().map(|known| known.min(LONGEST));
+            // Whoever may write a status may write anything.
+            self.known = remembered().map(|known| known.clamp(SHORTEST, LONGEST));
             if self.known.is_some() {
                 self.newest = newest.map(|started| started.made);
             }
@@ -41,7 +44,7 @@ impl Start {
         let news = newest.filter(|started| self.newest.is_none_or(|before| started.made > before));
         if let Some(Started { made, took }) = news {
             self.newest = Some(made);
-            self.known = Some(took.clamp(SignedDuration::from_secs(1), LONGEST));
+            self.known = Some(took.clamp(SHORTEST, LONGEST));
         }
         self.known
     }
@@ -94,5 +97,14 @@ mod tests {
         let remembered = || Some(SignedDuration::from_secs(42));
         assert_eq!(start.observe(None, remembered).map(|took| took.as_secs()), Some(42));
         assert_eq!(start.observe(Some(started(100, 30)), remembered).map(|took| took.as_secs()), Some(30));
+    }
+
+    #[test]
+    fn what_nobody_can_have_seen_is_not_believed() {
+        for (remembered, known) in [(i64::MIN, 1), (-5, 1), (0, 1), (3600, 3600), (i64::MAX, 3600)] {
+            let remembered = || Some(SignedDuration::from_secs(remembered));
+            let seen = Start::default().observe(None, remembered).map(|took| took.as_secs());
+            assert_eq!(seen, Some(known));
+        }
     }
 }

@@ -258,5 +258,5 @@ fn scheduled(policy: &Policy, now: Timestamp) -> f64 {
 /// How long until more replicas serve than do now.
 fn more_in(policy: &Policy, variants: &[Variant]) -> SignedDuration {
     let coming = variants.iter().filter_map(|variant| variant.supply.arrives_in);
-    coming.min().unwrap_or(policy.start_time).clamp(SignedDuration::ZERO, policy.start_time)
+    coming.min().unwrap_or(policy.start_time).min(policy.start_time).max(SignedDuration::ZERO)
 }
