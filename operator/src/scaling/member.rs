@@ -141,6 +141,11 @@ impl Member {
                 nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             };
             let quantization = status.and_then(|status| status.quantization.as_deref()).unwrap_or_default();
+            // A spec that cannot be carried out leaves its replicas as they are, and what is known of them.
+            if let (None, Some((read, _))) = (&facts, &mut self.facts) {
+                *read = basis();
+                return true;
+            }
             self.learns = Key {
                 model: format!("{}/{}/{quantization}", self.key.namespace, object.served_name()),
                 engine: format!("{:?}", object.spec.engine.engine_type),

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::bench::{Bench, capacity, object};
+use flotilla_crds::router_config::SpillState;
 use serde_json::json;
 
 #[test]
@@ -26,4 +27,23 @@ fn old_advice_is_not_carried_out_by_who_becomes_active() {
         bench.second("llama", 10, 1);
     }
     assert_eq!(effective(bench.object("llama"), &bench.board).spec.replicas, 3, "one at a time");
+}
+
+#[test]
+fn requests_come_back_though_the_spec_cannot_be_carried_out_any_more() {
+    let scaling = || json!({"maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling(), 1, Some(1))]).spilling("llama", &[]);
+    bench.second("llama", 10, 1);
+    assert_eq!(bench.spill("llama"), Some((SpillState::Pending, 100)));
+    let mut invalid = object("llama", scaling(), 1, Some(1));
+    invalid.metadata.generation = Some(2);
+    let status = invalid.status.as_mut().unwrap();
+    (status.memory, status.quantization) = (None, None);
+    bench.edit(invalid);
+    bench = bench.with_pods("llama", 1);
+    for _ in 0..20 {
+        bench.second("llama", 10, 1);
+    }
+    assert_eq!(bench.spill("llama"), None);
+    assert_eq!(bench.desired("llama"), 1);
 }
