@@ -26,12 +26,17 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// Whether this replica may write.
 #[derive(Clone)]
-pub struct Leadership(watch::Receiver<bool>);
+pub struct Leadership(watch::Receiver<Option<Instant>>);
 
 impl Leadership {
     /// True while the lease is held.
     pub fn is_leader(&self) -> bool {
-        *self.0.borrow()
+        self.0.borrow().is_some()
+    }
+
+    /// How long this replica has led; nothing while it does not.
+    pub fn lasted(&self) -> Duration {
+        self.0.borrow().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Waits for the next gain or loss; false once the election has ended.
@@ -41,13 +46,13 @@ impl Leadership {
 
     /// Waits until this replica does not lead, or the election has ended.
     pub async fn lost(mut self) {
-        let _ = self.0.wait_for(|leads| !leads).await;
+        let _ = self.0.wait_for(Option::is_none).await;
     }
 
     /// One that never changes, for tests.
     #[cfg(test)]
     pub fn always(leader: bool) -> Self {
-        Self(watch::channel(leader).1)
+        Self(watch::channel(leader.then(Instant::now)).1)
     }
 }
 
@@ -73,14 +78,15 @@ enum Turn {
 pub struct Election {
     api: Api<Lease>,
     identity: String,
-    state: watch::Sender<bool>,
+    /// Since when the lease is held.
+    state: watch::Sender<Option<Instant>>,
     seen: Option<(String, Instant)>,
 }
 
 impl Election {
     /// A candidate with a client of its own, so that no other call can delay a renewal.
     pub fn new(client: Client, namespace: &str, identity: String) -> (Self, Leadership) {
-        let (state, receiver) = watch::channel(false);
+        let (state, receiver) = watch::channel(None);
         (Self { api: Api::namespaced(client, namespace), identity, state, seen: None }, Leadership(receiver))
     }
 
@@ -89,13 +95,13 @@ impl Election {
         let mut renewed = Instant::now();
         loop {
             let now = Instant::now();
-            let held = *self.state.borrow();
+            let held = self.state.borrow().is_some();
             match self.try_hold(now).await {
                 Ok(Turn::Held) => {
                     renewed = now;
                     if !held {
                         tracing::info!(identity = %self.identity, "leading");
-                        self.state.send_replace(true);
+                        self.state.send_replace(Some(now));
                     }
                 }
                 Ok(Turn::Theirs) if held => return self.lost(),
@@ -103,7 +109,7 @@ impl Election {
                 Ok(Turn::Theirs | Turn::Raced) => {}
                 Err(error) => tracing::warn!(%error, "the lease could not be renewed or read"),
             }
-            if *self.state.borrow() && now.duration_since(renewed) > RENEW_DEADLINE {
+            if self.state.borrow().is_some() && now.duration_since(renewed) > RENEW_DEADLINE {
                 return self.lost();
             }
             tokio::select! {
@@ -116,7 +122,7 @@ impl Election {
     }
 
     fn lost(&self) -> Result<(), LeaseError> {
-        self.state.send_replace(false);
+        self.state.send_replace(None);
         Err(LeaseError::Lost)
     }
 
@@ -176,7 +182,7 @@ impl Election {
 
     /// Gives the lease back, so that the next replica does not have to wait for its end.
     async fn release(self) {
-        if !self.state.send_replace(false) {
+        if self.state.send_replace(None).is_none() {
             return;
         }
         let result = async {

@@ -10,6 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 /// or keep an older config.
 const TOLD_BY: SignedDuration = SignedDuration::from_secs(10);
 
+/// Whether routers that are there had time to connect to an operator that has led since then: before that, who is not
+/// connected may still have an older config.
+pub fn routers_are_known(leads_since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(leads_since) >= TOLD_BY
+}
+
 /// What a replica is answering when it is marked it may finish in so long, or in its drain timeout if that is longer;
 /// most answers of a small model take less. It then has the drain timeout once more, while it stops.
 const FINISHED_BY: SignedDuration = SignedDuration::from_mins(1);
@@ -25,6 +31,8 @@ pub struct Replica {
     pub created: Option<Timestamp>,
     /// Since when it is marked to go.
     pub marked: Option<Timestamp>,
+    /// Since when routers could be told so: since it is marked, and there is an operator to tell them.
+    pub told: Option<Timestamp>,
     /// Whether no router sends it requests any more.
     pub left: bool,
     /// Whether its engine says that it is answering, or is too busy to say anything.
@@ -34,7 +42,7 @@ pub struct Replica {
 impl Replica {
     /// Whether it is marked, and no router sends it requests, as far as can be told.
     pub fn is_left(&self, now: Timestamp) -> bool {
-        self.marked.is_some_and(|marked| self.left || now.duration_since(marked) >= TOLD_BY)
+        self.told.is_some_and(|told| self.left || now.duration_since(told) >= TOLD_BY)
     }
 
     /// Whether it may be stopped.
@@ -80,7 +88,12 @@ pub fn step(wanted: u32, current: u32, replicas: &[Replica], finish: SignedDurat
     Step {
         // Those that do not serve need no farewell.
         replicas: if all_gone { wanted } else { wanted.saturating_add(go).min(current) },
-        mark: going.iter().filter(|r| r.marked.is_none()).map(|r| r.name.clone()).collect(),
+        // A mark of the future, by a clock that went back, would never grow old.
+        mark: going
+            .iter()
+            .filter(|r| r.marked.is_none_or(|marked| marked > now))
+            .map(|r| r.name.clone())
+            .collect(),
         unmark: staying.iter().filter(|r| r.marked.is_some()).map(|r| r.name.clone()).collect(),
     }
 }
@@ -98,7 +111,15 @@ mod tests {
     /// Made in the order of their names.
     fn replica(name: &str, serves: bool) -> Replica {
         let created = name.bytes().next().map(|letter| at(i64::from(letter) - 1000));
-        Replica { name: name.to_owned(), serves, created, marked: None, left: false, answers: false }
+        Replica {
+            name: name.to_owned(),
+            serves,
+            created,
+            marked: None,
+            told: None,
+            left: false,
+            answers: false,
+        }
     }
 
     fn step(wanted: u32, current: u32, replicas: &[Replica], now: Timestamp) -> Step {
@@ -106,7 +127,7 @@ mod tests {
     }
 
     fn marked(name: &str, at: Timestamp, left: bool) -> Replica {
-        Replica { marked: Some(at), left, ..replica(name, true) }
+        Replica { marked: Some(at), told: Some(at), left, ..replica(name, true) }
     }
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -146,6 +167,22 @@ mod tests {
         let long = SignedDuration::from_mins(10);
         assert_eq!(super::step(1, 2, &answering(true), long, at(599)).replicas, 2);
         assert_eq!(super::step(1, 2, &answering(true), long, at(600)).replicas, 1);
+    }
+
+    #[test]
+    fn another_operator_gives_routers_time_anew() {
+        let goes = Replica { told: Some(at(100)), ..marked("b", at(0), false) };
+        for (second, replicas) in [(100, 2), (109, 2), (110, 1)] {
+            assert_eq!(step(1, 2, &[replica("a", true), goes.clone()], at(second)).replicas, replicas);
+        }
+        assert!(!routers_are_known(at(100), at(109)) && routers_are_known(at(100), at(110)));
+    }
+
+    #[test]
+    fn a_mark_of_the_future_is_made_anew() {
+        let goes = marked("b", at(3600), false);
+        let step = step(1, 2, &[replica("a", true), goes], at(0));
+        assert_eq!(step, Step { replicas: 2, mark: names(&["b"]), unmark: vec![] });
     }
 
     #[test]
@@ -211,10 +248,10 @@ mod tests {
                 prop_assert!(both.is_empty());
                 for replica in &mut replicas {
                     if step.mark.contains(&replica.name) {
-                        replica.marked = Some(at(second));
+                        (replica.marked, replica.told) = (Some(at(second)), Some(at(second)));
                     }
                     if step.unmark.contains(&replica.name) {
-                        (replica.marked, replica.left) = (None, false);
+                        (replica.marked, replica.told, replica.left) = (None, None, false);
                     }
                 }
                 current = step.replicas;

@@ -3,7 +3,7 @@
 
 use super::failure::PodFacts;
 use super::observe::Observer;
-use crate::decide::drain::{Replica, step};
+use crate::decide::drain::{Replica, routers_are_known, step};
 use crate::kube_ext::{CallError, within};
 use crate::push::Routers;
 use crate::routing_policy::ObjectKey;
@@ -38,6 +38,8 @@ pub struct Drain<'a> {
     pub port: Option<u16>,
     /// How long what they answer may take.
     pub timeout: Duration,
+    /// Since when this operator leads.
+    pub leads_since: Timestamp,
     /// Now.
     pub now: Timestamp,
 }
@@ -85,12 +87,14 @@ impl Drain<'_> {
     }
 
     fn replica(&self, pod: &PodFacts) -> Replica {
-        let left = || pod.ip.is_none_or(|ip| self.routers.left(&self.key, ip));
+        let known = || routers_are_known(self.leads_since, self.now);
+        let left = || pod.ip.is_none_or(|ip| known() && self.routers.left(&self.key, ip));
         Replica {
             name: pod.name.clone(),
             serves: pod.ready,
             created: pod.created,
             marked: pod.draining_since,
+            told: pod.draining_since.map(|marked| marked.max(self.leads_since)),
             left: pod.draining_since.is_some() && left(),
             answers: false,
         }

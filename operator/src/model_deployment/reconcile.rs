@@ -128,6 +128,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
     }
     let mode = choice(object, &observed.inventory, valid.need.required_mib).mode;
     let prepared = build(&valid, &mode, observed.inventory.shares_devices());
+    let now = Timestamp::now();
     let drain = Drain {
         key: ObjectKey::of(object),
         pods: &observed.pods,
@@ -135,7 +136,8 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
         observer: &ctx.observer,
         port: port(object),
         timeout: valid.drain,
-        now: Timestamp::now(),
+        leads_since: now.checked_sub(ctx.leadership.lasted()).unwrap_or(now),
+        now,
     };
     match Box::pin(apply_children(&ctx.client, &ctx.appliers, prepared, &drain)).await {
         Ok(children) => {

@@ -14,6 +14,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
 const NEWEST: &str = "/api/v1/namespaces/apps/pods/tiny-b";
@@ -92,6 +93,15 @@ impl Cluster {
         self.pods.apply_watcher_event(&Event::Apply(serde_json::from_value(pod).unwrap()));
     }
 
+    /// The operator has led for a while: routers that are there have connected to it.
+    async fn leads_for(&self, seconds: u64) {
+        tokio::time::pause();
+        for _ in 0..seconds {
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        tokio::time::resume();
+    }
+
     async fn reconcile(&self) {
         once(&self.server, &self.context).await.unwrap();
     }
@@ -108,6 +118,7 @@ impl Cluster {
 #[tokio::test]
 async fn the_newest_pod_is_marked_and_then_the_number_is_lowered() {
     let mut cluster = Cluster::new().await;
+    cluster.leads_for(10).await;
     assert_eq!((cluster.replicas(), cluster.annotations()), (json!(2), Value::Null));
     cluster.want(1);
     cluster.reconcile().await;
@@ -124,6 +135,7 @@ async fn the_newest_pod_is_marked_and_then_the_number_is_lowered() {
 #[tokio::test]
 async fn a_pod_that_answers_something_is_waited_for() {
     let mut cluster = Cluster::new().await;
+    cluster.leads_for(10).await;
     cluster.want(1);
     cluster.reconcile().await;
     cluster.pod("tiny-b", "2026-01-02T00:00:00Z", &cluster.annotations());
@@ -145,4 +157,19 @@ async fn who_is_wanted_again_loses_its_mark() {
     cluster.reconcile().await;
     assert_eq!(cluster.annotations(), json!({}));
     assert_eq!(cluster.replicas(), json!(2));
+}
+
+#[tokio::test]
+async fn an_operator_that_has_just_begun_to_lead_waits_for_routers_to_connect() {
+    let mut cluster = Cluster::new().await;
+    cluster.want(1);
+    cluster.pod("tiny-b", "2026-01-02T00:00:00Z", &json!({SINCE: "2026-01-03T00:00:00Z", COST: "-1"}));
+    for _ in 0..2 {
+        cluster.reconcile().await;
+        assert_eq!(cluster.replicas(), json!(2), "the mark is old, and who has an older config is not known");
+        cluster.leads_for(4).await;
+    }
+    cluster.leads_for(2).await;
+    cluster.reconcile().await;
+    assert_eq!(cluster.replicas(), json!(1));
 }
