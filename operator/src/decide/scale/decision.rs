@@ -40,9 +40,9 @@ reasons!(
     Draining,
     /// A schedule keeps more than demand asks for.
     Scheduled,
-    /// The smallest number that the spec allows.
+    /// The smallest number that the spec allows, or that there may be.
     AtMinimum,
-    /// Demand asks for more than the spec allows.
+    /// Demand asks for more than the spec allows, or there are more.
     AtMaximum,
     /// Demand asks for more than there are free GPUs for.
     NoFreeGPU,
@@ -95,7 +95,13 @@ impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
         let Some(figures) = self.figures else {
-            return write!(f, "neither routers nor engines report: {total} are kept");
+            f.write_str("neither routers nor engines report: ")?;
+            return match self.reason {
+                Reason::Scheduled => write!(f, "a schedule keeps {total}"),
+                Reason::AtMinimum => write!(f, "{total} are the fewest allowed"),
+                Reason::AtMaximum => write!(f, "{total} are the most allowed"),
+                _ => write!(f, "{total} are kept"),
+            };
         };
         let Tokens { prompt, completion } = figures.offered;
         let busy = figures.busy;
@@ -115,6 +121,7 @@ impl fmt::Display for Decision {
                 }
                 match reason {
                     Reason::NoFreeGPU => write!(f, "; {} are wanted, GPUs are free for {total}", self.wished),
+                    Reason::AtMaximum if self.wished <= total => write!(f, "; {total} are the most allowed"),
                     Reason::AtMaximum => write!(f, "; {} are wanted, {total} allowed", self.wished),
                     Reason::AtMinimum => write!(f, "; {total} are the fewest allowed"),
                     Reason::DemandRose => write!(f, "; {total} are wanted instead of {:.0}", figures.supply),

@@ -32,6 +32,8 @@ pub struct Scaler {
     load: Load,
     trend: Trend,
     peak: Peak,
+    /// What was asked for last; as much of both kinds until anything was.
+    mix: Tokens,
     /// Since when reports come without a gap.
     since: Option<Timestamp>,
     idle_since: Option<Timestamp>,
@@ -47,6 +49,7 @@ impl Scaler {
             load: Load::default(),
             trend: Trend::default(),
             peak: Peak::new(policy.window),
+            mix: Tokens::new(1.0, 1.0),
             since: None,
             idle_since: None,
             grew_at: None,
@@ -64,10 +67,13 @@ impl Scaler {
     pub fn decide(&mut self, situation: &Situation<'_>, now: Timestamp) -> Decision {
         let demand =
             situation.demand.filter(|demand| now.duration_since(demand.at) <= situation.policy.stale_after);
-        let decision = match demand {
+        let mut decision = match demand {
             Some(demand) => self.by_demand(situation, &demand, now),
             None => self.hold(situation, now),
         };
+        if let Some(bound) = by_bounds(situation.variants, &decision.replicas) {
+            decision.reason = bound;
+        }
         self.remember(situation, &decision, now);
         decision
     }
@@ -79,18 +85,21 @@ impl Scaler {
         self.peak.clear();
         self.since = None;
         self.idle_since = None;
-        let fleet = Fleet::new(situation.variants, |_| 1.0);
+        let fleet = Fleet::new(situation.variants, |capacity| capacity.work(self.mix));
         let mut replicas = fleet.current();
+        let before: u32 = replicas.iter().sum();
         fleet.grow(&mut replicas, scheduled(situation.policy, now), Variant::most);
         let wished = replicas.iter().sum();
-        Decision { replicas, wished, reason: Reason::MetricsUnavailable, figures: None }
+        let reason = if wished > before { Reason::Scheduled } else { Reason::MetricsUnavailable };
+        Decision { replicas, wished, reason, figures: None }
     }
 
     fn by_demand(&mut self, situation: &Situation<'_>, demand: &Demand, now: Timestamp) -> Decision {
         let Situation { policy, variants, .. } = *situation;
         self.observe(demand, now);
         let mix = self.load.mean() + demand.waiting;
-        let mix = if mix.is_zero() { Tokens::new(1.0, 1.0) } else { mix };
+        self.mix = if mix.is_zero() { self.mix } else { mix };
+        let mix = self.mix;
         let fleet = Fleet::new(variants, |capacity| capacity.work(mix));
         let mut replicas = fleet.current();
         let supply = fleet.units(&replicas);
@@ -184,7 +193,14 @@ impl Scaler {
         if supply <= 0.0 && self.idle_since.is_none() {
             return Reason::Waking;
         }
-        if supply + ANY / 2.0 < asked.at_least { Reason::DemandRose } else { Reason::Scheduled }
+        if supply + ANY / 2.0 < asked.at_least {
+            Reason::DemandRose
+        } else if band.at_least > ANY {
+            Reason::Scheduled
+        } else {
+            // Only that there must be any.
+            Reason::AtMinimum
+        }
     }
 
     fn maybe_shrink(
@@ -232,6 +248,21 @@ impl Scaler {
         }
         let message = decision.to_string();
         self.history.add(Change { at: now, from: before, to: after, reason: decision.reason, message });
+    }
+}
+
+/// Which bound it was, where those of the spec alone changed the number.
+fn by_bounds(variants: &[Variant], replicas: &[u32]) -> Option<Reason> {
+    let within = |v: &Variant| v.supply.replicas().min(v.max_replicas).max(v.min_replicas);
+    if variants.iter().zip(replicas).any(|(variant, count)| within(variant) != *count) {
+        return None;
+    }
+    let before = variants.iter().fold(0_u32, |sum, v| sum.saturating_add(v.supply.replicas()));
+    let after = replicas.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
+    match after.cmp(&before) {
+        Ordering::Less => Some(Reason::AtMaximum),
+        Ordering::Greater => Some(Reason::AtMinimum),
+        Ordering::Equal => None,
     }
 }
 

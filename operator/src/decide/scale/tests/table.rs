@@ -1,7 +1,7 @@
 //! One moment each: what there is, what is asked, what is decided.
 
 use super::world::World;
-use crate::decide::scale::{Demand, Reason, Supply, Tokens};
+use crate::decide::scale::{Capacity, Demand, Reason, Schedule, Supply, Tokens, Variant};
 
 /// A model that has been at `busy` for ten minutes, with as many replicas whatever that asks for.
 fn settled(ready: u32, busy: f64) -> World {
@@ -102,6 +102,80 @@ fn missing_and_stale_reports_hold() {
     assert_eq!(world.replicas(), 10, "nothing goes before a whole window was seen again");
     world.run(3, 1.0);
     assert_eq!(world.replicas(), 9);
+}
+
+fn always(replicas: u32) -> Schedule {
+    Schedule::new("always", "UTC", &[], ("00:00", "00:00"), replicas).unwrap()
+}
+
+#[test]
+fn bounds_and_schedules_that_change_the_number_are_named() {
+    for (busy, change, replicas, reason) in [
+        (Some(2.0), (0, 1000, 0), 10, Reason::Stabilizing),
+        (Some(2.0), (0, 5, 0), 5, Reason::AtMaximum),
+        (Some(20.0), (0, 5, 0), 5, Reason::AtMaximum),
+        (Some(2.0), (12, 1000, 0), 12, Reason::AtMinimum),
+        (Some(2.0), (0, 1000, 13), 13, Reason::Scheduled),
+        (None, (0, 1000, 0), 10, Reason::MetricsUnavailable),
+        (None, (0, 5, 0), 5, Reason::AtMaximum),
+        (None, (12, 1000, 0), 12, Reason::AtMinimum),
+        (None, (0, 1000, 13), 13, Reason::Scheduled),
+    ] {
+        let mut world = settled(10, 6.5);
+        // Fewer would be enough by now.
+        world.run(70, 2.0);
+        let (min, max, scheduled) = change;
+        (world.variants[0].min_replicas, world.variants[0].max_replicas) = (min, max);
+        world.policy.schedules.extend((scheduled > 0).then(|| always(scheduled)));
+        let demand = busy.map(|busy| world.demand(busy, 0.0));
+        let decision = world.pass(demand);
+        assert_eq!(
+            (decision.total(), decision.reason),
+            (replicas, reason),
+            "{busy:?}, {change:?}: {decision}"
+        );
+        let told = world.scaler.history().iter().next().map(|change| change.reason);
+        assert_eq!(told, (replicas != 10).then_some(reason));
+    }
+}
+
+#[test]
+fn one_that_must_be_there_is_no_schedule() {
+    let mut world = World::one(0);
+    let decision = world.run(1, 0.0);
+    assert_eq!((decision.total(), decision.reason), (1, Reason::AtMinimum));
+}
+
+#[test]
+fn what_is_held_without_reports_says_why() {
+    let said = |replicas: u32, change: fn(&mut World)| {
+        let mut world = World::one(replicas);
+        change(&mut world);
+        world.pass(None).to_string()
+    };
+    insta::assert_snapshot!(said(2, |_| ()), @"neither routers nor engines report: 2 are kept");
+    insta::assert_snapshot!(
+        said(2, |world| world.policy.schedules.push(always(4))),
+        @"neither routers nor engines report: a schedule keeps 4"
+    );
+    insta::assert_snapshot!(
+        said(2, |world| world.variants[0].min_replicas = 3),
+        @"neither routers nor engines report: 3 are the fewest allowed"
+    );
+    insta::assert_snapshot!(
+        said(2, |world| world.variants[0].max_replicas = 1),
+        @"neither routers nor engines report: 1 are the most allowed"
+    );
+}
+
+#[test]
+fn a_replica_that_does_four_times_as_much_is_enough_for_a_schedule_without_reports_too() {
+    let mut world = World::one(0);
+    let fast = Variant { capacity: Capacity::new(4.0, 4.0).unwrap(), ..world.variants[0] };
+    world.variants.push(Variant { supply: Supply { ready: 1, ..Supply::default() }, ..fast });
+    world.policy.schedules.push(always(2));
+    assert_eq!(world.run(70, 0.5).total(), 1);
+    assert_eq!(world.pass(None).replicas, [0, 1]);
 }
 
 #[test]
