@@ -175,18 +175,31 @@ const EXTERNAL_MESSAGE: &str = "something else sets spec.replicas; the operator'
 const INVALID: &str = "InvalidSpec";
 
 impl Rules {
-    /// Those of the spec; the same ones as long as it is the same.
+    /// Those of the spec; the same ones as long as it is the same. Of another one, what was seen of the load stays, as it
+    /// does not follow from the spec.
     fn of<'a>(held: &'a mut Option<Self>, spec: &ScalingSpec) -> &'a mut Self {
-        if held.as_ref().is_some_and(|rules| rules.spec != *spec) {
-            *held = None;
+        match held.take() {
+            Some(rules) if rules.spec == *spec => held.insert(rules),
+            before => {
+                let made = policy(spec).map(|policy| {
+                    let scaler = before.and_then(|before| before.goes_on(spec, &policy));
+                    let scaler = scaler.unwrap_or_else(|| Scaler::new(&policy));
+                    (policy, scaler)
+                });
+                held.insert(Self { spec: spec.clone(), made })
+            }
         }
-        held.get_or_insert_with(|| {
-            let made = policy(spec).map(|policy| {
-                let scaler = Scaler::new(&policy);
-                (policy, scaler)
-            });
-            Self { spec: spec.clone(), made }
-        })
+    }
+
+    /// What was seen, for another spec: nothing if what was decided so far was only advice, or the other way round.
+    fn goes_on(self, spec: &ScalingSpec, policy: &Policy) -> Option<Scaler> {
+        let (before, mut scaler) =
+            self.made.ok().filter(|_| self.spec.mode.unwrap_or_default() == spec.mode.unwrap_or_default())?;
+        let measure = |policy: &Policy| (policy.window, policy.target_utilization, policy.shrink_utilization);
+        if measure(&before) != measure(policy) || self.spec.replica_capacity != spec.replica_capacity {
+            scaler.see_a_window_anew(policy);
+        }
+        Some(scaler)
     }
 }
 

@@ -58,6 +58,13 @@ impl Scaler {
         }
     }
 
+    /// What was needed within the window is measured otherwise from now on, so that nothing goes before another one was
+    /// seen.
+    pub fn see_a_window_anew(&mut self, policy: &Policy) {
+        self.peak = Peak::new(policy.window);
+        self.since = None;
+    }
+
     /// The last changes.
     pub const fn history(&self) -> &History {
         &self.history

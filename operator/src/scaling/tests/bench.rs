@@ -181,9 +181,13 @@ impl Bench {
 
     /// The replicas that metrics say would be wanted, if they say anything.
     pub(super) fn gauge(&self) -> Option<f64> {
+        self.figure("desired_replicas")
+    }
+
+    pub(super) fn figure(&self, name: &str) -> Option<f64> {
         let families = self.registry.gather();
-        let family =
-            families.iter().find(|family| family.name() == "flotilla_operator_scaling_desired_replicas")?;
+        let name = format!("flotilla_operator_scaling_{name}");
+        let family = families.iter().find(|family| family.name() == name)?;
         Some(family.get_metric().first()?.get_gauge().get_value())
     }
 

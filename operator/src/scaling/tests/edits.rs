@@ -1,9 +1,9 @@
 //! Specs that change while a model is scaled.
 
 use super::super::*;
-use super::bench::{Bench, capacity, object};
+use super::bench::{Bench, SECOND, capacity, object};
 use flotilla_crds::router_config::SpillState;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn old_advice_is_not_carried_out_by_who_becomes_active() {
@@ -46,4 +46,58 @@ fn requests_come_back_though_the_spec_cannot_be_carried_out_any_more() {
     }
     assert_eq!(bench.spill("llama"), None);
     assert_eq!(bench.desired("llama"), 1);
+}
+
+/// Five replicas of which one has to do half of what it can, and an edit after 55 s.
+fn edited(edit: &Value) -> Bench {
+    let scaling = |edit: &Value| {
+        let mut scaling =
+            json!({"maxReplicas": 9, "stabilizationWindow": "60s", "replicaCapacity": capacity()});
+        scaling.as_object_mut().unwrap().extend(edit.as_object().unwrap().clone());
+        object("llama", scaling, 5, Some(5))
+    };
+    let mut bench = Bench::new(vec![scaling(&json!({}))]).with_pods("llama", 5);
+    for _ in 0..55 {
+        bench.second("llama", SECOND / 2, 1);
+    }
+    bench.edit(scaling(edit));
+    bench
+}
+
+#[test]
+fn a_spec_that_asks_for_something_else_does_not_make_the_load_unknown() {
+    for edit in
+        [json!({"gpuHourlyPrice": "0.60"}), json!({"hold": {"maxRequests": 7}}), json!({"maxReplicas": 8})]
+    {
+        let mut bench = edited(&edit);
+        let offered = bench.figure("offered_tokens_per_second").unwrap();
+        bench.second("llama", SECOND / 2, 1);
+        let after = bench.figure("offered_tokens_per_second").unwrap();
+        assert!((offered - after).abs() < 5.0, "{edit}: {offered} and then {after}");
+        for _ in 0..10 {
+            bench.second("llama", SECOND / 2, 1);
+        }
+        assert_eq!(bench.desired("llama"), 4, "{edit}: the window goes on");
+    }
+}
+
+#[test]
+fn another_window_has_to_be_seen() {
+    let other = json!({"promptTokensPerSecond": SECOND, "completionTokensPerSecond": 2 * SECOND});
+    for edit in [
+        json!({"stabilizationWindow": "61s"}),
+        json!({"targetUtilization": "80%"}),
+        json!({"replicaCapacity": other}),
+    ] {
+        let mut bench = edited(&edit);
+        for _ in 0..55 {
+            bench.second("llama", SECOND / 2, 1);
+        }
+        assert_eq!(bench.desired("llama"), 5, "{edit}");
+        assert!(bench.figure("offered_tokens_per_second").unwrap() > 40.0);
+        for _ in 0..15 {
+            bench.second("llama", SECOND / 2, 1);
+        }
+        assert_eq!(bench.desired("llama"), 4, "{edit}");
+    }
 }
