@@ -19,6 +19,8 @@ const BUSY: SignedDuration = SignedDuration::from_secs(5);
 const IDLE: SignedDuration = SignedDuration::from_secs(30);
 /// To one that did not answer, or has no such metrics.
 const FAILED: SignedDuration = SignedDuration::from_secs(60);
+/// Rounds are as long apart as questions to an engine that works, but not to the millisecond.
+const SLACK: SignedDuration = SignedDuration::from_millis(500);
 /// How much later than it was due an answer may come before the one before it counts no more.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
 /// Engines that are asked in one round; those that wait the longest come first.
@@ -45,6 +47,8 @@ pub struct EngineReports(Mutex<HashMap<String, Engine>>);
 struct Engine {
     model: Arc<ObjectKey>,
     due: Timestamp,
+    /// When the round began that it was asked in; before that, when it was first seen.
+    asked: Timestamp,
     /// When it answered; before that, when it was first seen.
     at: Timestamp,
     state: State,
@@ -68,18 +72,25 @@ impl EngineReports {
         let mut before = std::mem::take(&mut *engines);
         let mut due = Vec::new();
         for engine in present {
-            let fresh =
-                || Engine { model: Arc::new(engine.model.clone()), due: now, at: now, state: State::New };
+            let fresh = || {
+                let model = Arc::new(engine.model.clone());
+                Engine { model, due: now, asked: now, at: now, state: State::New }
+            };
             let known = before.remove(&engine.pod).unwrap_or_else(fresh);
             let (since, was_silent) = (known.due, matches!(known.state, State::Silent));
             engines.insert(engine.pod.clone(), known);
-            if since <= now {
+            if since <= now + SLACK {
                 due.push((since, EngineAddress { was_silent, ..engine }));
             }
         }
         due.sort_by_key(|(since, _)| *since);
         let mut round: Vec<_> = due.into_iter().take(MOST).map(|(_, engine)| engine).collect();
         round.sort_by_key(|engine| engine.was_silent);
+        for engine in &round {
+            if let Some(engine) = engines.get_mut(&engine.pod) {
+                engine.asked = now;
+            }
+        }
         round
     }
 
@@ -90,7 +101,7 @@ impl EngineReports {
         let Some(engine) = engines.get_mut(pod) else { return };
         let Some(load) = load else {
             engine.state = State::Silent;
-            engine.due = now + FAILED;
+            engine.due = engine.asked + FAILED;
             return;
         };
         let served = match engine.state {
@@ -98,7 +109,7 @@ impl EngineReports {
             State::New | State::Silent => Tokens::default(),
         };
         let idle = idle(&load, served);
-        engine.due = now + if idle { IDLE } else { BUSY };
+        engine.due = engine.asked + if idle { IDLE } else { BUSY };
         engine.at = now;
         engine.state = State::Answered(load, served);
     }
@@ -223,6 +234,18 @@ mod tests {
             reports.take("apps/a", answer, at(second));
             assert!(!asked(next - 1) && asked(next), "after {second} s");
         }
+    }
+
+    #[test]
+    fn an_answer_that_takes_a_while_does_not_leave_out_the_next_round() {
+        let reports = EngineReports::default();
+        let millis = |millis| Timestamp::from_millisecond(millis).unwrap();
+        // Rounds are never quite five seconds apart.
+        for round in [0, 5_003, 10_001, 15_002] {
+            assert_eq!(reports.due(pods(&["a"]), millis(round)).len(), 1, "{round} ms");
+            reports.take("apps/a", Some(load(1.0, 0.0)), millis(round + 800));
+        }
+        assert!(reports.due(pods(&["a"]), millis(18_000)).is_empty());
     }
 
     #[test]
