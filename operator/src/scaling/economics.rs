@@ -95,6 +95,8 @@ pub(super) fn token_price(pricing: &Pricing) -> Option<TokenPrice> {
 pub(super) struct Books {
     ledger: Ledger,
     since: Timestamp,
+    /// What a status said, and beside which backend; it counts until a token was served.
+    break_even: Option<(String, i64)>,
 }
 
 impl Books {
@@ -106,6 +108,8 @@ impl Books {
         Self {
             ledger: Ledger::new(saved.map(Savings::remembered).unwrap_or_default()),
             since: since.map_or(now, |since| since.0),
+            break_even: known
+                .and_then(|known| Some((known.compared_with.clone()?, known.break_even_tokens_per_day?))),
         }
     }
 
@@ -130,12 +134,8 @@ impl Books {
     ) -> Option<EconomicsStatus> {
         let usage = self.ledger.usage()?;
         let beside = usage.beside(compared.map(|compared| compared.price));
-        // Of a model at zero: what its first replica would have to do.
-        let one = Usage { hourly: usage.hourly.max(replica), ..usage };
-        let break_even = one.beside(compared.map(|c| c.price)).break_even_tokens_per_day;
         let tokens = u128::from(usage.prompt_tokens) + u128::from(usage.completion_tokens);
         let per_day = tokens * SECONDS_A_DAY / u128::from(usage.seconds.max(1));
-        let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
         let since = Timestamp::from_second(self.since.as_second()).unwrap_or(self.since);
         Some(EconomicsStatus {
             hourly_cost: shown(usage.hourly),
@@ -144,10 +144,22 @@ impl Books {
             compared_with: compared.map(|compared| compared.name.clone()),
             external_cost_per_million_tokens: beside.external_per_million.map(shown),
             tokens_per_day: i64::try_from(per_day).unwrap_or(i64::MAX),
-            break_even_tokens_per_day: break_even.map(count),
+            break_even_tokens_per_day: compared.and_then(|with| self.break_even(usage, replica, with)),
             saved: compared.map(|_| signed(self.ledger.savings().nanos())),
             saved_since: compared.map(|_| Time(since)),
         })
+    }
+    /// Of a model at zero: what its first replica would have to do. Of one that served nothing for a while, in the mix of
+    /// tokens that it had before.
+    fn break_even(&self, usage: Usage, replica: NanoUsd, compared: &Comparison) -> Option<i64> {
+        let Some((prompt_tokens, completion_tokens)) = self.ledger.mix() else {
+            let (name, tokens) = self.break_even.as_ref()?;
+            return (*name == compared.name).then_some(*tokens);
+        };
+        let hourly = usage.hourly.max(replica);
+        let one = Usage { hourly, prompt_tokens, completion_tokens, ..usage };
+        let tokens = one.beside(Some(compared.price)).break_even_tokens_per_day?;
+        Some(i64::try_from(tokens).unwrap_or(i64::MAX))
     }
 }
 

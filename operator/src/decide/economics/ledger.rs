@@ -17,6 +17,8 @@ pub struct Ledger {
     closed: VecDeque<Minute>,
     open: Minute,
     last: Option<Timestamp>,
+    /// The tokens of the last hour in which there were any.
+    mix: Option<(u64, u64)>,
     savings: Savings,
 }
 
@@ -34,7 +36,7 @@ struct Minute {
 impl Ledger {
     /// Goes on from what was saved before.
     pub fn new(savings: Savings) -> Self {
-        Self { closed: VecDeque::new(), open: Minute::default(), last: None, savings }
+        Self { closed: VecDeque::new(), open: Minute::default(), last: None, mix: None, savings }
     }
 
     /// Since the last entry the replicas cost so much an hour and served so many tokens a second. `price` is what the
@@ -71,6 +73,13 @@ impl Ledger {
             self.closed.pop_front();
         }
         self.closed.push_back(minute);
+        let tokens = self.usage().map(|usage| (usage.prompt_tokens, usage.completion_tokens));
+        self.mix = tokens.filter(|tokens| *tokens != (0, 0)).or(self.mix);
+    }
+
+    /// Prompt and completion tokens of the last hour in which any were served.
+    pub const fn mix(&self) -> Option<(u64, u64)> {
+        self.mix
     }
 
     /// The last hour, or what was seen of it; none before the first whole minute.
@@ -142,6 +151,7 @@ mod tests {
         assert_eq!((idle.hourly, idle.prompt_tokens), (NanoUsd(0), 0));
         let after = ledger.savings().nanos() - saved;
         assert!((0..40_000).contains(&after), "{after}: the last busy second, and then nothing costs");
+        assert_eq!(ledger.mix(), Some((100, 50)), "of the last second in which there were any");
     }
 
     #[test]

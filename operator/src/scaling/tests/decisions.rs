@@ -276,27 +276,6 @@ fn after_a_restart_requests_stay_outside_until_it_is_known_that_they_need_not() 
 }
 
 #[test]
-fn what_a_model_costs_is_told_beside_what_it_would_cost_outside() {
-    let scaling = json!({"maxReplicas": 1, "gpuHourlyPrice": "0.60", "replicaCapacity": capacity()});
-    let mut bench =
-        Bench::new(vec![object("llama", scaling, 1, Some(1))]).with_pods("llama", 1).compared("llama");
-    for _ in 0..125 {
-        bench.served += 1000;
-        bench.second("llama", 50, 1);
-    }
-    let costs = bench.board.status(bench.object("llama")).unwrap().economics.unwrap();
-    assert_eq!((costs.hourly_cost.as_str(), costs.price_source.as_str()), ("0.60", "spec"));
-    // 1,000 prompt tokens a second: 3.6 million for 0.60 USD, and 3.60 USD outside.
-    assert_eq!(costs.cost_per_million_tokens.as_deref(), Some("0.1667"));
-    assert_eq!(costs.external_cost_per_million_tokens.as_deref(), Some("1.00"));
-    assert_eq!(costs.compared_with.as_deref(), Some("apps/split/api"));
-    assert_eq!(costs.break_even_tokens_per_day, Some(14_400_000));
-    assert!((85_000_000..=86_400_000).contains(&costs.tokens_per_day), "{costs:?}");
-    let saved: f64 = costs.saved.unwrap().parse().unwrap();
-    assert!((0.04..0.11).contains(&saved), "one or two minutes at 0.05 USD: {saved}");
-}
-
-#[test]
 fn objects_of_one_served_name_are_scaled_together() {
     let scaling = |rate: u64| {
         let capacity = json!({"promptTokensPerSecond": rate, "completionTokensPerSecond": rate});

@@ -1,6 +1,7 @@
 //! Whole passes: objects, pods and reports in, the board out.
 
 mod bench;
+mod costs;
 mod decisions;
 mod edits;
 mod gpus;
