@@ -50,6 +50,8 @@ pub fn costs(objects: &[ModelDeployment]) -> Vec<Cost> {
 fn cost(object: &ModelDeployment) -> Cost {
     let status = object.status.as_ref();
     let economics = status.and_then(|status| status.scaling.as_ref()?.economics.clone());
+    // Without a price there is only what was saved before.
+    let economics = economics.filter(|economics| !economics.hourly_cost.is_empty());
     let unknown = if object.spec.scaling.is_some() { Unknown::NoPrice } else { Unknown::NotScaled };
     Cost {
         namespace: object.metadata.namespace.clone().unwrap_or_default(),

@@ -27,6 +27,7 @@ fn objects() -> String {
         object("small", true, economics("0.80", "1203.418")),
         object("idle", true, economics("0.40", "-3.2")),
         object("fixed", false, json!({"readyReplicas": 1})),
+        object("lost", true, economics("", "7")),
         object("new", true, json!({"readyReplicas": 1, "scaling": {}})),
     ];
     json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()

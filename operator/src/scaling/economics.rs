@@ -95,6 +95,8 @@ pub(super) fn token_price(pricing: &Pricing) -> Option<TokenPrice> {
 pub(super) struct Books {
     ledger: Ledger,
     since: Timestamp,
+    /// Whether there ever was anything to compare with.
+    saves: bool,
     /// What a status said, and beside which backend; it counts until a token was served.
     break_even: Option<(String, i64)>,
 }
@@ -108,6 +110,7 @@ impl Books {
         Self {
             ledger: Ledger::new(saved.map(Savings::remembered).unwrap_or_default()),
             since: since.map_or(now, |since| since.0),
+            saves: saved.is_some(),
             break_even: known
                 .and_then(|known| Some((known.compared_with.clone()?, known.break_even_tokens_per_day?))),
         }
@@ -122,6 +125,7 @@ impl Books {
         compared: Option<&Comparison>,
     ) {
         let hourly = NanoUsd(replica.0.saturating_mul(replicas.into()));
+        self.saves |= compared.is_some();
         self.ledger.add(now, hourly, served, compared.map(|compared| compared.price));
     }
 
@@ -136,7 +140,6 @@ impl Books {
         let beside = usage.beside(compared.map(|compared| compared.price));
         let tokens = u128::from(usage.prompt_tokens) + u128::from(usage.completion_tokens);
         let per_day = tokens * SECONDS_A_DAY / u128::from(usage.seconds.max(1));
-        let since = Timestamp::from_second(self.since.as_second()).unwrap_or(self.since);
         Some(EconomicsStatus {
             hourly_cost: shown(usage.hourly),
             price_source: source.to_owned(),
@@ -145,9 +148,25 @@ impl Books {
             external_cost_per_million_tokens: beside.external_per_million.map(shown),
             tokens_per_day: i64::try_from(per_day).unwrap_or(i64::MAX),
             break_even_tokens_per_day: compared.and_then(|with| self.break_even(usage, replica, with)),
-            saved: compared.map(|_| signed(self.ledger.savings().nanos())),
-            saved_since: compared.map(|_| Time(since)),
+            ..self.saved()
         })
+    }
+
+    /// What was saved as long as there was a price and something to compare with, and nothing else: another operator goes
+    /// on from there.
+    pub(super) fn saved(&self) -> EconomicsStatus {
+        let since = Timestamp::from_second(self.since.as_second()).unwrap_or(self.since);
+        EconomicsStatus {
+            saved: self.saves.then(|| signed(self.ledger.savings().nanos())),
+            saved_since: self.saves.then_some(Time(since)),
+            ..EconomicsStatus::default()
+        }
+    }
+
+    /// The same of a status.
+    pub(super) fn saved_in(known: &EconomicsStatus) -> EconomicsStatus {
+        let EconomicsStatus { saved, saved_since, .. } = known.clone();
+        EconomicsStatus { saved, saved_since, ..EconomicsStatus::default() }
     }
     /// Of a model at zero: what its first replica would have to do. Of one that served nothing for a while, in the mix of
     /// tokens that it had before.

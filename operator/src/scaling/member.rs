@@ -273,17 +273,22 @@ impl Member {
         books.add(now, (replicas, price.hourly), (served.prompt, served.completion), compared);
     }
 
-    /// What its replicas cost, where there is a price. `known` is what the status has.
+    /// What its replicas cost, where there is a price; else what was saved while there was one. `known` is what the
+    /// status has.
     pub(super) fn economics(
         &self,
         known: Option<&ScalingStatus>,
         targets: &Targets,
     ) -> Option<EconomicsStatus> {
-        let price = self.price()?;
+        let known = known.and_then(|known| known.economics.as_ref());
+        let Some(price) = self.price() else {
+            let saved = self.books.as_ref().map(Books::saved).or_else(|| known.map(Books::saved_in));
+            return saved.filter(|saved| saved.saved.is_some());
+        };
         let compared = targets.comparison(&self.key);
         let told = self.books.as_ref().and_then(|books| books.status(price.hourly, price.source, compared));
         // Until the first minute is over, what was known.
-        told.or_else(|| known.and_then(|known| known.economics.clone()))
+        told.or_else(|| known.cloned())
     }
 
     /// What there is and what is asked, and the status if requests go outside for it.

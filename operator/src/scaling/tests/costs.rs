@@ -1,8 +1,10 @@
 //! What models cost, as their statuses have it.
 
 use super::bench::{Bench, capacity, object};
+use crate::decide::placement::testing::{inventory, node};
 use flotilla_crds::model_deployment::{EconomicsStatus, ScalingStatus};
 use serde_json::json;
+use std::sync::Arc;
 
 #[test]
 fn what_a_model_costs_is_told_beside_what_it_would_cost_outside() {
@@ -72,4 +74,39 @@ fn a_model_at_zero_says_what_its_first_replica_would_have_to_do() {
         after.second("llama", 0, 0);
     }
     assert_eq!(costs(&after).break_even_tokens_per_day, Some(14_400_000), "after a restart, too");
+}
+
+#[test]
+fn what_was_saved_survives_a_time_without_a_price_or_anything_to_compare_with() {
+    let unlisted = |mut bench: Bench| {
+        bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-X1", 23034, 20)], &[]));
+        bench
+    };
+    let mut before = bench(Some("0.60")).compared("llama");
+    serve(&mut before, 125);
+    let (saved, since) = (costs(&before).saved, costs(&before).saved_since);
+    assert!(saved.is_some());
+
+    let mut alone = restarted(bench(Some("0.60")), status(&before));
+    serve(&mut alone, 200);
+    assert_eq!((costs(&alone).saved, costs(&alone).compared_with), (saved.clone(), None));
+
+    let mut unpriced = unlisted(restarted(bench(None), status(&alone)));
+    serve(&mut unpriced, 200);
+    let told = costs(&unpriced);
+    assert_eq!((&told.saved, &told.saved_since, told.hourly_cost.as_str()), (&saved, &since, ""));
+
+    let mut after = restarted(bench(Some("0.60")).compared("llama"), status(&unpriced));
+    serve(&mut after, 700);
+    let number = |saved: &Option<String>| saved.as_deref().unwrap().parse::<f64>().unwrap();
+    assert!(number(&costs(&after).saved) > number(&saved), "{:?}", costs(&after));
+    assert_eq!(costs(&after).saved_since, since);
+}
+
+#[test]
+fn where_there_never_was_a_price_there_are_no_costs() {
+    let mut bench = bench(None).compared("llama");
+    bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-X1", 23034, 20)], &[]));
+    serve(&mut bench, 200);
+    assert_eq!(status(&bench).economics, None);
 }
