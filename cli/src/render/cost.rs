@@ -2,7 +2,7 @@
 
 use super::style::{Look, Style};
 use super::table::{Column, table};
-use crate::report::cost::{Cost, Unknown, cents, dollars, total};
+use crate::report::cost::{Cost, Unknown, cents, dollars, price, total};
 use crate::report::grouped;
 use serde_json::{Value, json};
 
@@ -30,14 +30,14 @@ pub fn costs_table(costs: &[Cost], look: &Look) -> String {
             row.extend((row.len()..columns.len()).map(|_| none()));
             return row;
         };
-        let amount = |usd: &Option<String>| usd.as_deref().map_or_else(none, cents);
+        let shown = |usd: &Option<String>, how: fn(&str) -> String| usd.as_deref().map_or_else(none, how);
         row.extend([
             cents(&of.hourly_cost),
-            amount(&of.cost_per_million_tokens),
-            amount(&of.external_cost_per_million_tokens),
+            shown(&of.cost_per_million_tokens, price),
+            shown(&of.external_cost_per_million_tokens, price),
             tokens(of.tokens_per_day),
             of.break_even_tokens_per_day.map_or_else(none, tokens),
-            amount(&of.saved),
+            shown(&of.saved, cents),
             of.saved_since.as_ref().map_or_else(none, |since| since.0.strftime("%F").to_string()),
             of.compared_with.clone().unwrap_or_else(none),
             of.price_source.clone(),

@@ -4,6 +4,8 @@ use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::EconomicsStatus;
 use flotilla_crds::router_config::NanoUsd;
 
+const A_DOLLAR: i128 = 1_000_000_000;
+
 /// One model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cost {
@@ -77,14 +79,28 @@ fn nanos(usd: &str) -> i128 {
 
 /// Nano-dollars as dollars and cents.
 pub fn dollars(nanos: i128) -> String {
-    let cents = (nanos.unsigned_abs() + 5_000_000) / 10_000_000;
-    let sign = if nanos < 0 && cents > 0 { "-" } else { "" };
-    format!("{sign}{}.{:02}", cents / 100, cents % 100)
+    rounded(nanos, 2)
+}
+
+/// To so many digits, at most nine.
+fn rounded(nanos: i128, digits: u32) -> String {
+    let (parts, nanos_a_part) = (10_u128.pow(digits), 10_u128.pow(9_u32.saturating_sub(digits)));
+    let amount = (nanos.unsigned_abs() + nanos_a_part / 2) / nanos_a_part;
+    let sign = if nanos < 0 && amount > 0 { "-" } else { "" };
+    format!("{sign}{}.{:0width$}", amount / parts, amount % parts, width = digits as usize)
 }
 
 /// An amount of a status, as dollars and cents.
 pub fn cents(usd: &str) -> String {
     dollars(nanos(usd))
+}
+
+/// The price of a million tokens in a status: small models cost less than a cent, so that below a dollar it has the four
+/// digits that the status has.
+pub fn price(usd: &str) -> String {
+    let nanos = nanos(usd);
+    let digits = if (1..A_DOLLAR).contains(&nanos) { 4 } else { 2 };
+    rounded(nanos, digits)
 }
 
 #[cfg(test)]
@@ -101,6 +117,15 @@ mod tests {
             ("a lot", "0.00"),
         ] {
             assert_eq!(cents(usd), shown);
+        }
+    }
+
+    #[test]
+    fn prices_of_tokens_below_a_dollar_have_four_digits() {
+        for (usd, shown) in
+            [("0.0042", "0.0042"), ("0.15", "0.1500"), ("1.00", "1.00"), ("4.375", "4.38"), ("0", "0.00")]
+        {
+            assert_eq!(price(usd), shown);
         }
     }
 }
