@@ -1,8 +1,8 @@
 //! Times at which more replicas are kept, whatever the demand: offices open at nine.
 
-use jiff::civil::{Time, Weekday};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 /// A window of the week.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,9 @@ pub enum ScheduleError {
     #[error("{0:?} is no day: write Mon, Tue, Wed, Thu, Fri, Sat or Sun")]
     Day(String),
 }
+
+/// From yesterday, whose window may not be over, until all days of a week were seen.
+const DAYS_TO_SEE: usize = 9;
 
 const DAYS: [(&str, Weekday); 7] = [
     ("Mon", Weekday::Monday),
@@ -67,34 +70,34 @@ impl Schedule {
 
     /// Whether it is in force now, or will be within so long, so that what takes that long to start is there on time.
     pub fn holds(&self, now: Timestamp, ahead: SignedDuration) -> bool {
-        let covers = |later: SignedDuration| now.checked_add(later).is_ok_and(|then| self.covers(then));
-        // A window that is shorter than a start takes may begin and end in between.
-        let (length, mut later) = (self.length(), SignedDuration::ZERO);
-        while later < ahead {
-            if covers(later) {
-                return true;
-            }
-            later = later.saturating_add(length);
-        }
-        covers(ahead)
+        let then = now.checked_add(ahead).unwrap_or(Timestamp::MAX);
+        let first = now.to_zoned(self.zone.clone()).date().saturating_sub(1.day());
+        let days = std::iter::successors(Some(first), |day| day.tomorrow().ok()).take(DAYS_TO_SEE);
+        let mut windows = days.filter_map(|day| self.window(day)).take_while(|(begins, _)| *begins <= then);
+        windows.any(|(_, ends)| now < ends)
     }
 
-    /// From its start to its end; of one that ends when it starts, a day.
-    fn length(&self) -> SignedDuration {
-        let length = self.to.duration_since(self.from);
-        if length.is_positive() { length } else { length + SignedDuration::from_hours(24) }
+    /// The window that begins on this day, if one does.
+    fn window(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
+        if !self.days.is_empty() && !self.days.contains(&day.weekday()) {
+            return None;
+        }
+        let last = if self.from < self.to { day } else { day.tomorrow().ok()? };
+        Some((self.first(day.to_datetime(self.from))?, self.last(last.to_datetime(self.to))?))
     }
 
-    fn covers(&self, instant: Timestamp) -> bool {
-        let local = instant.to_zoned(self.zone.clone()).datetime();
-        let time = local.time();
-        let on = |day: Weekday| self.days.is_empty() || self.days.contains(&day);
-        let (today, yesterday) = (local.weekday(), local.weekday().previous());
-        if self.from < self.to {
-            on(today) && self.from <= time && time < self.to
-        } else {
-            (on(today) && self.from <= time) || (on(yesterday) && time < self.to)
-        }
+    /// When clocks first show this time, or a later one where they skip it.
+    fn first(&self, time: DateTime) -> Option<Timestamp> {
+        let time = self.zone.to_ambiguous_timestamp(time);
+        let skipped = matches!(time.offset(), AmbiguousOffset::Gap { .. });
+        let first = time.earlier().ok()?;
+        if skipped { self.zone.following(first).next().map(|change| change.timestamp()) } else { Some(first) }
+    }
+
+    /// When clocks last show this time, or would if they did not skip it: a window that is skipped as a whole is none
+    /// otherwise.
+    fn last(&self, time: DateTime) -> Option<Timestamp> {
+        self.zone.to_ambiguous_timestamp(time).later().ok()
     }
 }
 
@@ -183,6 +186,50 @@ mod tests {
             ("2026-01-04T00:01:00Z", false),
         ] {
             assert_eq!(brief.holds(at(instant), ahead), holds, "{instant}");
+        }
+    }
+
+    /// Clocks go from 02:00 to 03:00 on 29 March, at 01:00 UTC, and from 03:00 to 02:00 on 25 October, at 01:00 UTC.
+    #[test]
+    fn windows_in_an_hour_that_is_skipped_or_comes_twice_hold() {
+        for (from, to, day, holds, ends) in [
+            // All of it is skipped.
+            ("02:15", "02:45", "2026-03-29", "01:00", "01:45"),
+            // Its start, and its end.
+            ("02:30", "04:00", "2026-03-29", "01:00", "02:00"),
+            ("01:00", "02:30", "2026-03-29", "00:00", "01:30"),
+            ("01:00", "04:00", "2026-03-29", "00:00", "02:00"),
+            // The first of both, until the last of both, without a gap.
+            ("02:15", "02:45", "2026-10-25", "00:15", "01:45"),
+            ("02:30", "03:30", "2026-10-25", "00:30", "02:30"),
+            ("01:30", "02:30", "2026-10-25", "23:30", "01:30"),
+            ("01:00", "04:00", "2026-10-25", "23:00", "03:00"),
+        ] {
+            let schedule = Schedule::new("x", "Europe/Berlin", &["Sun"], (from, to), 1).unwrap();
+            let holds = match holds {
+                before @ ("23:30" | "23:00") => at(&format!("2026-10-24T{before}:00Z")),
+                holds => at(&format!("{day}T{holds}:00Z")),
+            };
+            let ends = at(&format!("{day}T{ends}:00Z"));
+            let second = SignedDuration::from_secs(1);
+            let mut now = holds - second;
+            assert!(!schedule.holds(now, SignedDuration::ZERO), "{from} to {to} on {day}: too early");
+            assert!(schedule.holds(now, second), "{from} to {to} on {day}: ahead");
+            while now + second < ends {
+                now += second;
+                assert!(schedule.holds(now, SignedDuration::ZERO), "{from} to {to} on {day}: {now}");
+            }
+            assert!(!schedule.holds(ends, SignedDuration::ZERO), "{from} to {to} on {day}: too long");
+        }
+    }
+
+    #[test]
+    fn a_week_ahead_each_day_is_seen() {
+        let mondays = Schedule::new("x", "UTC", &["Mon"], ("08:00", "09:00"), 1).unwrap();
+        let tuesday = at("2026-01-06T09:00:00Z");
+        assert!(!mondays.holds(tuesday, SignedDuration::from_hours(5 * 24)));
+        for ahead in [SignedDuration::from_hours(6 * 24), SignedDuration::MAX] {
+            assert!(mondays.holds(tuesday, ahead));
         }
     }
 
