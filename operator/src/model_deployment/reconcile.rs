@@ -86,7 +86,10 @@ pub async fn reconcile(
     let object = match &object.0 {
         Ok(object) if object.metadata.deletion_timestamp.is_none() => object,
         // Children go by garbage collection.
-        Ok(_) => return Ok(Action::await_change()),
+        Ok(object) => {
+            ctx.backoff.reset(&backoff_key(&ObjectKey::of(object)));
+            return Ok(Action::await_change());
+        }
         Err(invalid) => {
             tracing::warn!(name = ?invalid.metadata.name, error = %invalid.error, "unreadable ModelDeployment is left alone");
             return Ok(Action::await_change());
