@@ -6,7 +6,7 @@ use super::member::Member;
 use super::part::{Around, Given, Looked, Part, look, serving, take_part, there_for};
 use super::{InvalidScaling, policy, status};
 use crate::decide::scale::{
-    Book, Capacity, Decision, Engines, Policy, Scaler, Situation, Supply, Tokens, Variant,
+    Book, Capacity, Decision, Engines, Policy, Reason, Scaler, Situation, Supply, Tokens, Variant,
 };
 use crate::decide::spill::Load;
 use crate::routing_policy::ObjectKey;
@@ -94,7 +94,11 @@ impl Group {
         let policy = wakeable(policy, &parts);
         let situation =
             Situation { policy: &policy, variants: &variants, demand: asked.map(|asked| asked.demand) };
-        let decision = scaler.decide(&situation, now);
+        let mut decision = scaler.decide(&situation, now);
+        let mut takers = parts.iter().filter_map(|part| self.members.get(part.place));
+        if decision.reason == Reason::NoFreeGPU && !takers.any(Member::fits) {
+            decision.reason = Reason::NoFit;
+        }
         let (offered, backlog, capacity) = figures(&decision, &there);
         let mut row = Row {
             offered,

@@ -234,6 +234,11 @@ impl Member {
         self.facts().map(|facts| book.capacity(&self.learns, facts.prior))
     }
 
+    /// Whether any GPU is large enough.
+    pub(super) fn fits(&self) -> bool {
+        self.facts().is_some_and(|facts| facts.fits)
+    }
+
     /// Replicas that could be placed beside those that have a node.
     pub(super) fn room(&self) -> u32 {
         self.facts().map_or(0, |facts| facts.room)
@@ -301,7 +306,7 @@ impl Member {
         now: Timestamp,
     ) -> Option<SpillStatus> {
         let outlook = Outlook {
-            fits: self.facts().is_some_and(|facts| facts.fits),
+            fits: self.fits(),
             room: self.room() > 0,
             desired: there.desired,
             ready: there.ready,

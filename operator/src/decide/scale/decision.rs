@@ -46,6 +46,8 @@ reasons!(
     AtMaximum,
     /// Demand asks for more than there are free GPUs for.
     NoFreeGPU,
+    /// Demand asks for more, and no GPU of the cluster is large enough.
+    NoFit,
 );
 
 impl fmt::Display for Reason {
@@ -121,6 +123,9 @@ impl fmt::Display for Decision {
                 }
                 match reason {
                     Reason::NoFreeGPU => write!(f, "; {} are wanted, GPUs are free for {total}", self.wished),
+                    Reason::NoFit => {
+                        write!(f, "; {} are wanted, and no GPU of the cluster is large enough", self.wished)
+                    }
                     Reason::AtMaximum if self.wished <= total => write!(f, "; {total} are the most allowed"),
                     Reason::AtMaximum => write!(f, "; {} are wanted, {total} allowed", self.wished),
                     Reason::AtMinimum => write!(f, "; {total} are the fewest allowed"),

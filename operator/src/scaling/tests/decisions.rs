@@ -348,6 +348,17 @@ fn without_a_free_gpu_the_wish_is_capped_and_says_so() {
 }
 
 #[test]
+fn where_no_gpu_is_large_enough_it_says_so() {
+    let scaling = json!({"maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]);
+    bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-T400-4GB", 2048, 8)], &[]));
+    for _ in 0..30 {
+        bench.second("llama", 8 * SECOND, 1);
+    }
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (1, "NoFit"));
+}
+
+#[test]
 fn what_is_gone_or_not_scaled_any_more_is_forgotten() {
     let scaling = json!({"maxReplicas": 9});
     let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]);
