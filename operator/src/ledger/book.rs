@@ -1,6 +1,6 @@
 //! One account in its present period.
 
-use super::{Grant, Report, Reporter, RouterId, SessionId};
+use super::{Grant, Report, Reporter, RouterId, SessionId, Unit};
 pub use flotilla_crds::router_config::Account;
 use flotilla_crds::router_config::{LEASE_GRACE, Period};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub(super) struct Book {
     /// When the period began, and when the next one does, in seconds since 1970.
     pub(super) period: i64,
     pub(super) next: i64,
+    /// What is counted. Unknown of one that was written down, until a router speaks of it.
+    pub(super) unit: Option<Unit>,
     pub(super) shares: BTreeMap<RouterId, Share>,
     /// What routers have spent that nobody remembers.
     pub(super) forgotten: u64,
@@ -41,12 +43,6 @@ enum Presence {
     Here(SessionId),
     /// Since then.
     Gone(i64),
-}
-
-impl Default for Book {
-    fn default() -> Self {
-        Self { period: i64::MIN, next: i64::MIN, shares: BTreeMap::new(), forgotten: 0 }
-    }
 }
 
 impl Share {
@@ -72,8 +68,14 @@ impl Share {
 
 impl Book {
     /// An empty one.
-    pub(super) fn of(period: i64, per: Period) -> Self {
-        Self { period, next: per.next(period), ..Self::default() }
+    pub(super) fn of(period: i64, per: Period, unit: Unit) -> Self {
+        Self { period, next: per.next(period), unit: Some(unit), shares: BTreeMap::new(), forgotten: 0 }
+    }
+
+    /// Whether it is one of such periods, and counts that.
+    pub(super) fn is_of(&self, per: Period, unit: Unit) -> bool {
+        let periods = per.start(self.period) == self.period && per.next(self.period) == self.next;
+        periods && self.unit.is_none_or(|counted| counted == unit)
     }
 
     pub(super) fn held(&self) -> u64 {

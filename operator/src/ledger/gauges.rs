@@ -22,7 +22,7 @@ impl Ledger {
     }
 
     fn row(&self, policy: &str, budget: &Budget, now: i64) -> Option<BudgetLeft> {
-        let terms = Terms { limit: budget.limit().ok()?, per: budget.per };
+        let terms = Terms::of(budget)?;
         // A gauge; what is decided is decided in integers.
         let left = self.left(policy, &budget.name, terms, now) as f64;
         let (unit, left) = if budget.usd.is_some() { ("usd", left / NANOS) } else { ("tokens", left) };

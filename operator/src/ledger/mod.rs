@@ -12,7 +12,7 @@ mod written;
 pub use book::Account;
 
 use book::Book;
-use flotilla_crds::router_config::Period;
+use flotilla_crds::router_config::{Budget, Period};
 use std::collections::BTreeMap;
 use written::Written;
 
@@ -32,6 +32,30 @@ pub struct Terms {
     pub limit: u64,
     /// How often.
     pub per: Period,
+    /// What is counted.
+    pub unit: Unit,
+}
+
+/// What a budget counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Money, in nano-dollars.
+    NanoUsd,
+    /// Tokens.
+    Tokens,
+}
+
+impl Terms {
+    /// The terms of each account of a budget; none if it has no amount.
+    pub fn of(budget: &Budget) -> Option<Self> {
+        let unit = if budget.usd.is_some() { Unit::NanoUsd } else { Unit::Tokens };
+        Some(Self { limit: budget.limit().ok()?, per: budget.per, unit })
+    }
+
+    /// Whether amounts by both can be compared.
+    pub fn count_alike(self, other: Self) -> bool {
+        (self.per, self.unit) == (other.per, other.unit)
+    }
 }
 
 /// Who reports.
@@ -91,16 +115,22 @@ impl Ledger {
         report: Report,
         now: i64,
     ) -> Option<Grant> {
-        let Terms { limit, per } = terms;
+        let Terms { limit, per, unit } = terms;
         if !self.open || per.start(report.period) != report.period || report.period > per.start(now + SKEW) {
             return None;
         }
-        let book = self.books.entry(account.clone()).or_default();
+        let anew = || Book::of(per.start(now), per, unit);
+        let book = self.books.entry(account.clone()).or_insert_with(anew);
+        if !book.is_of(per, unit) {
+            // The budget was changed under its name: routers begin anew, too.
+            *book = anew();
+        }
+        book.unit = Some(unit);
         if report.period < book.period.max(per.start(now)) && report.period != book.period {
             return Some(Grant { granted: report.granted, exhausted: true });
         }
         if report.period > book.period {
-            *book = Book::of(report.period, per);
+            *book = Book::of(report.period, per, unit);
         }
         Some(book.report(limit, from, report))
     }
@@ -148,9 +178,11 @@ impl Ledger {
     /// What is left of a budget in its present period as far as routers said, in nano-dollars or tokens; of a budget per
     /// client, what the client has left that has spent the most.
     pub fn left(&self, policy: &str, budget: &str, terms: Terms, now: i64) -> u64 {
-        let period = terms.per.start(now);
+        let Terms { per, unit, .. } = terms;
+        let period = per.start(now);
         let accounts = self.books.iter().filter(|(account, book)| {
-            account.policy == policy && account.budget == budget && book.period == period
+            let present = book.period == period && book.is_of(per, unit);
+            account.policy == policy && account.budget == budget && present
         });
         let most = accounts.map(|(_, book)| book.spent()).max().unwrap_or(0);
         terms.limit.saturating_sub(most)

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 /// A budget of a day, and a time in its first period.
 fn terms(limit: u64) -> Terms {
-    Terms { limit, per: Period::Day }
+    Terms { limit, per: Period::Day, unit: Unit::Tokens }
 }
 
 const NOW: i64 = 1000;
@@ -245,6 +245,22 @@ fn what_is_written_down_outlives_the_operator_and_until_it_is_read_nobody_gets_a
     assert_eq!(third, Grant { granted: 500, exhausted: true });
     assert!(Ledger::default().open("no ledger", NOW).is_err());
     assert!(Ledger::default().open("", NOW).is_ok());
+}
+
+#[test]
+fn a_budget_that_counts_otherwise_under_the_same_name_begins_anew() {
+    let (mut ledger, now) = (Ledger::new(), 10 * 86_400 + NOW);
+    let mut says = |per: Period, unit: Unit, needed: u64| {
+        let report = Report { period: per.start(now), granted: 0, returned: 0, spent: 0, needed };
+        ledger.report(&account(), Terms { limit: 1000, per, unit }, router(1), report, now).unwrap()
+    };
+    let all = Grant { granted: 1000, exhausted: false };
+    assert_eq!(says(Period::Day, Unit::Tokens, 1000), all);
+    // The month began before the day that was counted.
+    assert_eq!(says(Period::Month, Unit::Tokens, 1000), all);
+    assert_eq!(says(Period::Month, Unit::NanoUsd, 1000), all);
+    assert_eq!(says(Period::Hour, Unit::NanoUsd, 1000), all);
+    assert_eq!(says(Period::Hour, Unit::NanoUsd, 2000), Grant { granted: 1000, exhausted: true });
 }
 
 #[test]

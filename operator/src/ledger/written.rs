@@ -44,7 +44,7 @@ impl Written {
         let book = |entry: Entry| {
             let Entry { account, period, next, shares, forgotten } = entry;
             let shares = shares.into_iter().map(share).collect();
-            (account, Book { period, next, shares, forgotten })
+            (account, Book { period, next, unit: None, shares, forgotten })
         };
         self.0.into_iter().map(book).collect()
     }

@@ -91,6 +91,9 @@ struct Session {
     features: Option<Vec<Feature>>,
     sent: Vec<Arc<Entry>>,
     sent_any: bool,
+    sent_revision: String,
+    /// What the router has in force of what was sent.
+    acked: Vec<Arc<Entry>>,
     /// What the router calls itself in the ledger, once it has spoken of budgets.
     router: Option<RouterId>,
 }
@@ -128,6 +131,8 @@ impl Session {
             features: None,
             sent: Vec::new(),
             sent_any: false,
+            sent_revision: String::new(),
+            acked: Vec::new(),
             router: None,
         };
         tracing::info!(router = %pod, "router connected");
@@ -191,6 +196,7 @@ impl Session {
         let mut touched: Vec<ObjectKey> = self.sent.iter().map(|entry| entry.key.clone()).collect();
         self.sent.clone_from(&attached);
         self.sent_any = true;
+        self.sent_revision.clone_from(&revision);
         touched.extend(self.state.registry.update(self.id, |router| {
             router.sent = attached;
             router.sent_revision = revision;
@@ -226,6 +232,9 @@ impl Session {
                 return Ok(());
             }
             RouterMessage::Ack { revision } => {
+                if revision == self.sent_revision {
+                    self.acked.clone_from(&self.sent);
+                }
                 self.state.registry.update(self.id, |router| router.acked_revision = revision)
             }
             RouterMessage::Refuse { revision, message } => {
@@ -240,7 +249,10 @@ impl Session {
             RouterMessage::Spend { router, accounts } => {
                 self.router = Some(router);
                 let (from, now) = (Reporter { router, session: self.id }, Timestamp::now().as_second());
-                let leases = leases::answer(&mut self.state.ledger.lock(), &self.sent, from, accounts, now);
+                let leases = {
+                    let mut ledger = self.state.ledger.lock();
+                    leases::answer(&mut ledger, &self.sent, &self.acked, from, accounts, now)
+                };
                 return self.send(&OperatorMessage::Leases { leases }).await;
             }
             RouterMessage::Unknown => return Ok(()),

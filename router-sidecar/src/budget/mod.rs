@@ -39,12 +39,12 @@ pub struct Budget {
     pub on_exceeded: OnExceeded,
     /// Whether it is spent by leases.
     pub leased: bool,
-    /// What was spent; the same object as long as any config names the budget.
+    /// What was spent; the same object as long as any config names the budget, and counts it alike.
     pub purses: Arc<Purses>,
 }
 
 /// What a budget counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unit {
     /// Money.
     NanoUsd,

@@ -55,6 +55,31 @@ async fn money_is_reserved_before_and_settled_after() {
 }
 
 #[tokio::test]
+async fn a_budget_that_counts_otherwise_under_the_same_name_begins_anew() {
+    let api = provider().await;
+    let rig = Rig::start(&policy(&api, "{name: all, per: Day, tokens: 1000}")).await;
+    for changed in [
+        "{name: all, per: Month, tokens: 1000}",
+        "{name: all, per: Month, usd: '0.02'}",
+        "{name: all, per: Day, tokens: 1000}",
+    ] {
+        assert_eq!(rig.chat(limited(900)).await.status, 200);
+        assert!(taken(&rig) > 0);
+        rig.apply(&policy(&api, changed));
+        assert_eq!(taken(&rig), 0, "{changed}");
+        // What is reserved is settled: a budget's worth of requests, one after the other.
+        for _ in 0..3 {
+            assert_eq!(rig.chat(limited(900)).await.status, 200, "{changed}");
+        }
+        let usage = rig.usage("api");
+        assert!(taken(&rig) < usage.cost.0.max(usage.completion_tokens), "{changed}");
+    }
+    // With leases nothing was granted yet.
+    rig.apply(&policy(&api, "{name: all, per: Day, tokens: 1000, leased: true}"));
+    assert_eq!(taken(&rig), 0);
+}
+
+#[tokio::test]
 async fn each_choice_of_an_answer_is_reserved() {
     let api = provider().await;
     let rig = Rig::start(&policy(&api, "{name: all, per: Month, tokens: 1000}")).await;

@@ -4,7 +4,7 @@ use crate::rig::{Rig, config, external, provider};
 use crate::scripted_operator::{Operator, Stream};
 use flotilla_crds::router_config::{Lease, OperatorMessage, Period, RouterConfig, RouterMessage, Spent};
 use flotilla_e2e::provider::{Provider, Script};
-use flotilla_operator::ledger::{Ledger, Report, Reporter, Terms};
+use flotilla_operator::ledger::{Ledger, Report, Reporter, Terms, Unit};
 use flotilla_router::serve::Limits;
 use flotilla_router::source::file;
 use flotilla_router::source::operator::{Endpoint, follow};
@@ -46,7 +46,7 @@ async fn serve(mut stream: Stream, session: u64, ledger: Arc<Mutex<Ledger>>) {
         let leases = accounts.into_iter().map(|said| {
             let Spent { account, period, granted, returned, spent, needed } = said;
             let report = Report { period, granted, returned, spent, needed };
-            let terms = Terms { limit: DOLLAR, per: Period::Month };
+            let terms = Terms { limit: DOLLAR, per: Period::Month, unit: Unit::NanoUsd };
             let from = Reporter { router, session };
             let grant = ledger.lock().report(&account, terms, from, report, now).unwrap();
             Lease { account, period, granted: grant.granted, exhausted: grant.exhausted }

@@ -23,16 +23,17 @@ pub(super) fn budgets(
         if from.per_client && source.clients.is_none() {
             return Err(wrong("perClient needs clients".to_owned()));
         }
+        let unit = if from.usd.is_some() { Unit::NanoUsd } else { Unit::Tokens };
         Ok(Budget {
             name: from.name.clone(),
             per: from.per,
-            unit: if from.usd.is_some() { Unit::NanoUsd } else { Unit::Tokens },
+            unit,
             limit: from.limit().map_err(|error| wrong(error.to_string()))?,
             backends: counted(from, backends).map_err(wrong)?,
             per_client: from.per_client,
             on_exceeded: from.on_exceeded,
             leased: from.leased,
-            purses: carried.purses(&source.name, &from.name),
+            purses: carried.purses(&source.name, from, unit),
         })
     };
     source.budgets.iter().map(budget).collect()

@@ -9,15 +9,15 @@ use super::error::{BackendError, PolicyError};
 use super::{ConfigError, Endpoint, Health, Held, Load, Policy, Served, Side, Snapshot, Timeouts, models};
 use crate::access::{Clients, Limiter};
 use crate::account::{Demand, Metrics};
-use crate::budget::Purses;
+use crate::budget::{Budget, Purses, Unit};
 use crate::classify::{Classifier, Sticky};
 use crate::route::{BudgetRules, Draws, EjectionRules, Memory, Pace, RetryBudget, hash};
 use crate::upstream::{Gate, GateRules, Pool};
 use flotilla_crds::router_config as config;
-use flotilla_crds::router_config::{Boundary, ROUTER_CONFIG_VERSION, RouterConfig};
+use flotilla_crds::router_config::{Boundary, Period, ROUTER_CONFIG_VERSION, RouterConfig};
 use http::{HeaderName, Uri};
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,10 +37,14 @@ pub(super) struct Carried {
     limiters: HashMap<(String, String), Arc<Limiter>>,
     demands: HashMap<(String, String), Arc<Demand>>,
     held: HashMap<(String, String), Arc<Held>>,
-    purses: HashMap<(String, String), Arc<Purses>>,
+    purses: BTreeMap<PursesKey, Arc<Purses>>,
     /// Models by the address that serves them, of the config that is being compiled.
     models: HashMap<String, HashSet<String>>,
 }
+
+/// What a budget's accounts are known by: policy, name, and what its amounts are, how often it is full again and
+/// whether they are granted. What was counted otherwise says nothing about a budget that was changed under its name.
+type PursesKey = (String, String, Unit, Period, bool);
 
 /// Whose health an address has: that of a pod is everybody's, that of an external API belongs to one backend, as
 /// quotas go by model and key.
@@ -60,7 +64,9 @@ impl Carried {
             carried.budgets.insert(policy.name.clone(), Arc::clone(&policy.budget));
             carried.stickies.insert(policy.name.clone(), Arc::clone(&policy.sticky));
             for budget in &policy.budgets {
-                carried.purses.insert((policy.name.clone(), budget.name.clone()), Arc::clone(&budget.purses));
+                let Budget { name, unit, per, leased, .. } = budget;
+                let key = (policy.name.clone(), name.clone(), *unit, *per, *leased);
+                carried.purses.insert(key, Arc::clone(&budget.purses));
             }
             for client in policy.clients.iter().flat_map(Clients::iter) {
                 let key = (policy.name.clone(), client.name.clone());
@@ -103,8 +109,9 @@ impl Carried {
     }
 
     /// What a budget has spent.
-    fn purses(&self, policy: &str, budget: &str) -> Arc<Purses> {
-        self.purses.get(&(policy.to_owned(), budget.to_owned())).map(Arc::clone).unwrap_or_default()
+    fn purses(&self, policy: &str, budget: &config::Budget, unit: Unit) -> Arc<Purses> {
+        let key = (policy.to_owned(), budget.name.clone(), unit, budget.per, budget.leased);
+        self.purses.get(&key).map(Arc::clone).unwrap_or_default()
     }
 
     fn budget(&self, policy: &str) -> Arc<RetryBudget> {
