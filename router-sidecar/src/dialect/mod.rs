@@ -4,6 +4,7 @@
 //! A dialect is a file and a line in [`of`].
 
 mod anthropic;
+mod mistral;
 mod openai;
 
 use crate::account::Tokens;
@@ -17,9 +18,8 @@ use std::fmt;
 /// The dialect of a provider: the table.
 pub fn of(provider: Provider) -> &'static Dialect {
     match provider {
-        Provider::OpenAICompatible | Provider::OpenAI | Provider::DeepSeek | Provider::Mistral => {
-            &openai::DIALECT
-        }
+        Provider::OpenAICompatible | Provider::OpenAI | Provider::DeepSeek => &openai::DIALECT,
+        Provider::Mistral => &mistral::DIALECT,
         Provider::Anthropic => &anthropic::DIALECT,
     }
 }
@@ -50,6 +50,8 @@ pub struct Dialect {
     key: (HeaderName, &'static str),
     /// Headers that every request has.
     pub headers: &'static [(HeaderName, HeaderValue)],
+    /// Whether streams report their usage without `stream_options`, which such an API may not even know.
+    pub usage_unasked: bool,
     /// Between Chat Completions and this dialect; absent if it is the same.
     pub translation: Option<Translation>,
 }

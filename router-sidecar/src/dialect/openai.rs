@@ -9,5 +9,6 @@ pub(super) static DIALECT: Dialect = Dialect {
     embeddings: Some("/embeddings"),
     key: (header::AUTHORIZATION, "Bearer "),
     headers: &[],
+    usage_unasked: false,
     translation: None,
 };

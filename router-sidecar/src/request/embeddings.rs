@@ -28,6 +28,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, PeekError> {
         model_at,
         stream: false,
         usage_edit: None,
+        options_at: None,
         prompt_tokens: view.input.total,
         longest_input: view.input.longest,
         max_tokens: Some(0),

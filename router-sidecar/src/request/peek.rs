@@ -20,6 +20,8 @@ pub struct Peek {
     /// How to make a streamed answer report its usage; absent if the client asked for that itself, or the
     /// answer is not streamed.
     pub usage_edit: Option<UsageEdit>,
+    /// Where the value of `stream_options` is, if there is one.
+    pub options_at: Option<Range<usize>>,
     /// The estimated length of the prompt, of all inputs together.
     pub prompt_tokens: u32,
     /// The estimated length of the longest input: what has to fit into a context window. A chat is one input.
@@ -35,7 +37,7 @@ impl Peek {
         model: String,
         model_at: Range<usize>,
         stream: bool,
-        usage_edit: Option<UsageEdit>,
+        (usage_edit, options_at): (Option<UsageEdit>, Option<Range<usize>>),
         length: TextLength,
         max_tokens: Option<u32>,
         choices: u32,
@@ -46,6 +48,7 @@ impl Peek {
             model_at,
             stream,
             usage_edit,
+            options_at,
             prompt_tokens: tokens,
             longest_input: tokens,
             max_tokens,
@@ -144,7 +147,7 @@ fn glance(body: &[u8]) -> Option<Peek> {
     let model_at = inside.start - 1..inside.end + 1;
     let stream = stream.unwrap_or(false);
     let usage_edit = if stream {
-        let options = match options {
+        let options = match options.clone() {
             Some(at) => Some((text(body.get(at.clone())?)?, at)),
             None => None,
         };
@@ -162,7 +165,7 @@ fn glance(body: &[u8]) -> Option<Peek> {
     let number = |at: Option<Range<usize>>| count(text(body.get(at?)?)?);
     let limit = number(limit).or_else(|| number(older_limit));
     let choices = choices(number(given), number(made));
-    Some(Peek::of_chat(name.to_owned(), model_at, stream, usage_edit, length, limit, choices))
+    Some(Peek::of_chat(name.to_owned(), model_at, stream, (usage_edit, options), length, limit, choices))
 }
 
 /// Notes what was found. A field that comes twice is unusual.
@@ -184,6 +187,7 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     let (model, model_at) = model_of(text, view.model)?;
     let stream = view.stream.unwrap_or(false);
     let options = view.stream_options.0.map(|raw| (raw.get(), place(text, raw)));
+    let options_at = options.as_ref().map(|(_, at)| at.clone());
     let usage_edit = if stream { usage_edit(options, model_at.end)? } else { None };
     let mut length = view.messages.0;
     if let Some(tools) = view.tools {
@@ -192,7 +196,7 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     let number = |raw: Option<&RawValue>| count(raw?.get());
     let limit = number(view.max_completion_tokens).or_else(|| number(view.max_tokens));
     let choices = choices(number(view.n), number(view.best_of));
-    Ok(Peek::of_chat(model, model_at, stream, usage_edit, length, limit, choices))
+    Ok(Peek::of_chat(model, model_at, stream, (usage_edit, options_at), length, limit, choices))
 }
 
 /// A number of tokens; what is none is for the target to refuse.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// How `stream_options.include_usage` gets set.
+/// How `stream_options.include_usage` gets set, or goes away with all other options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UsageEdit {
     /// There is no `stream_options`: add it here, after a value of the outer object.
@@ -24,9 +24,26 @@ pub enum UsageEdit {
     },
     /// `include_usage` is something else: exchange its value.
     ReplaceFlag(Range<usize>),
+    /// The target knows no `stream_options`: leave the field out.
+    CutOptions(Range<usize>),
 }
 
 impl UsageEdit {
+    /// Leaves out a field of the outer object, given the place of its value: with the comma before it, or else the one
+    /// after it. `None` if there is no such field.
+    pub fn cut(body: &[u8], value: Range<usize>) -> Option<Self> {
+        let quotes = |end: usize| body.get(..end)?.iter().rposition(|byte| *byte == b'"');
+        // The name has no quotes in it, however it is written.
+        let name = quotes(quotes(value.start)?)?;
+        let before = body.get(..name)?.trim_ascii_end();
+        if let Some(rest) = before.strip_suffix(b",") {
+            return Some(Self::CutOptions(rest.len()..value.end));
+        }
+        let after = body.get(value.end..)?.trim_ascii_start();
+        let end = after.strip_prefix(b",").map_or(value.end, |rest| body.len() - rest.len());
+        Some(Self::CutOptions(name..end))
+    }
+
     fn change(&self) -> (Range<usize>, &'static str) {
         match self {
             Self::AddOptions(at) => (*at..*at, r#","stream_options":{"include_usage":true}"#),
@@ -34,6 +51,7 @@ impl UsageEdit {
             Self::AddFlag { at, alone: true } => (*at..*at, r#""include_usage":true"#),
             Self::AddFlag { at, alone: false } => (*at..*at, r#""include_usage":true,"#),
             Self::ReplaceFlag(range) => (range.clone(), "true"),
+            Self::CutOptions(range) => (range.clone(), ""),
         }
     }
 }
@@ -158,6 +176,27 @@ mod tests {
             ),
         ] {
             assert_eq!(spliced(before), after);
+        }
+    }
+
+    #[test]
+    fn a_target_without_options_gets_none() {
+        let cut = |body: &'static str| {
+            let seen = peek(body.as_bytes()).unwrap();
+            let edit = seen.options_at.and_then(|at| UsageEdit::cut(body.as_bytes(), at));
+            let body = Bytes::from_static(body.as_bytes());
+            let spliced = splice(&body, seen.model_at, Bytes::from_static(b"\"x\""), edit.as_ref());
+            spliced.pieces.iter().map(|p| std::str::from_utf8(p).unwrap()).collect::<String>()
+        };
+        for (before, after) in [
+            (r#"{"model":"m","stream":true}"#, r#"{"model":"x","stream":true}"#),
+            (r#"{"model":"m","stream_options":{"a":[","]},"stream":true}"#, r#"{"model":"x","stream":true}"#),
+            (r#"{"stream_options" : null , "model":"m"}"#, r#"{ "model":"x"}"#),
+            (r#"{ "model":"m" , "stream_options": {"include_usage":true} }"#, r#"{ "model":"x"  }"#),
+            (r#"{"model":"m","stream\u005foptions":{}}"#, r#"{"model":"x"}"#),
+            (r#"{"stream_options":7,"model":"m","stream":false}"#, r#"{"model":"x","stream":false}"#),
+        ] {
+            assert_eq!(cut(before), after);
         }
     }
 }

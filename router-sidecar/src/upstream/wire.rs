@@ -2,7 +2,7 @@
 
 use super::{Failure, Outgoing};
 use crate::dialect::Unsupported;
-use crate::request::{Held, Spliced, splice};
+use crate::request::{Held, Spliced, UsageEdit, splice};
 use crate::snapshot::Backend;
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -51,7 +51,12 @@ impl Wire {
             Self::AsItIs => {
                 let peek = &outgoing.peek;
                 let model = backend.model(outgoing.adapter.as_deref());
-                splice(&outgoing.body, peek.model_at.clone(), model, peek.usage_edit.as_ref())
+                if !backend.dialect.usage_unasked {
+                    return splice(&outgoing.body, peek.model_at.clone(), model, peek.usage_edit.as_ref());
+                }
+                let options = peek.options_at.clone();
+                let cut = options.and_then(|at| UsageEdit::cut(&outgoing.body, at));
+                splice(&outgoing.body, peek.model_at.clone(), model, cut.as_ref())
             }
             Self::Translated { body, .. } => Spliced::from(body.clone()),
         }

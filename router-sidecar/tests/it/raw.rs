@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Gives every request the same answer.
+/// What a request gets, by its body.
+type Answers = dyn Fn(&str) -> String + Send + Sync;
+
+/// Gives every request the same answer, or one that its body decides.
 pub(crate) struct Raw {
     pub(crate) address: SocketAddr,
     asked: Arc<AtomicUsize>,
@@ -14,13 +17,17 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn start(answer: String) -> Self {
+        Self::deciding(move |_| answer.clone()).await
+    }
+
+    pub(crate) async fn deciding(answers: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(AtomicUsize::new(0));
-        let (answer, count) = (Arc::new(answer), Arc::clone(&asked));
+        let (answers, count): (Arc<Answers>, _) = (Arc::new(answers), Arc::clone(&asked));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&count)));
+                tokio::spawn(serve(stream, Arc::clone(&answers), Arc::clone(&count)));
             }
         });
         Self { address, asked }
@@ -32,7 +39,7 @@ impl Raw {
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Arc<String>, asked: Arc<AtomicUsize>) {
+async fn serve(mut stream: TcpStream, answers: Arc<Answers>, asked: Arc<AtomicUsize>) {
     let mut seen = Vec::new();
     loop {
         // Every request of these tests ends with its JSON.
@@ -41,6 +48,8 @@ async fn serve(mut stream: TcpStream, answer: Arc<String>, asked: Arc<AtomicUsiz
                 return;
             }
         }
+        let request = String::from_utf8_lossy(&seen);
+        let answer = answers(request.split_once("\r\n\r\n").map_or("", |(_, body)| body));
         seen.clear();
         asked.fetch_add(1, Ordering::SeqCst);
         let written = stream.write_all(answer.as_bytes()).await;

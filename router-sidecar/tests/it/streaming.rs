@@ -1,6 +1,7 @@
 //! Streams as clients see them.
 
-use crate::rig::{Rig, ask, external, provider};
+use crate::raw::{Raw, chunked, says, whole};
+use crate::rig::{KEY, Rig, ask, external, provider};
 use flotilla_e2e::provider::Script;
 
 /// The text that a client puts together, and the events it saw.
@@ -72,4 +73,31 @@ async fn a_giant_event_passes_whole_and_what_follows_is_read_as_ever() {
     assert_eq!(events.last().unwrap(), "data: [DONE]");
     assert!(!events.iter().any(|event| event.contains("\"choices\":[]")), "usage nobody asked for");
     assert_eq!(rig.usage("api").completion_tokens, api.seen().completion_tokens);
+}
+
+#[tokio::test]
+async fn an_api_that_reports_usage_unasked_is_not_asked_for_it() {
+    let api = Raw::deciding(|body| {
+        if body.contains("stream_options") {
+            return whole("422 Unprocessable Entity", r#"{"object":"error","type":"extra_forbidden"}"#);
+        }
+        let last = r#"data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}"#;
+        chunked(&[&says("Bon"), &says("jour"), last, "\n\n", "data: [DONE]\n\n"])
+    })
+    .await;
+    let rig = Rig::start(&format!(
+        "backends:\n- {{name: api, external: {{provider: Mistral, baseUrl: 'http://{}/v1', model: m, credentials: {{apiKey: {KEY}}}}}}}\ndefault: {{backends: [{{name: api}}]}}",
+        api.address
+    ))
+    .await;
+    for options in ["", r#""stream_options":{"include_usage":true},"#, r#""stream_options":null,"#] {
+        let reply = rig.chat(ask("hi", true).replacen('{', &format!("{{{options}"), 1)).await;
+        assert_eq!(reply.status, 200, "{options}");
+        let (content, events) = read(&reply.body);
+        assert_eq!((content.as_str(), events.len()), ("Bonjour", 4), "{options}");
+    }
+    let reply = rig.chat(ask("hi", false).replacen('{', r#"{"stream_options":{},"#, 1)).await;
+    assert_eq!(reply.status, 200);
+    let counted = rig.usage("api");
+    assert_eq!((counted.prompt_tokens, counted.completion_tokens), (28, 12));
 }

@@ -25,6 +25,7 @@ pub(super) static DIALECT: Dialect = Dialect {
             [(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"))];
         &VERSION
     },
+    usage_unasked: true,
     translation: Some(Translation {
         request: request::translate,
         answer: answer::translate,
