@@ -6,6 +6,20 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// The longest message and the longest name of a field, in bytes: they may quote what the client or a target said.
+const MESSAGE_AT_MOST: usize = 600;
+const PARAM_AT_MOST: usize = 128;
+
+/// A text of at most so many bytes, and a mark where it was longer.
+pub(crate) fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
 /// What a client is told to wait when nothing better is known.
 pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
@@ -174,13 +188,17 @@ struct Body<'a> {
 impl Rejection {
     /// An error without a field at fault.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), param: None, retry_after: None }
+        let message = cut(message.into(), MESSAGE_AT_MOST);
+        Self { code, message, param: None, retry_after: None }
     }
 
     /// Names the request field at fault.
     #[must_use]
     pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
-        self.param = Some(param.into());
+        self.param = Some(match param.into() {
+            Cow::Owned(param) => Cow::Owned(cut(param, PARAM_AT_MOST)),
+            known @ Cow::Borrowed(_) => known,
+        });
         self
     }
 
@@ -245,6 +263,15 @@ mod tests {
                 "message": "no \"x\"", "type": "invalid_request_error", "code": "model_not_found", "param": "model"
             }})
         );
+    }
+
+    #[test]
+    fn what_is_quoted_is_cut_between_characters() {
+        let long = "é".repeat(1 << 20);
+        let rejection = Rejection::new(Code::InvalidRequest, format!("x{long}")).param(long);
+        assert_eq!(rejection.message, format!("x{}…", "é".repeat(299)));
+        assert_eq!(rejection.param.unwrap(), format!("{}…", "é".repeat(64)));
+        assert_eq!(Rejection::new(Code::InvalidRequest, "é".repeat(300)).message, "é".repeat(300));
     }
 
     #[test]

@@ -121,7 +121,11 @@ impl<'de> Visitor<'de> for ElementVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Element, A::Error> {
         let mut tokens = 0_u32;
-        while seq.next_element::<u64>()?.is_some() {
+        while let Some(element) = seq.next_element()? {
+            // What serde says by itself about a text quotes it.
+            let Element::Token = element else {
+                return Err(de::Error::custom("a list inside of the input must be one of tokens"));
+            };
             tokens = tokens.saturating_add(1);
         }
         Ok(Element::Input(tokens))

@@ -8,6 +8,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::ops::Range;
 
+/// The longest name of a model, in bytes as they are in the body. Names of policies' models are far shorter.
+const MODEL_AT_MOST: usize = 512;
+
 /// What was seen in a body.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Peek {
@@ -75,7 +78,8 @@ pub enum PeekError {
 struct View<'a> {
     #[serde(borrow)]
     model: Option<&'a RawValue>,
-    stream: Option<bool>,
+    #[serde(borrow)]
+    stream: Option<&'a RawValue>,
     #[serde(borrow, default)]
     stream_options: Present<'a>,
     #[serde(default)]
@@ -142,7 +146,7 @@ fn glance(body: &[u8]) -> Option<Peek> {
     if scanner.beyond_ascii {
         text(body)?;
     }
-    let inside = model?;
+    let inside = model.filter(|inside| inside.len() <= MODEL_AT_MOST)?;
     let name = text(body.get(inside.clone())?)?;
     let model_at = inside.start - 1..inside.end + 1;
     let stream = stream.unwrap_or(false);
@@ -185,7 +189,7 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     }
     let view: View<'_> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
     let (model, model_at) = model_of(text, view.model)?;
-    let stream = view.stream.unwrap_or(false);
+    let stream = view.stream.map_or(Ok(false), flag)?;
     let options = view.stream_options.0.map(|raw| (raw.get(), place(text, raw)));
     let options_at = options.as_ref().map(|(_, at)| at.clone());
     let usage_edit = if stream { usage_edit(options, model_at.end)? } else { None };
@@ -197,6 +201,15 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     let limit = number(view.max_completion_tokens).or_else(|| number(view.max_tokens));
     let choices = choices(number(view.n), number(view.best_of));
     Ok(Peek::of_chat(model, model_at, stream, (usage_edit, options_at), length, limit, choices))
+}
+
+/// A flag. The parser would quote whatever else is there.
+fn flag(raw: &RawValue) -> Result<bool, PeekError> {
+    match raw.get() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(PeekError::Shape("stream must be true or false".to_owned())),
+    }
 }
 
 /// A number of tokens; what is none is for the target to refuse.
@@ -212,6 +225,10 @@ fn choices(given: Option<u32>, made: Option<u32>) -> u32 {
 /// The model's name, and where it is in the text.
 pub(super) fn model_of(text: &str, model: Option<&RawValue>) -> Result<(String, Range<usize>), PeekError> {
     let raw = model.ok_or(PeekError::NoModel)?;
+    // Names are quoted in errors.
+    if raw.get().len() > MODEL_AT_MOST + 2 {
+        return Err(PeekError::Shape(format!("model must be a string of at most {MODEL_AT_MOST} bytes")));
+    }
     let name =
         serde_json::from_str(raw.get()).map_err(|_| PeekError::Shape("model must be a string".to_owned()))?;
     Ok((name, place(text, raw)))
@@ -375,9 +392,13 @@ mod tests {
             (br#"{"model":"m","stream":"yes"}"#, false),
             (br#"{"model":"m","stream":true,"stream_options":5}"#, false),
             (br#"{"model":"m","messages":"hi"}"#, false),
+            (format!(r#"{{"model":"m","messages":"{}"}}"#, "x".repeat(5000)).as_bytes(), false),
+            (format!(r#"{{"model":"m","stream":"{}"}}"#, "x".repeat(5000)).as_bytes(), false),
+            (format!(r#"{{"model":"{}"}}"#, "x".repeat(5000)).as_bytes(), false),
         ] {
             let error = peek(body).unwrap_err();
             assert_eq!(matches!(error, PeekError::Json(_)), json, "{error}");
+            assert!(error.to_string().len() < 200, "{error}");
         }
         assert_eq!(peek(b"{}").unwrap_err(), PeekError::NoModel);
         assert_eq!(peek(br#"{"model":null}"#).unwrap_err(), PeekError::NoModel);

@@ -95,6 +95,11 @@ impl<'de> Visitor<'de> for MessagesVisitor {
         f.write_str("a list of messages")
     }
 
+    // What serde says by itself quotes the text.
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<TextLength, E> {
+        Err(E::custom("messages must be a list of messages, not a text"))
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<TextLength, A::Error> {
         let mut sum = TextLength::default();
         while let Some(Text(length)) = seq.next_element()? {

@@ -35,12 +35,14 @@ async fn requests_that_cannot_be_routed_are_answered_in_openais_form() {
         (String::new(), 400, "invalid_json", None),
         ("{\"model\": 5}".to_owned(), 400, "invalid_request", None),
         ("{\"messages\": []}".to_owned(), 400, "missing_required_parameter", Some("model")),
+        (ask("hi", false).replace("assistant", &"x".repeat(9000)), 400, "invalid_request", None),
         (ask("hi", false).replace("assistant", "gpt-9"), 404, "model_not_found", Some("model")),
         (ask(&"x".repeat(10_000), false), 413, "request_too_large", None),
     ] {
         let reply = rig.chat(body.clone()).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{body:.80}");
         assert_eq!(reply.json()["error"]["param"].as_str(), param);
+        assert!(reply.body.len() < 1000, "{body:.80}: quoted");
     }
     for body in [&b"\xff\xfe"[..], b"{\"model\":\"assistant\",\"user\":\"\xc3\x28\",\"messages\":[]}"] {
         let reply = rig.chat(body).await;
