@@ -6,6 +6,9 @@
 mod anthropic;
 mod mistral;
 mod openai;
+mod unsupported;
+
+pub use unsupported::Unsupported;
 
 use crate::account::Tokens;
 use crate::request::Operation;
@@ -94,20 +97,4 @@ pub trait StreamDecoder: fmt::Debug + Send + Sync {
 
     /// The prompt's tokens, where the stream says them before its end.
     fn prompt_tokens(&self) -> Option<Tokens>;
-}
-
-/// Part of a request has no form in the target's dialect.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{param}: {message}")]
-pub struct Unsupported {
-    /// The request field at fault.
-    pub param: String,
-    /// What is wrong with it, or what to use instead.
-    pub message: String,
-}
-
-impl Unsupported {
-    fn new(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { param: param.into(), message: message.into() }
-    }
 }

@@ -38,7 +38,7 @@ pub enum Failure {
     #[error("as many requests as the policy allows are there already")]
     Full,
     /// Part of the request has no form in the target's dialect; nothing was sent.
-    #[error("its API cannot express the request: {0}")]
+    #[error("its API cannot express the request: {}", .0.field())]
     Unsupported(Unsupported),
     /// There is no room to translate in; nothing was sent, or nothing of the answer was kept.
     #[error("the router has no memory left for it")]
@@ -179,12 +179,18 @@ impl Failure {
 
     /// The answer when this was the last attempt.
     pub fn rejection(&self, backend: &str) -> Rejection {
-        let rejection = Rejection::new(self.row().1, format!("backend {backend} failed: {self}"));
+        let code = self.row().1;
+        let rejection = Rejection::new(code, format!("backend {backend} failed: {self}"));
         match self {
             Self::Unpaid(exceeded) => unpaid(exceeded),
             Self::RateLimited(Some(after)) => rejection.retry_after(*after),
             Self::Full | Self::NoRoom => rejection.retry_after(RETRY_AFTER),
-            Self::Unsupported(unsupported) => rejection.param(unsupported.param.clone()),
+            Self::Unsupported(unsupported) => {
+                // The client alone is told what is wrong with it: that may quote the prompt.
+                let message =
+                    format!("backend {backend} failed: its API cannot express the request: {unsupported}");
+                Rejection::new(code, message).param(unsupported.param.clone())
+            }
             Self::ContextOverflow(_) => rejection.param("messages"),
             _ => rejection,
         }

@@ -1,6 +1,6 @@
 //! The program itself: its log, its signals, its commands.
 
-use crate::rig::{ask, config, engine, external, fleet, get, provider};
+use crate::rig::{anthropic, ask, config, engine, external, fleet, get, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use http_body_util::{BodyExt, Full};
 use std::fmt::Write as _;
@@ -111,6 +111,32 @@ async fn keys_and_prompts_are_in_no_log_header_or_metric_even_when_everything_is
         let place = visible.find(secret);
         assert!(place.is_none(), "{secret} in: {}", &visible[place.unwrap().saturating_sub(300)..]);
     }
+}
+
+#[tokio::test]
+async fn what_a_request_cannot_be_translated_for_is_logged_by_name_alone() {
+    let api = provider().await;
+    let policy = format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", anthropic("api", &api));
+    let mut router = Process::launch(&policy, &[]).await;
+    let user = ask("hi", false);
+    for (body, field) in [
+        (ask(PROMPT, false).replace(r#""content":"#, r#""content":7,"x":"#), "messages[0].content"),
+        (user.replace(r#""user""#, &format!(r#""{PROMPT}""#)), "messages[0].role"),
+        (user.replace(r#"[{"#, &format!(r#"["{PROMPT}",{{"#)), "messages"),
+        (user.replacen('{', &format!(r#"{{"to {PROMPT}":1,"#), 1), "an unknown field"),
+    ] {
+        let reply = router.post(body).await;
+        assert_eq!(reply.status(), 400, "{field}");
+        let decision = format!("{:?}", reply.headers());
+        assert!(decision.contains(&format!("cannot express the request: {field}")), "{field}: {decision}");
+        assert!(!decision.contains(PROMPT), "{field}: {decision}");
+        let line = router.line_with("request").await.to_string();
+        assert!(line.contains(field), "{field}: {line}");
+        // The client itself is told.
+        let told = reply.into_body().collect().await.unwrap().to_bytes();
+        assert!(told.len() < 1000, "{field}");
+    }
+    assert!(!router.seen.concat().contains(PROMPT));
 }
 
 #[tokio::test]

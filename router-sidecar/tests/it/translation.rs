@@ -208,13 +208,19 @@ async fn what_its_api_cannot_express_goes_to_a_target_that_can_or_is_refused_by_
     let two = ask("hi", false).replacen('{', r#"{"n":2,"#, 1);
     let reply = rig.chat_with(&[("x-flotilla-explain", "1")], two.clone()).await;
     assert_eq!((reply.status.as_u16(), reply.backend()), (200, "second"));
-    assert!(
-        reply.header("x-flotilla-decision").contains("api failed: its API cannot express the request: n:")
-    );
+    let decision = reply.header("x-flotilla-decision");
+    assert!(decision.contains(r#""api failed: its API cannot express the request: n""#), "{decision}");
     let (lone, rig) = alone().await;
     let reply = rig.chat(two).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "unsupported_parameter"));
-    assert_eq!(reply.json()["error"]["param"], "n");
+    let error = reply.json()["error"].clone();
+    assert_eq!(error["param"], "n");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .ends_with("n: in the Messages API of Anthropic a request gets one choice")
+    );
     // Nothing was sent, and nobody is to blame.
     assert_eq!((api.seen().requests, lone.seen().requests, rig.usage("api").requests), (0, 0, 0));
     assert!(rig.metrics().await.contains(r#"attempts_failed_total{backend="api",cause="unsupported""#));
