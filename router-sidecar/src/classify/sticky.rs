@@ -1,10 +1,15 @@
 //! Classes that a session has had: what was said once is in the conversation for good.
 
+use crate::snapshot::Kept;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 
 /// Sessions that are remembered at least: those seen last. As many again may be.
 const SESSIONS: usize = 32 * 1024;
+
+/// Classes of a session beyond which those that no rule knows are not added: these keep it in the cluster already, and
+/// more of them say nothing new.
+const UNKNOWN_AT_MOST: usize = 8;
 
 /// The classes of sessions, in two generations: when one is full, the older one is forgotten.
 #[derive(Debug, Default)]
@@ -26,15 +31,25 @@ impl Sticky {
 
     /// Adds the classes of a request to those of its session, and those of the session to the request. Gives what the
     /// request did not have.
-    pub fn join(&self, session: u64, classes: &mut Vec<String>, keeps: impl Fn(&str) -> bool) -> Vec<String> {
-        let kept: Vec<&String> = classes.iter().filter(|class| keeps(class)).collect();
+    pub fn join(
+        &self,
+        session: u64,
+        classes: &mut Vec<String>,
+        keeps: impl Fn(&str) -> Option<Kept>,
+    ) -> Vec<String> {
+        let kept: Vec<(&String, Kept)> =
+            classes.iter().filter_map(|class| Some((class, keeps(class)?))).collect();
         let mut generations = self.0.lock();
         let Generations { young, old } = &mut *generations;
         if kept.is_empty() && !young.contains_key(&session) && !old.contains_key(&session) {
             return Vec::new();
         }
         let mut known = young.remove(&session).or_else(|| old.remove(&session)).unwrap_or_default();
-        known.extend(kept.into_iter().cloned());
+        for (class, kept) in kept {
+            if kept == Kept::Bound || known.len() < UNKNOWN_AT_MOST {
+                known.insert(class.clone());
+            }
+        }
         let added: Vec<String> = known.iter().filter(|class| !classes.contains(class)).cloned().collect();
         if young.len() >= SESSIONS {
             *old = std::mem::take(young);
@@ -52,7 +67,11 @@ mod tests {
 
     fn join(sticky: &Sticky, session: u64, classes: &[&str]) -> Vec<String> {
         let mut classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
-        sticky.join(session, &mut classes, |class| class != "batch");
+        sticky.join(session, &mut classes, |class| match class {
+            "batch" => None,
+            "phi" | "pii" => Some(Kept::Bound),
+            _ => Some(Kept::Unknown),
+        });
         classes
     }
 
@@ -65,6 +84,18 @@ mod tests {
         assert_eq!(join(&sticky, 1, &["pii"]), ["pii", "phi"]);
         assert_eq!(join(&sticky, 1, &[]), ["phi", "pii"]);
         assert_eq!(join(&sticky, 2, &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_session_with_ever_new_classes_keeps_a_few_and_all_that_rules_bind() {
+        let sticky = Sticky::default();
+        for number in 0..1000 {
+            join(&sticky, 1, &[&format!("new-{number}")]);
+        }
+        join(&sticky, 1, &["phi"]);
+        let known = sticky.known(1);
+        assert_eq!(known.len(), UNKNOWN_AT_MOST + 1);
+        assert!(known.contains(&"phi".to_owned()));
     }
 
     #[test]

@@ -169,7 +169,8 @@ pub(crate) fn classes(
     body: &[u8],
     session: Option<u64>,
 ) -> (Vec<String>, Vec<Reason>) {
-    let mut classes = request::data_classes(headers, &policy.class_header);
+    let named = |class: &str| policy.named_classes.contains(class);
+    let mut classes = request::data_classes(headers, &policy.class_header, named);
     let mut reasons = Vec::new();
     let found = policy.classifier.as_ref().map(|classifier| classifier.classify(body));
     for finding in found.into_iter().flatten() {
@@ -179,7 +180,7 @@ pub(crate) fn classes(
         reasons.push(Reason::Found(finding));
     }
     if let Some(session) = session {
-        let before = policy.sticky.join(session, &mut classes, |class| policy.keeps(class).is_some());
+        let before = policy.sticky.join(session, &mut classes, |class| policy.keeps(class));
         reasons.extend(before.into_iter().map(Reason::SessionClass));
     }
     (classes, reasons)
