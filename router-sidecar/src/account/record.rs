@@ -311,9 +311,16 @@ impl Record {
         self.failed.last().map(|(_, failure)| failure)
     }
 
-    /// What to answer after the last failure.
+    /// What to answer when no target did: why the last one failed. A client that changed its request would be misled
+    /// where a target failed that may well take it as it is.
     pub fn rejection(&self) -> Rejection {
-        match self.failed.last() {
+        let last = self.failed.last();
+        let transient = || self.failed.iter().rfind(|(_, failure)| failure.is_transient());
+        let told = match last {
+            Some((_, failure)) if failure.is_of_request() => transient().or(last),
+            _ => last,
+        };
+        match told {
             Some((backend, failure)) => failure.rejection(self.name(*backend)),
             // A plan is never empty, so there was an attempt.
             None => Failure::Connect.rejection("(none)"),

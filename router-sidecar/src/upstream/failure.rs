@@ -146,6 +146,27 @@ impl Failure {
         self.row().2
     }
 
+    /// Whether the target may do better the next time, with the request as it is.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect
+            | Self::Broken
+            | Self::Timeout
+            | Self::Status(_)
+            | Self::RateLimited(_)
+            | Self::ErrorEvent
+            | Self::Full
+            | Self::NoRoom
+            | Self::Garbled => true,
+            Self::Auth(_) | Self::Unsupported(_) | Self::Unpaid(_) | Self::ContextOverflow(_) => false,
+        }
+    }
+
+    /// Whether the client would have to change the request.
+    pub fn is_of_request(&self) -> bool {
+        matches!(self, Self::Unsupported(_) | Self::ContextOverflow(_))
+    }
+
     /// What it says about the endpoint.
     pub fn blame(&self) -> Blame {
         match self {

@@ -1,5 +1,6 @@
 //! What happens when a target breaks, before and after its first byte.
 
+use crate::raw::{Raw, whole};
 use crate::rig::{Rig, ask, client, engine, external, fleet, nobody, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use http_body_util::BodyExt;
@@ -228,6 +229,27 @@ async fn when_all_targets_fail_the_answer_names_the_last_reason() {
             assert_eq!(reply.header("retry-after"), "7");
         }
     }
+}
+
+#[tokio::test]
+async fn an_outage_is_not_told_as_the_clients_mistake() {
+    let overflow =
+        r#"{"error":{"message":"the maximum context length is 3","code":"context_length_exceeded"}}"#;
+    let (first, small) = (provider().await, Raw::start(whole("400 Bad Request", overflow)).await);
+    let policy = |order: &str| {
+        let (first, small) = (external("first", &first), fleet("small", &[small.address]));
+        format!("backends:\n{first}\n{small}\ndefault: {order}")
+    };
+    let rig = Rig::start(&policy("{backends: [{name: first}], fallback: [small]}")).await;
+    fail(&first, [Fault::Status(502)], Script { repeat: true, ..Script::default() });
+    let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", false)).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_error"));
+    let decision = reply.header("x-flotilla-decision");
+    assert!(decision.contains("first failed") && decision.contains("small failed"), "{decision}");
+    // Where nothing is down it is one.
+    rig.apply(&policy("{backends: [{name: small}]}"));
+    let reply = rig.chat(ask("hi", false)).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "context_length_exceeded"));
 }
 
 #[tokio::test]
