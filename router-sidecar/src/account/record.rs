@@ -322,6 +322,9 @@ impl Record {
         };
         match told {
             Some((backend, failure)) => failure.rejection(self.name(*backend)),
+            None if self.is_late() => {
+                Rejection::new(Code::UpstreamTimeout, "the request's time was over before it could be sent")
+            }
             // A plan is never empty, so there was an attempt.
             None => Failure::Connect.rejection("(none)"),
         }

@@ -82,6 +82,10 @@ pub(super) async fn try_target(
         else {
             return None;
         };
+        // A lease may have come too late: what is sent now is paid for, and nobody waits for it.
+        if is_over(request.total) {
+            return None;
+        }
         // Paid last: a target that is passed over costs nothing.
         if !pay(record) {
             return None;
@@ -103,22 +107,25 @@ pub(super) async fn try_target(
     None
 }
 
-/// Whether time and budget are left for another attempt; the first needs neither. What it may have to wait for comes
+/// Whether time is left for an attempt, and budget for one that is not the first. What it may have to wait for comes
 /// after this, so nothing is taken out yet.
 pub(super) fn may_go_on(record: &mut Record, total: Instant) -> bool {
+    if is_over(total) || record.is_denied() {
+        return false;
+    }
     if record.attempts() == 0 {
         return true;
     }
-    let now = Instant::now();
-    if record.is_denied() || now >= total {
-        return false;
-    }
     let policy = record.policy();
-    let affords = policy.budget.affords(policy.budget_rules, now.into_std());
+    let affords = policy.budget.affords(policy.budget_rules, Instant::now().into_std());
     if !affords {
         record.denied();
     }
     affords
+}
+
+fn is_over(total: Instant) -> bool {
+    Instant::now() >= total
 }
 
 /// Pays for an attempt that is about to begin.

@@ -1,6 +1,7 @@
 //! Budgets: what is reserved, what is settled however a request ends, and what happens when they are spent.
 
 use crate::rig::{Reply, Rig, ask, engine, eventually, external, fleet, provider};
+use flotilla_crds::router_config::Period;
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use std::sync::Arc;
 
@@ -77,6 +78,25 @@ async fn a_budget_that_counts_otherwise_under_the_same_name_begins_anew() {
     // With leases nothing was granted yet.
     rig.apply(&policy(&api, "{name: all, per: Day, tokens: 1000, leased: true}"));
     assert_eq!(taken(&rig), 0);
+}
+
+#[tokio::test]
+async fn a_lease_that_comes_after_the_requests_time_sends_nothing_and_is_given_back() {
+    let api = provider().await;
+    let rig = Rig::start(&format!(
+        "{}\ntimeouts: {{totalMs: 300}}",
+        policy(&api, "{name: all, per: Month, tokens: 10000, leased: true}")
+    ))
+    .await;
+    let grant = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let snapshot = rig.router.store.current().unwrap();
+        let period = Period::Month.start(jiff::Timestamp::now().as_second());
+        snapshot.policies[0].budgets[0].purses.of(None).grant(period, 10_000, false);
+    };
+    let (reply, ()) = tokio::join!(rig.chat(limited(100)), grant);
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (504, "upstream_timeout"));
+    assert_eq!((api.seen().requests, taken(&rig)), (0, 0));
 }
 
 #[tokio::test]

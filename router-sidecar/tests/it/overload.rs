@@ -125,6 +125,29 @@ async fn a_body_that_never_comes_whole_is_answered() {
 }
 
 #[tokio::test]
+async fn a_request_whose_time_is_over_before_it_could_be_sent_is_not_sent() {
+    let api = provider().await;
+    let rig = Rig::start(&format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: api}}]}}\ntimeouts: {{totalMs: 300}}",
+        external("api", &api)
+    ))
+    .await;
+    let body = ask("hi", false);
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 504") && answer.contains("upstream_timeout"), "{answer}");
+    assert_eq!((api.seen().requests, rig.usage("api").cost.0), (0, 0));
+}
+
+#[tokio::test]
 async fn bodies_of_all_clients_together_are_bounded() {
     let api = provider().await;
     let rig = Rig::bare(Limits { buffered: 100_000, ..Limits::default() }).await;
