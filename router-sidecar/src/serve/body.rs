@@ -107,12 +107,16 @@ impl Relayed {
             match rest.poll_piece(cx) {
                 Poll::Ready(Some(Ok(piece))) => {
                     self.last = Instant::now();
+                    let over = rest.is_done();
                     self.reading.push(piece, &mut self.ready);
+                    if over {
+                        // Nobody asks for what follows the last byte of a known length.
+                        self.finish();
+                    }
                     self.look();
                 }
                 Poll::Ready(None) => {
-                    self.rest = None;
-                    self.reading.finish(&mut self.ready);
+                    self.finish();
                     self.look();
                 }
                 Poll::Ready(Some(Err(_))) => {
@@ -129,6 +133,12 @@ impl Relayed {
                 }
             }
         }
+    }
+
+    /// All of the body was read.
+    fn finish(&mut self) {
+        self.rest = None;
+        self.reading.finish(&mut self.ready);
     }
 
     /// Ends the answer if what was read so far is its end: all of the body, or an error.

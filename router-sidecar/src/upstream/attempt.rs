@@ -136,7 +136,7 @@ async fn first_content(
     let hide_usage = outgoing.peek.usage_edit.is_some();
     let (part, held) = (&outgoing.part, outgoing.held.another());
     let mut reading = match &backend.dialect.translation {
-        None => Reading::new(&parts.headers, hide_usage, part, held),
+        None => Reading::new(&parts.headers, outgoing.operation, hide_usage, part, held),
         Some(translation) => Reading::foreign(translation, &mut parts, hide_usage, part, held),
     };
     if trace.is_some_and(|trace| trace.recorded) {

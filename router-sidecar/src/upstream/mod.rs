@@ -11,6 +11,7 @@ mod http1;
 mod overflow;
 mod reading;
 mod rest;
+mod tail;
 mod wire;
 
 pub use attempt::{Answer, Outgoing, attempt};

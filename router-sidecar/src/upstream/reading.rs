@@ -3,15 +3,16 @@
 
 use super::Failure;
 use super::foreign::{Decoded, Foreign};
+use super::tail::{Tail, estimate};
 use crate::account::Tokens;
 use crate::dialect::Translation;
-use crate::request::Held;
+use crate::request::{Held, Operation};
 use crate::sse::{Described, EventRelay, Identity, Part, Progress, usage_of};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header, response};
 use std::collections::VecDeque;
 
-/// What is kept of an answer that is not a stream. The usage of a longer one is estimated.
+/// What is kept of an answer that is not a stream. Of a longer one only the end is, where its usage should be.
 const KEEP_AT_MOST: usize = 8 * 1024 * 1024;
 
 /// How one answer is read.
@@ -23,6 +24,10 @@ pub enum Reading {
     Whole {
         /// What came so far; emptied when it is too much.
         kept: Vec<Bytes>,
+        /// Its end, when it was too much.
+        tail: Option<Box<Tail>>,
+        /// Whether it is text, whose tokens can be estimated by its length.
+        is_text: bool,
         /// How much came.
         length: usize,
         /// What was read at the end.
@@ -40,11 +45,12 @@ pub enum Reading {
 
 impl Reading {
     /// How an answer with these headers is read.
-    pub fn new(headers: &HeaderMap, hide_usage: bool, part: &Part, held: Held) -> Self {
+    pub fn new(headers: &HeaderMap, operation: Operation, hide_usage: bool, part: &Part, held: Held) -> Self {
         if is_events(headers) {
             return Self::Events(EventRelay::of(part.clone(), hide_usage));
         }
-        Self::Whole { kept: Vec::new(), length: 0, tokens: None, held, described: None }
+        let is_text = operation == Operation::Chat;
+        Self::Whole { kept: Vec::new(), tail: None, is_text, length: 0, tokens: None, held, described: None }
     }
 
     /// How an answer in another dialect is read. Its headers are from now on those of what is made of it.
@@ -75,11 +81,14 @@ impl Reading {
             Self::Events(relay) => relay.push(&piece, out),
             Self::Decoded(decoded) => decoded.push(&piece, out),
             Self::Foreign(foreign) => foreign.push(piece),
-            Self::Whole { kept, length, held, .. } => {
+            Self::Whole { kept, tail, length, held, .. } => {
                 *length += piece.len();
-                if *length <= KEEP_AT_MOST && held.grow_to(*length).is_ok() {
+                if let Some(tail) = tail {
+                    tail.push(&piece);
+                } else if *length <= KEEP_AT_MOST && held.grow_to(*length).is_ok() {
                     kept.push(piece.clone());
                 } else {
+                    tail.insert(Box::new(Tail::of(kept))).push(&piece);
                     kept.clear();
                     held.release();
                 }
@@ -94,6 +103,7 @@ impl Reading {
             Self::Events(relay) => relay.finish(out),
             Self::Decoded(decoded) => decoded.relay.finish(out),
             Self::Foreign(foreign) => foreign.finish(out),
+            Self::Whole { tail: Some(tail), tokens, .. } => *tokens = tail.usage(),
             Self::Whole { kept, tokens, held, described, .. } => {
                 let joined;
                 let all = match kept.as_slice() {
@@ -198,11 +208,12 @@ impl Reading {
         !self.relay().is_some_and(EventRelay::is_open) && !self.failed()
     }
 
-    /// The usage reported, and the chunks of text seen.
+    /// The usage reported, and the chunks of text seen, each about a token.
     pub fn seen(&self) -> (Option<Tokens>, u64) {
         match self {
             Self::Events(relay) => (relay.tokens, relay.pieces),
             Self::Decoded(decoded) => (decoded.tokens(), decoded.relay.pieces),
+            Self::Whole { tokens, tail: Some(_), is_text: true, length, .. } => (*tokens, estimate(*length)),
             Self::Whole { tokens, .. } => (*tokens, 0),
             Self::Foreign(foreign) => (foreign.tokens, 0),
         }

@@ -1,8 +1,10 @@
 //! What decision records say was used is what the providers bill, to the token, whatever happens to requests.
 
 use crate::process::Process;
-use crate::rig::{Rig, anthropic, ask, engine, external, fleet, get, provider};
+use crate::raw::{Raw, whole};
+use crate::rig::{Reply, Rig, anthropic, ask, engine, external, fleet, get, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
+use flotilla_router::serve::Limits;
 use http_body_util::BodyExt;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -158,6 +160,55 @@ async fn both_legs_of_a_request_and_both_parts_of_a_stream_are_in_its_record() {
     add(&mut sums, &record);
     assert_eq!(sums, billed(&[], &[&broken, &whole]));
     assert_eq!((broken.seen().completion_tokens, whole.seen().requests), (2, 1));
+}
+
+#[tokio::test]
+async fn an_answer_of_known_length_that_comes_in_pieces_is_read_to_its_end() {
+    let end = r#"","x":1}],"usage":{"prompt_tokens":7,"completion_tokens":9,"total_tokens":16}}"#;
+    let pod =
+        Raw::start(whole("200 OK", &format!(r#"{{"choices":[{{"text":"{}{end}"#, "x".repeat(1 << 20)))).await;
+    let rig = Rig::start(&format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: pod}}]}}",
+        fleet("pod", &[pod.address])
+    ))
+    .await;
+    assert_eq!(rig.chat(ask("hi", false)).await.status, 200);
+    let seen = rig.usage("pod");
+    assert_eq!((seen.failed, seen.prompt_tokens, seen.completion_tokens), (0, 7, 9));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_kept_is_counted_by_its_end_or_else_by_its_length() {
+    let answer = |length: usize, end: &str| {
+        format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]{end}}}"#, "x".repeat(length))
+    };
+    let usage = r#","usage":{"prompt_tokens":7,"completion_tokens":9,"total_tokens":16}"#;
+    for (buffered, length) in [(Limits::default().buffered, 9 << 20), (4000, 40_000)] {
+        for (end, counted) in [(usage, [7, 9]), ("", [5, answer(length, "").len() as u64 / 4])] {
+            let pod = Raw::start(whole("200 OK", &answer(length, end))).await;
+            let rig = Rig::bare(Limits { buffered, ..Limits::default() }).await;
+            rig.apply(&format!(
+                "backends:\n{}\ndefault: {{backends: [{{name: pod}}]}}",
+                fleet("pod", &[pod.address])
+            ));
+            let reply = rig.chat(ask("hi", false)).await;
+            assert_eq!((reply.status.as_u16(), reply.body.len()), (200, answer(length, end).len()));
+            let seen = rig.usage("pod");
+            assert_eq!([seen.prompt_tokens, seen.completion_tokens], counted, "{length} bytes");
+        }
+    }
+    // Numbers are no text.
+    let numbers = format!(r#"{{"usage":{{"prompt_tokens":7}},"data":[{}1]}}"#, "0.25,".repeat(8000));
+    let pod = Raw::start(whole("200 OK", &numbers)).await;
+    let rig = Rig::bare(Limits { buffered: 4000, ..Limits::default() }).await;
+    rig.apply(&format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: pod}}]}}",
+        fleet("pod", &[pod.address])
+    ));
+    let body = r#"{"input":"hi there","model":"assistant"}"#;
+    assert_eq!(Reply::of(rig.post("/v1/embeddings", &[], body).await).await.status, 200);
+    let seen = rig.usage("pod");
+    assert_eq!((seen.prompt_tokens, seen.completion_tokens), (2, 0));
 }
 
 #[tokio::test]
