@@ -14,6 +14,7 @@ use super::{Asked, Event, Metrics, Tokens};
 use crate::access::{Admission, Standing};
 use crate::budget::Reservation;
 use crate::error::{Code, Rejection};
+use crate::request::Operation;
 use crate::route::{Onward, Plan, Reason};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
 use crate::spans::{self, Trace};
@@ -313,7 +314,7 @@ impl Record {
 
     /// What to answer when no target did: why the last one failed. A client that changed its request would be misled
     /// where a target failed that may well take it as it is.
-    pub fn rejection(&self) -> Rejection {
+    pub fn rejection(&self, operation: Operation) -> Rejection {
         let last = self.failed.last();
         let transient = || self.failed.iter().rfind(|(_, failure)| failure.is_transient());
         let told = match last {
@@ -321,12 +322,12 @@ impl Record {
             _ => last,
         };
         match told {
-            Some((backend, failure)) => failure.rejection(self.name(*backend)),
+            Some((backend, failure)) => failure.rejection(self.name(*backend), operation),
             None if self.is_late() => {
                 Rejection::new(Code::UpstreamTimeout, "the request's time was over before it could be sent")
             }
             // A plan is never empty, so there was an attempt.
-            None => Failure::Connect.rejection("(none)"),
+            None => Failure::Connect.rejection("(none)", operation),
         }
     }
 

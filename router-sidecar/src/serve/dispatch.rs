@@ -44,7 +44,7 @@ pub(super) async fn dispatch(
             return respond(router, record, answer, outgoing, targets, explain, total);
         }
     }
-    let rejection = record.rejection();
+    let rejection = record.rejection(outgoing.operation);
     reject(record, rejection, explain)
 }
 

@@ -4,6 +4,7 @@
 use crate::budget::Exceeded;
 use crate::dialect::Unsupported;
 use crate::error::{Code, RETRY_AFTER, Rejection};
+use crate::request::Operation;
 use flotilla_crds::router_config::OnExceeded;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
@@ -198,8 +199,8 @@ impl Failure {
         }
     }
 
-    /// The answer when this was the last attempt.
-    pub fn rejection(&self, backend: &str) -> Rejection {
+    /// The answer to such a request when this was the last attempt.
+    pub fn rejection(&self, backend: &str, operation: Operation) -> Rejection {
         let code = self.row().1;
         let rejection = Rejection::new(code, format!("backend {backend} failed: {self}"));
         match self {
@@ -212,7 +213,7 @@ impl Failure {
                     format!("backend {backend} failed: its API cannot express the request: {unsupported}");
                 Rejection::new(code, message).param(unsupported.param.clone())
             }
-            Self::ContextOverflow(_) => rejection.param("messages"),
+            Self::ContextOverflow(_) => rejection.param(operation.input()),
             _ => rejection,
         }
     }

@@ -73,6 +73,31 @@ async fn an_input_that_llama_server_calls_its_own_failure_does_as_well() {
 }
 
 #[tokio::test]
+async fn the_field_that_is_too_long_is_that_of_the_operation() {
+    let refusals = [
+        whole("400 Bad Request", VLLM),
+        whole("413 Payload Too Large", SGLANG),
+        whole("422 Unprocessable Entity", VLLM),
+    ];
+    for refusal in refusals {
+        let api = Raw::start(refusal).await;
+        let rig = Rig::start(&format!(
+            "backends:\n{}\ndefault: {{backends: [{{name: api}}]}}",
+            crate::rig::fleet("api", &[api.address])
+        ))
+        .await;
+        let embedding = r#"{"input":"hi","model":"assistant"}"#.to_owned();
+        for (path, body, field) in
+            [("/v1/embeddings", embedding, "input"), ("/v1/chat/completions", ask("hi", true), "messages")]
+        {
+            let reply = Reply::of(rig.post(path, &[], body).await).await;
+            assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "context_length_exceeded"));
+            assert_eq!(reply.json()["error"]["param"], field);
+        }
+    }
+}
+
+#[tokio::test]
 async fn any_other_failure_of_a_server_is_one() {
     let wrong = r#"{"error":{"code":500,"message":"CUDA error: out of memory","type":"server_error"}}"#;
     for answer in [
