@@ -61,7 +61,7 @@ pub(super) struct Bill {
 }
 
 impl Bill {
-    /// Counts the prompt of an attempt that had no content in time: its target was at work on it.
+    /// Counts the prompt of an attempt that had no content of use: its target was at work on it.
     pub(super) fn of_prompt(backend: &Backend, prompt_estimate: u32) -> Bill {
         let tokens = Tokens::new(prompt_estimate.into(), 0);
         let cost = backend.prices.cost(tokens).0;

@@ -1,11 +1,12 @@
 //! The router's metrics. Labels are policies and backends of the config in force and constants of this crate,
 //! so that no client can make them grow.
 
-use super::Faults;
 use super::budgets::BudgetGauge;
 use super::clients::ClientMetrics;
+use super::{Event, Faults};
 use crate::snapshot::Snapshot;
 use crate::spans::Counters;
+use crate::upstream::Failure;
 use parking_lot::Mutex;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -67,7 +68,7 @@ pub struct Metrics {
     /// What clients took.
     pub(crate) clients: ClientMetrics,
     /// Failures, and what was done about them.
-    pub faults: Faults,
+    faults: Faults,
     /// What became of spans.
     pub spans: Counters,
     /// Whether the stream to the operator is up.
@@ -210,6 +211,25 @@ impl Metrics {
             }
             keep
         });
+    }
+
+    /// An attempt failed.
+    pub(crate) fn failure(&self, policy: &str, backend: &str, failure: &Failure) {
+        self.of_known(policy, backend, |faults| faults.failure(policy, backend, failure));
+    }
+
+    /// Something was done about a failure.
+    pub(crate) fn event(&self, event: Event, policy: &str, backend: &str) {
+        self.of_known(policy, backend, |faults| faults.event(event, policy, backend));
+    }
+
+    /// Counts nothing for a backend that no config names any more, which requests of the one before may still be at:
+    /// nobody would remove its labels again. The lock is held until it is counted, as it is while labels are removed.
+    fn of_known(&self, policy: &str, backend: &str, count: impl FnOnce(&Faults)) {
+        let known = self.known.lock();
+        if known.contains(&(policy.to_owned(), backend.to_owned())) {
+            count(&self.faults);
+        }
     }
 
     /// Counts an answer to a client. `code` is the router's own error code, or empty.

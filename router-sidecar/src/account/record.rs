@@ -250,9 +250,8 @@ impl Record {
             if let Some(backend) = self.policy.backends.get(attempt.backend) {
                 backend.counters.requests.inc();
                 backend.counters.failed.inc();
-                self.metrics.faults.failure(&self.policy.name, &backend.name, &failure);
-                // It was at work until its deadline.
-                if failure == Failure::Timeout {
+                self.metrics.failure(&self.policy.name, &backend.name, &failure);
+                if failure.is_paid_for() {
                     let bill = Bill::of_prompt(backend, self.prompt_estimate);
                     self.bill.add(bill);
                     if let Some(reservation) = attempt.reservation {
@@ -297,7 +296,7 @@ impl Record {
     /// A target was left out without an attempt.
     pub fn passed_over(&mut self, target: BackendIndex, failure: Failure) {
         if let Some(backend) = self.policy.backends.get(target) {
-            self.metrics.faults.failure(&self.policy.name, &backend.name, &failure);
+            self.metrics.failure(&self.policy.name, &backend.name, &failure);
         }
         self.failed.push((target, failure));
     }
@@ -357,7 +356,7 @@ impl Record {
 
     fn count(&self, event: Event, backend: BackendIndex) {
         if let Some(backend) = self.policy.backends.get(backend) {
-            self.metrics.faults.event(event, &self.policy.name, &backend.name);
+            self.metrics.event(event, &self.policy.name, &backend.name);
         }
     }
 

@@ -168,6 +168,12 @@ impl Failure {
         matches!(self, Self::Unsupported(_) | Self::ContextOverflow(_))
     }
 
+    /// Whether the target was at work on the prompt, for all that is known: until a deadline, or to the end of an
+    /// answer that nobody got.
+    pub fn is_paid_for(&self) -> bool {
+        matches!(self, Self::Timeout | Self::Garbled | Self::NoRoom)
+    }
+
     /// What it says about the endpoint.
     pub fn blame(&self) -> Blame {
         match self {

@@ -1,6 +1,7 @@
 //! Configs that change under load.
 
-use crate::rig::{Rig, ask, config, engine, external, fleet, provider};
+use crate::rig::{Rig, ask, config, engine, eventually, external, fleet, provider};
+use flotilla_e2e::provider::{Fault, Provider, Script};
 use flotilla_router::source::file::ConfigFile;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -115,6 +116,28 @@ async fn what_a_swap_removes_leaves_the_metrics_and_what_stays_keeps_counting() 
     rig.apply(&format!("backends:\n{}\ndefault: {{backends: [{{name: api}}]}}", external("api", &api)));
     assert!(!metrics().await.contains("backend=\"more\""));
     assert_eq!(rig.usage("api").requests, 1);
+}
+
+#[tokio::test]
+async fn what_fails_at_a_backend_that_is_no_more_does_not_bring_its_metrics_back() {
+    let (old, new) = (engine().await, engine().await);
+    let policy = |name: &str, pod: &Provider| {
+        let backend = fleet(name, &[pod.address]);
+        format!(
+            "backends:\n{backend}\ndefault: {{backends: [{{name: {name}}}]}}\ntimeouts: {{firstTokenMs: 500}}"
+        )
+    };
+    let rig = Rig::start(&policy("old", &old)).await;
+    old.script(Script { faults: [Fault::Stall].into(), repeat: true, ..Script::default() });
+    let change = async {
+        eventually("the request is under way", || old.seen().requests == 1).await;
+        rig.apply(&policy("new", &new));
+        assert!(!rig.metrics().await.contains(r#"backend="old""#));
+    };
+    let (reply, ()) = tokio::join!(rig.chat(ask("hi", true)), change);
+    assert_eq!(reply.code(), "upstream_timeout");
+    let metrics = rig.metrics().await;
+    assert!(!metrics.contains(r#"backend="old""#) && metrics.contains(r#"backend="new""#), "{metrics}");
 }
 
 /// Each config has its own model name, backend and pod: a request that saw parts of two would be refused by the pod.

@@ -1,5 +1,6 @@
 //! Backends that speak Anthropic's Messages: for clients and for everything else in the router they are like others.
 
+use crate::raw::{Raw, whole};
 use crate::rig::{KEY, Reply, Rig, anthropic, ask, engine, eventually, external, fleet, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use flotilla_router::serve::Limits;
@@ -130,8 +131,9 @@ async fn before_the_first_content_the_next_target_is_tried() {
         let text = String::from_utf8(reply.body.to_vec()).unwrap();
         assert_eq!(text.matches(r#""role":"assistant""#).count(), 1, "{text}");
         assert_eq!((rig.usage("api").requests, rig.usage("api").failed), (1, 1), "{fault:?}");
-        // Only one that was at work until its deadline is paid for: 5 tokens of a prompt, by estimate.
-        assert_eq!(rig.usage("api").cost.0, if cause == "timeout" { 5 * 2500 } else { 0 }, "{fault:?}");
+        // Only one that was at work until its deadline, or to its end, is paid for: 5 tokens of a prompt, by estimate.
+        let paid = matches!(cause, "timeout" | "garbled");
+        assert_eq!(rig.usage("api").cost.0, if paid { 5 * 2500 } else { 0 }, "{fault:?}");
         let counted = format!(r#"attempts_failed_total{{backend="api",cause="{cause}""#);
         assert!(rig.metrics().await.contains(&counted), "{fault:?}");
     }
@@ -247,6 +249,30 @@ async fn errors_come_back_in_openais_form() {
     let reply = rig.chat(ask("hi", false)).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_auth"));
     assert!(!String::from_utf8_lossy(&reply.body).contains("sk-wrong"));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_of_no_use_was_paid_for() {
+    // No message of the API; and one that there is no room for.
+    for (answer, status, code) in [
+        (r#"{"type":"pong"}"#.to_owned(), 502, "upstream_error"),
+        (format!("{:9000}", "{}"), 503, "router_overloaded"),
+    ] {
+        let api = Raw::start(whole("200 OK", &answer)).await;
+        let rig = Rig::bare(Limits { buffered: 5000, ..Limits::default() }).await;
+        rig.apply(&format!(
+            "backends: [{{name: api, external: {{provider: Anthropic, baseUrl: 'http://{}/v1', model: m, pricing: {{input: '2.50', output: '10'}}}}}}]\ndefault: {{backends: [{{name: api}}]}}\nbudgets: [{{name: all, per: Month, tokens: 5000}}]",
+            api.address
+        ));
+        let reply = rig.chat(ask("hi", false)).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code));
+        let usage = rig.usage("api");
+        assert_eq!((usage.requests, usage.failed), (1, 1));
+        // 5 tokens, by estimate.
+        assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.cost.0), (5, 0, 12_500), "{code}");
+        let taken = rig.router.store.current().unwrap().policies[0].budgets[0].purses.of(None).taken();
+        assert_eq!(taken, 5, "{code}");
+    }
 }
 
 #[tokio::test]
