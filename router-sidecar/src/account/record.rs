@@ -260,7 +260,7 @@ impl Record {
                 }
             }
             // A request whose own time is over says nothing about its endpoint.
-            let late = failure == Failure::Timeout && self.is_late();
+            let late = matches!(failure, Failure::Timeout | Failure::Connect) && self.is_late();
             if !late && attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
                 self.count(Event::Ejection, attempt.backend);
             }

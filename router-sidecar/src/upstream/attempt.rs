@@ -10,8 +10,11 @@ use crate::spans::Onward;
 use crate::sse::{Before, Part, Transcript};
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper_util::client::legacy::connect::capture_connection;
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -111,9 +114,12 @@ pub async fn attempt(
     trace: Option<&Onward>,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    let answer = first_content(client, backend, endpoint, outgoing, wire, trace);
+    let sent = AtomicBool::new(false);
+    let answer = first_content(client, backend, endpoint, outgoing, wire, trace, &sent);
     match tokio::time::timeout_at(deadline, answer).await {
         Ok(result) => result,
+        // Nobody is at work on what never left.
+        Err(_) if !sent.load(Ordering::Relaxed) => Err(Failure::Connect),
         Err(_) => Err(Failure::Timeout),
     }
 }
@@ -125,8 +131,9 @@ async fn first_content(
     outgoing: &Outgoing,
     wire: &Wire,
     trace: Option<&Onward>,
+    sent: &AtomicBool,
 ) -> Result<Answer, Failure> {
-    let response = send(client, backend, endpoint, outgoing, wire, trace).await?;
+    let response = send(client, backend, endpoint, outgoing, wire, trace, sent).await?;
     let (mut parts, mut body) = response.into_parts();
     let with_key = backend.key.is_some();
     if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
@@ -213,11 +220,12 @@ async fn send(
     outgoing: &Outgoing,
     wire: &Wire,
     trace: Option<&Onward>,
+    sent: &AtomicBool,
 ) -> Result<Response<Rest>, Failure> {
     match &endpoint.pool {
-        Some(pool) => send_to_engine(pool, backend, endpoint, outgoing, wire, trace).await,
+        Some(pool) => send_to_engine(pool, backend, endpoint, outgoing, wire, trace, sent).await,
         // Boxed: the library's future is large, and most requests do without it.
-        None => Box::pin(send_elsewhere(client, backend, endpoint, outgoing, wire, trace)).await,
+        None => Box::pin(send_elsewhere(client, backend, endpoint, outgoing, wire, trace, sent)).await,
     }
 }
 
@@ -228,12 +236,17 @@ async fn send_to_engine(
     outgoing: &Outgoing,
     wire: &Wire,
     trace: Option<&Onward>,
+    sent: &AtomicBool,
 ) -> Result<Response<Rest>, Failure> {
-    let response =
-        pool.request(|| build(backend, endpoint, outgoing, wire, trace)).await.map_err(|error| {
-            tracing::debug!(backend = backend.name, %error, "attempt failed");
-            if matches!(error, Lost::Connect(_)) { Failure::Connect } else { Failure::Broken }
-        })?;
+    let request = || {
+        // It is built when there is a connection for it.
+        sent.store(true, Ordering::Relaxed);
+        build(backend, endpoint, outgoing, wire, trace)
+    };
+    let response = pool.request(request).await.map_err(|error| {
+        tracing::debug!(backend = backend.name, %error, "attempt failed");
+        if matches!(error, Lost::Connect(_)) { Failure::Connect } else { Failure::Broken }
+    })?;
     Ok(response.map(Rest::Engine))
 }
 
@@ -245,10 +258,23 @@ async fn send_elsewhere(
     outgoing: &Outgoing,
     wire: &Wire,
     trace: Option<&Onward>,
+    sent: &AtomicBool,
 ) -> Result<Response<Rest>, Failure> {
     let mut stale = 0;
     loop {
-        match client.request(build(backend, endpoint, outgoing, wire, trace)).await {
+        let mut request = build(backend, endpoint, outgoing, wire, trace);
+        let mut connected = capture_connection(&mut request);
+        let mut answer = pin!(client.request(request));
+        let leaves = async {
+            drop(connected.wait_for_connection_metadata().await);
+            sent.store(true, Ordering::Relaxed);
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            () = leaves => answer.await,
+        };
+        match answer {
             Ok(response) => {
                 Answered::mark(&response);
                 return Ok(response.map(Rest::Other));

@@ -232,6 +232,20 @@ async fn when_all_targets_fail_the_answer_names_the_last_reason() {
 }
 
 #[tokio::test]
+async fn a_connection_that_does_not_come_in_time_costs_nothing() {
+    // It takes connections, and says nothing of TLS.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let rig = Rig::start(&format!(
+        "backends: [{{name: api, external: {{baseUrl: 'https://localhost:{port}/v1', model: m, pricing: {{input: '2.50', output: '10'}}}}}}]\ndefault: {{backends: [{{name: api}}]}}\ntimeouts: {{firstTokenMs: 300}}"
+    ))
+    .await;
+    let reply = rig.chat(ask("hi", true)).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_unreachable"));
+    assert_eq!((rig.usage("api").failed, rig.usage("api").cost.0), (1, 0));
+}
+
+#[tokio::test]
 async fn an_outage_is_not_told_as_the_clients_mistake() {
     let overflow =
         r#"{"error":{"message":"the maximum context length is 3","code":"context_length_exceeded"}}"#;
