@@ -47,6 +47,8 @@ pub(super) struct Attempt {
     pub(super) begun: Instant,
     pub(super) status: Option<StatusCode>,
     pub(super) first_byte: Option<Duration>,
+    /// Whether it goes on with an answer that another attempt began.
+    pub(super) continues: bool,
     pub(super) tokens: Option<Tokens>,
     pub(super) pieces: u64,
     pub(super) outcome: Outcome,
@@ -119,7 +121,9 @@ impl Attempt {
         }
         counters.duration.observe(started.elapsed().as_secs_f64());
         if let Some(first_byte) = self.first_byte {
-            counters.first_byte.observe(first_byte.as_secs_f64());
+            if !self.continues {
+                counters.first_byte.observe(first_byte.as_secs_f64());
+            }
             // What came with the first content took no time of its own. Choices come side by side.
             let each = tokens.completion.div_ceil(u64::from(choices.max(1)));
             if streamed && self.outcome == Outcome::Complete && each > 1 {

@@ -21,7 +21,7 @@ use crate::spans::{self, Trace};
 use crate::upstream::{Failure, Slot};
 use http::StatusCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Which of a request's attempts that run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Record {
     bill: Bill,
     /// What the client got.
     status: Option<StatusCode>,
+    /// How long it took until its first content, whatever went on after that.
+    first_byte: Option<Duration>,
     /// How the last attempt ended that is over.
     outcome: Option<Outcome>,
     refused: Option<Code>,
@@ -108,6 +110,7 @@ impl Record {
             hedge: None,
             bill: Bill::default(),
             status: None,
+            first_byte: None,
             outcome: None,
             refused: None,
             asked: None,
@@ -227,6 +230,7 @@ impl Record {
             begun: now,
             status: None,
             first_byte: None,
+            continues: false,
             tokens: None,
             pieces: 0,
             // Until something else is known: a record dropped in the middle is a client that left.

@@ -60,9 +60,14 @@ async fn a_stream_that_breaks_goes_on_and_the_client_sees_one() {
         let (first, second) = (rig.usage("one"), rig.usage("two"));
         assert_eq!((first.requests, first.failed, first.completion_tokens), (1, 1, 2), "{fault:?}");
         assert_eq!((second.requests, second.failed, second.completion_tokens), (1, 0, 3), "{fault:?}");
-        assert!(
-            rig.metrics().await.contains(r#"continuations_total{backend="two",policy="team/assistant"} 1"#)
-        );
+        let metrics = rig.metrics().await;
+        assert!(metrics.contains(r#"continuations_total{backend="two",policy="team/assistant"} 1"#));
+        // The first content came once, and from the first.
+        for (backend, count) in [("one", 1), ("two", 0)] {
+            let line =
+                format!(r#"first_byte_seconds_count{{backend="{backend}",policy="team/assistant"}} {count}"#);
+            assert!(metrics.contains(&line), "{line}");
+        }
     }
 }
 

@@ -17,7 +17,9 @@ impl Record {
         if let Some(attempt) = &mut self.attempt {
             attempt.status = Some(status);
             self.status = Some(status);
-            attempt.first_byte = Some(now.saturating_duration_since(self.started));
+            let first_byte = now.saturating_duration_since(self.started);
+            attempt.first_byte = Some(first_byte);
+            self.first_byte.get_or_insert(first_byte);
             attempt.health.begins_to_answer(now);
             if let Some(backend) = self.policy.backends.get(attempt.backend)
                 && self.streamed
@@ -51,6 +53,9 @@ impl Record {
         self.count(Event::Continuation, target);
         self.notes.push(Note::Continued(target));
         let onward = self.begin(Leg::Main, target, endpoint, slot, reservation);
+        if let Some(second) = &mut self.attempt {
+            second.continues = true;
+        }
         (tokens, onward)
     }
 

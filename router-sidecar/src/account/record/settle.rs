@@ -71,7 +71,7 @@ impl Drop for Record {
             completionTokens = tokens.completion,
             costNanoUsd = cost,
             failedAttempts = self.failed.len(),
-            firstByteMs = attempt.as_ref().and_then(|a| a.first_byte).map(millis),
+            firstByteMs = self.first_byte.map(millis),
             durationMs = millis(self.started.elapsed()),
             reasons = %Reasons(self),
             "request"
