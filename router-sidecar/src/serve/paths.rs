@@ -7,6 +7,7 @@ use crate::snapshot::Model;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,7 +28,7 @@ pub async fn data_service(router: &Arc<Router>, request: Request<Incoming>) -> R
         MODELS if method == Method::GET => models(router),
         MODELS => not_allowed(router, "GET"),
         path if method == Method::GET && path.starts_with("/v1/models/") => {
-            model(router, &path[MODELS.len() + 1..])
+            model(router, &decoded(&path[MODELS.len() + 1..]))
         }
         path => match admin::answer(router, method, path) {
             Some(response) => response.map(AnswerBody::whole),
@@ -59,6 +60,23 @@ fn model(router: &Router, id: &str) -> Response<AnswerBody> {
     json(serde_json::to_vec(&Model::new(id, snapshot.created())).unwrap_or_default().into())
 }
 
+/// A part of a path as it was before it was percent-encoded, once; as it is if that makes no text.
+fn decoded(encoded: &str) -> Cow<'_, str> {
+    let Some(first) = encoded.find('%') else {
+        return encoded.into();
+    };
+    let (plain, mut rest) = encoded.as_bytes().split_at(first);
+    let mut bytes = plain.to_vec();
+    while let Some((byte, after)) = rest.split_first() {
+        let digit = |place: usize| char::from(*after.get(place)?).to_digit(16);
+        let escaped = || u8::try_from(digit(0)? * 16 + digit(1)?).ok();
+        let escaped = if *byte == b'%' { escaped() } else { None };
+        bytes.push(escaped.unwrap_or(*byte));
+        rest = after.get(if escaped.is_some() { 2 } else { 0 }..).unwrap_or_default();
+    }
+    String::from_utf8(bytes).map_or(encoded.into(), Cow::Owned)
+}
+
 fn json(body: Bytes) -> Response<AnswerBody> {
     let mut response = Response::new(AnswerBody::whole(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -70,4 +88,24 @@ fn not_allowed(router: &Router, allowed: &'static str) -> Response<AnswerBody> {
     let mut response = router.refuse(rejection);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_decoded_once_and_what_is_no_code_stays() {
+        for (encoded, name) in [
+            ("org/name", "org/name"),
+            ("org%2Fname%3aadapter", "org/name:adapter"),
+            ("%252F", "%2F"),
+            ("%C3%BC", "ü"),
+            ("%FF", "%FF"),
+            ("100%", "100%"),
+            ("%+1%2", "%+1%2"),
+        ] {
+            assert_eq!(decoded(encoded), name);
+        }
+    }
 }

@@ -61,6 +61,8 @@ async fn models_are_listed_as_openai_lists_them() {
     assert_eq!(list["object"], "list");
     assert_eq!(list["data"][0]["id"], "assistant");
     assert_eq!(rig.get("/v1/models/assistant").await.json()["object"], "model");
+    let encoded = rig.get("/v1/models/assist%61nt").await.json();
+    assert_eq!((&encoded["object"], &encoded["id"]), (&"model".into(), &"assistant".into()));
     assert_eq!(rig.get("/v1/models/other").await.code(), "model_not_found");
     assert_eq!(rig.get("/v1/other").await.code(), "unknown_url");
     let reply = rig.get("/v1/chat/completions").await;
