@@ -1,7 +1,7 @@
 //! Which headers cross the router.
 //!
 //! Towards a target only what is listed here: a client's `authorization`, cookies, data classes and whatever else
-//! its application adds stay with it. Back to the client everything but what belongs to the connection.
+//! its application adds stay with it. Back to the client everything but what belongs to the connection or the address.
 
 use crate::snapshot::{Backend, Side};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -23,6 +23,9 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
+
+/// What a target says to who is connected with it, or of its own address: clients are at another one.
+static OF_ADDRESS: [HeaderName; 3] = [header::SET_COOKIE, header::STRICT_TRANSPORT_SECURITY, header::ALT_SVC];
 
 /// The headers of a request to a target.
 pub(super) fn request_headers(client: &HeaderMap, backend: &Backend) -> HeaderMap {
@@ -47,14 +50,57 @@ pub(super) fn request_headers(client: &HeaderMap, backend: &Backend) -> HeaderMa
 pub fn answer_headers(mut headers: HeaderMap, length_may_change: bool) -> HeaderMap {
     // Comparing the few names there are is cheaper than looking each of ours up.
     let stays = |name: &&HeaderName| {
-        // Cookies of a provider belong to the router's connection with it.
         HOP_BY_HOP.contains(name)
-            || **name == header::SET_COOKIE
+            || OF_ADDRESS.contains(name)
             || (length_may_change && **name == header::CONTENT_LENGTH)
+            || is_named(&headers, name)
     };
     let staying: Vec<_> = headers.keys().filter(stays).cloned().collect();
     for name in &staying {
         headers.remove(name);
     }
     headers
+}
+
+/// Whether a header belongs to the connection because the target says so.
+fn is_named(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(header::CONNECTION).iter().any(|value| {
+        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        names.any(|named| named.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_to_the_router_does_not_reach_the_client() {
+        let headers: HeaderMap = [
+            ("connection", "keep-alive, X-Hop"),
+            ("connection", " x-another"),
+            ("keep-alive", "timeout=5"),
+            ("x-hop", "1"),
+            ("x-another", "1"),
+            ("transfer-encoding", "chunked"),
+            ("trailer", "x-sum"),
+            ("set-cookie", "__cf_bm=1"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("alt-svc", "h3=\":443\""),
+            ("content-type", "application/json"),
+            ("content-length", "2"),
+            ("x-request-id", "7"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+        let left = |changes| {
+            let left = answer_headers(headers.clone(), changes);
+            let mut names: Vec<_> = left.keys().map(|name| name.as_str().to_owned()).collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(left(false), ["content-length", "content-type", "x-request-id"]);
+        assert_eq!(left(true), ["content-type", "x-request-id"]);
+    }
 }
