@@ -41,3 +41,4 @@ mod spill;
 mod split;
 mod streaming;
 mod translation;
+mod wire;

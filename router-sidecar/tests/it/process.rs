@@ -122,7 +122,7 @@ async fn what_a_request_cannot_be_translated_for_is_logged_by_name_alone() {
     for (body, field) in [
         (ask(PROMPT, false).replace(r#""content":"#, r#""content":7,"x":"#), "messages[0].content"),
         (user.replace(r#""user""#, &format!(r#""{PROMPT}""#)), "messages[0].role"),
-        (user.replace(r#"[{"#, &format!(r#"["{PROMPT}",{{"#)), "messages"),
+        (user.replace("[{", &format!(r#"["{PROMPT}",{{"#)), "messages"),
         (user.replacen('{', &format!(r#"{{"to {PROMPT}":1,"#), 1), "an unknown field"),
     ] {
         let reply = router.post(body).await;
