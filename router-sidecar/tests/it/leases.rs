@@ -1,6 +1,6 @@
 //! Budgets that several routers spend together: routers with their streams, and the operator's ledger.
 
-use crate::rig::{Rig, config, external, provider};
+use crate::rig::{Rig, config, eventually, external, provider};
 use crate::scripted_operator::{Operator, Stream};
 use flotilla_crds::router_config::{Lease, OperatorMessage, Period, RouterConfig, RouterMessage, Spent};
 use flotilla_e2e::provider::{Provider, Script};
@@ -11,6 +11,7 @@ use flotilla_router::source::operator::{Endpoint, follow};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -58,8 +59,12 @@ async fn serve(mut stream: Stream, session: u64, ledger: Arc<Mutex<Ledger>>) {
 }
 
 fn leased(api: &Provider) -> RouterConfig {
+    leased_as(api, "per: Month, usd: '1'")
+}
+
+fn leased_as(api: &Provider, budget: &str) -> RouterConfig {
     let policy = format!(
-        "backends:\n{}\ndefault: {{backends: [{{name: api}}]}}\nbudgets: [{{name: monthly, per: Month, usd: '1', leased: true}}]",
+        "backends:\n{}\ndefault: {{backends: [{{name: api}}]}}\nbudgets: [{{name: monthly, {budget}, leased: true}}]",
         external("api", api)
     );
     RouterConfig::new(file::parse(&config(&policy)).unwrap().policies)
@@ -145,4 +150,67 @@ async fn what_an_idle_router_was_granted_serves_the_others() {
     }
     let spent = billed(&api);
     assert!((DOLLAR / 100 * 98..=DOLLAR).contains(&spent), "{spent}");
+}
+
+/// Answers one router whose config changes, by the terms of the one that it has in force.
+async fn serve_changing(mut stream: Stream, mut configs: mpsc::Receiver<(RouterConfig, Terms)>) {
+    let (mut ledger, mut sent, mut terms) = (Ledger::new(), None, None);
+    loop {
+        let message = tokio::select! {
+            Some((config, next)) = configs.recv() => {
+                (sent, terms) = (Some(next), None);
+                stream.send(&OperatorMessage::Config { config });
+                continue;
+            }
+            message = stream.next_or_end() => message,
+        };
+        match message {
+            Some(RouterMessage::Ack { .. }) => terms = sent,
+            Some(RouterMessage::Spend { router, accounts }) => {
+                let now = Timestamp::now().as_second();
+                let leases = accounts.into_iter().filter_map(|said| {
+                    let Spent { account, period, granted, returned, spent, needed } = said;
+                    let report = Report { period, granted, returned, spent, needed };
+                    let from = Reporter { router, session: 0 };
+                    let grant = ledger.report(&account, terms?, from, report, now)?;
+                    Some(Lease { account, period, granted: grant.granted, exhausted: grant.exhausted })
+                });
+                let leases = leases.collect();
+                stream.send(&OperatorMessage::Leases { leases });
+            }
+            Some(_) => {}
+            None => return,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_budget_that_counts_otherwise_under_its_old_name_is_leased_anew() {
+    let api = provider().await;
+    let mut operator = Operator::start().await;
+    let follower = follower(&operator).await;
+    let (changes, configs) = mpsc::channel(1);
+    tokio::spawn(serve_changing(operator.stream().await, configs));
+    let taken = || {
+        let snapshot = follower.rig.router.store.current().unwrap();
+        snapshot.policies[0].budgets[0].purses.of(None).taken()
+    };
+    for (budget, limit, per, unit) in [
+        ("per: Day, usd: '1'", DOLLAR, Period::Day, Unit::NanoUsd),
+        ("per: Month, usd: '1'", DOLLAR, Period::Month, Unit::NanoUsd),
+        ("per: Month, tokens: 3000", 3000, Period::Month, Unit::Tokens),
+        ("per: Hour, tokens: 3000", 3000, Period::Hour, Unit::Tokens),
+    ] {
+        let config = leased_as(&api, budget);
+        let revision = config.revision.clone();
+        changes.send((config, Terms { limit, per, unit })).await.unwrap();
+        eventually("the config is in force", || {
+            follower.rig.router.store.current().is_some_and(|snapshot| snapshot.revision == revision)
+        })
+        .await;
+        for _ in 0..5 {
+            assert_eq!(follower.rig.chat(ask(1000)).await.status, 200, "{budget}");
+        }
+        assert!((1..limit).contains(&taken()), "{budget}: {}", taken());
+    }
 }
