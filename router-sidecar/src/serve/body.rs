@@ -223,8 +223,8 @@ impl Relayed {
         let Some(going) = self.going.take() else {
             return;
         };
-        match result {
-            Ok(answer) if answer.status.is_success() && answer.reading.is_stream() => {
+        match result.and_then(that_goes_on) {
+            Ok(answer) => {
                 self.record.answered(answer.status);
                 self.ready.push_back(going.comment);
                 self.ready.extend(answer.ready);
@@ -233,8 +233,8 @@ impl Relayed {
                 self.last = Instant::now();
                 self.look();
             }
-            other => {
-                self.record.failed(Leg::Main, other.err().unwrap_or(Failure::Broken));
+            Err(failure) => {
+                self.record.failed(Leg::Main, failure);
                 self.tell(Code::UpstreamError);
             }
         }
@@ -253,6 +253,15 @@ impl Relayed {
         } else {
             self.broken = true;
         }
+    }
+}
+
+/// Who answers, but not with a stream, is well: some engines refuse a prompt that ends with the beginning of an answer.
+fn that_goes_on(answer: Answer) -> Result<Answer, Failure> {
+    if answer.status.is_success() && answer.reading.is_stream() {
+        Ok(answer)
+    } else {
+        Err(Failure::NotContinued(answer.status))
     }
 }
 

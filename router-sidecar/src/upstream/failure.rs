@@ -53,6 +53,9 @@ pub enum Failure {
     /// The prompt does not fit; what the target says about it.
     #[error("the prompt does not fit its context window: {0}")]
     ContextOverflow(String),
+    /// It answered, but not by going on with the stream that it was given the beginning of.
+    #[error("status {0}: it does not go on with what was begun")]
+    NotContinued(StatusCode),
 }
 
 /// Which of the further targets may do better.
@@ -93,7 +96,7 @@ const RETRY_AFTER_AT_MOST: Duration = Duration::from_hours(31 * 24);
 
 impl Failure {
     /// The causes, as metrics name them.
-    pub const CAUSES: [&'static str; 13] = [
+    pub const CAUSES: [&'static str; 14] = [
         "connect",
         "broken",
         "timeout",
@@ -107,6 +110,7 @@ impl Failure {
         "garbled",
         "unpaid",
         "context_overflow",
+        "not_continued",
     ];
 
     /// Cause, code for the client, what may do better: the table.
@@ -125,6 +129,7 @@ impl Failure {
             Self::Garbled => ("garbled", Code::UpstreamError, Next::Any),
             Self::Unpaid(exceeded) => ("unpaid", Code::InsufficientQuota, after(exceeded.then)),
             Self::ContextOverflow(_) => ("context_overflow", Code::ContextLengthExceeded, Next::Larger),
+            Self::NotContinued(_) => ("not_continued", Code::UpstreamError, Next::None),
         }
     }
 
@@ -136,7 +141,7 @@ impl Failure {
     /// The status of the answer, where there was one.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Status(status) | Self::Auth(status) => Some(*status),
+            Self::Status(status) | Self::Auth(status) | Self::NotContinued(status) => Some(*status),
             Self::RateLimited(_) => Some(StatusCode::TOO_MANY_REQUESTS),
             _ => None,
         }
@@ -183,7 +188,8 @@ impl Failure {
             | Self::Unsupported(_)
             | Self::NoRoom
             | Self::Unpaid(_)
-            | Self::ContextOverflow(_) => Blame::None,
+            | Self::ContextOverflow(_)
+            | Self::NotContinued(_) => Blame::None,
             Self::Connect
             | Self::Broken
             | Self::Timeout
@@ -276,6 +282,7 @@ mod tests {
             Failure::Garbled,
             Failure::Unpaid(Exceeded::testing(OnExceeded::Reject)),
             Failure::ContextOverflow(String::new()),
+            Failure::NotContinued(bad),
         ];
         assert_eq!(all.map(|failure| failure.cause()), Failure::CAUSES);
     }

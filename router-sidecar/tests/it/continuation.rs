@@ -132,6 +132,32 @@ async fn what_cannot_go_on_ends_with_an_error_once() {
 }
 
 #[tokio::test]
+async fn who_refuses_to_go_on_is_not_at_fault() {
+    let (one, two) = (engine().await, engine().await);
+    // The first one is never left alone: it must break off each time.
+    let policy = route(&fleet("one", &[one.address]), &fleet("two", &[two.address]));
+    let rig =
+        Rig::start(&format!("{policy}\nejection: {{failurePercent: 0}}\nretries: {{minPerSecond: 1000}}"))
+            .await;
+    one.script(Script {
+        faults: [Fault::CutAfter(3), Fault::None].repeat(6).into(),
+        gap_ms: 20,
+        ..Script::default()
+    });
+    two.script(Script { faults: [Fault::Status(400); 6].into(), ..Script::default() });
+    for _ in 0..6 {
+        let reply = rig.chat(ask("Begin", true)).await;
+        assert!(String::from_utf8_lossy(&reply.body).contains(r#""error""#));
+        assert_eq!(rig.chat(ask("Begin", true)).await.backend(), "one");
+    }
+    assert_eq!(two.seen().requests, 6);
+    let metrics = rig.metrics().await;
+    assert!(!metrics.contains("ejections_total{"), "{metrics}");
+    let refused = r#"attempts_failed_total{backend="two",cause="not_continued",policy="team/assistant"} 6"#;
+    assert!(metrics.contains(refused), "{metrics}");
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_while_the_stream_goes_on_is_settled() {
     use http_body_util::BodyExt;
     let (one, two, rig) = pair().await;
