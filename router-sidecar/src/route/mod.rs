@@ -15,6 +15,7 @@ mod pace;
 mod plan;
 mod reason;
 mod rendezvous;
+mod resting;
 mod spill;
 #[cfg(test)]
 mod tests;

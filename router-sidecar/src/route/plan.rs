@@ -1,7 +1,7 @@
 //! The decision itself.
 
 use super::candidates::{Candidates, Usable};
-use super::{Facts, Reason, Standing, matching, rendezvous, spill};
+use super::{Facts, Reason, Standing, matching, rendezvous, resting, spill};
 use crate::snapshot::{BackendIndex, Policy, Route, Spill};
 use flotilla_crds::router_config::Boundary;
 
@@ -15,6 +15,8 @@ pub struct Plan {
     pub rule: RuleIndex,
     /// In order; never empty, none twice.
     pub targets: Vec<BackendIndex>,
+    /// How many of the last targets are left alone, although there are others that are well.
+    pub resting: usize,
     /// Whether a slow request is sent once more.
     pub hedge: bool,
     /// Whether a stream that breaks off is continued.
@@ -67,8 +69,9 @@ pub enum RefusalKind {
 /// The first rule that matches gives the route, unless all its targets are across the boundary or lack the adapter
 /// that the request names: then the next that matches, and at last the default. Among a route's targets only the usable ones are drawn from, so a
 /// target without endpoints leaves its share to the others of the route; so does one that is left alone after
-/// failures, unless all are: then the one whose rest ends first is used, rather than none. What a fleet backend spills
-/// goes to its other target first, if the boundary lets it and that can be used.
+/// failures, unless all are: then the one whose rest ends first is used, rather than none. Those that are left alone come
+/// after all that are well. What a fleet backend spills goes to its other target first, if the boundary lets it and that
+/// can be used.
 ///
 /// # Errors
 /// Nothing is left to send to.
@@ -187,8 +190,9 @@ fn order(
         }
     }
     let well = |standing: &Standing| *standing == Standing::Good;
+    let any_well = known.iter().any(|(_, standing)| well(standing));
     let mut targets = Vec::with_capacity(1 + fallback.len());
-    if known.iter().any(|(_, standing)| well(standing)) {
+    if any_well {
         let drawn: Vec<_> = weighted.iter().filter(|(.., s)| well(s)).map(|(b, w, _)| (*b, *w)).collect();
         if let Some(Picked { backend, weight, total, .. }) = pick(&drawn, facts.session, draw) {
             let by_session = facts.session.is_some();
@@ -215,13 +219,15 @@ fn order(
             reasons.push(Reason::Spilled { from: meant.backend, to, state, percent });
         }
     }
+    let resting = if any_well { resting::append(&mut targets, &weighted, &fallback) } else { 0 };
     let wanted = meant.map(|meant| meant.backend);
     if targets.is_empty() {
         let in_cluster_only = candidates.in_cluster_only();
         let kind = blocked.kind(in_cluster_only, facts.prompt_tokens);
         return Err(Refusal { kind, wanted, reasons });
     }
-    Ok(Plan { rule, targets, hedge: route.hedge, continuation: route.continuation, wanted, spills, reasons })
+    let Route { hedge, continuation, .. } = *route;
+    Ok(Plan { rule, targets, resting, hedge, continuation, wanted, spills, reasons })
 }
 
 /// The target of the draw if every replica were ready and well, or else the first fallback; none if it is external.

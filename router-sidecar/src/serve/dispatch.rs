@@ -5,7 +5,8 @@ use super::resume::Resume;
 use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::Rejection;
-use crate::route::Plan;
+use crate::route::{Plan, Standing};
+use crate::snapshot::BackendIndex;
 use crate::upstream::{Answer, Outgoing, answer_headers};
 use http::{HeaderName, HeaderValue, Response};
 use tokio::time::Instant;
@@ -30,9 +31,10 @@ pub(super) async fn dispatch(
     if plan.continuation && outgoing.peek.stream {
         outgoing.may_be_continued();
     }
+    let well = plan.targets.len().saturating_sub(plan.resting);
     let targets = record.planned(plan);
     for (place, target) in targets.iter().enumerate() {
-        if !record.may_try(*target) {
+        if !record.may_try(*target) || (place >= well && cools_down(&record, *target)) {
             continue;
         }
         if !may_go_on(&mut record, total) {
@@ -46,6 +48,14 @@ pub(super) async fn dispatch(
     }
     let rejection = record.rejection(outgoing.operation);
     reject(record, rejection, explain)
+}
+
+/// Whether a target still wants to be left alone. One that failed is worth a try when all others have; one that is out
+/// of quota is not.
+fn cools_down(record: &Record, target: BackendIndex) -> bool {
+    let now = Instant::now().into_std();
+    let standing = record.policy().backends.get(target).map(|backend| backend.standing(now));
+    matches!(standing, Some(Standing::Resting { ejected: false, .. }))
 }
 
 /// The answer of a target, its body still under way.

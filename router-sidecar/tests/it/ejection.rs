@@ -70,3 +70,32 @@ async fn a_request_whose_own_time_is_over_says_nothing_about_its_endpoint() {
     }
     assert!(rig.metrics().await.contains(r#"ejections_total{backend="api",policy="team/assistant"} 1"#));
 }
+
+#[tokio::test]
+async fn who_is_left_alone_is_tried_when_all_others_have_failed_unless_it_asked_for_it() {
+    for (fault, route, tried) in [
+        (Fault::Reset, ("main", "spare"), true),
+        (Fault::Reset, ("spare", "main"), true),
+        (Fault::Status(429), ("main", "spare"), false),
+        (Fault::Status(429), ("spare", "main"), false),
+    ] {
+        let (main, spare) = (engine().await, engine().await);
+        let policy = |(first, second)| {
+            format!(
+                "backends:\n{}\n{}\ndefault: {{backends: [{{name: {first}}}], fallback: [{second}]}}\nejection: {{consecutiveFailures: 1}}",
+                fleet("main", &[main.address]),
+                fleet("spare", &[spare.address])
+            )
+        };
+        let rig = Rig::start(&policy(("spare", "main"))).await;
+        spare.script(Script { faults: [fault].into(), ..Script::default() });
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "main");
+        // Now it rests, whatever its place in the route.
+        rig.apply(&policy(route));
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "main", "what is well comes first");
+        main.script(Script { faults: [Fault::ErrorEvent].into(), ..Script::default() });
+        let reply = rig.chat(ask("hi", true)).await;
+        assert_eq!(reply.status, if tried { 200 } else { 502 }, "{fault:?} {route:?}: {reply:?}");
+        assert_eq!(spare.seen().requests, 1 + u64::from(tried), "{fault:?} {route:?}");
+    }
+}

@@ -37,7 +37,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_left_alone_is_used_only_if_all_are(
+    fn what_is_left_alone_comes_after_all_that_is_well(
         source in policy(), prompt_tokens in 0_u32..20_000, draw in 0.0_f64..1.0, standings in standings(),
         session in proptest::option::of(any::<u64>()),
     ) {
@@ -68,8 +68,11 @@ proptest! {
         // The set is what all of these being well would give; what was asked is all that could be used.
         let well = |b: &BackendIndex| standings[*b] == Standing::Good;
         if asked.iter().any(well) {
-            prop_assert!(plan.targets.iter().all(well), "{:?} of {:?}", plan.targets, standings);
+            let all_well = plan.targets.len() - plan.resting;
+            prop_assert!(all_well > 0 && plan.targets[..all_well].iter().all(well), "{:?} of {:?}", plan, standings);
+            prop_assert!(!plan.targets[all_well..].iter().any(well), "{:?} of {:?}", plan, standings);
         } else {
+            prop_assert_eq!(plan.resting, 0);
             let best = asked.iter().map(|b| standings[*b]).min();
             prop_assert_eq!(Some(standings[plan.targets[0]]), best);
         }
@@ -78,9 +81,20 @@ proptest! {
         targets.dedup();
         prop_assert_eq!(targets.len(), plan.targets.len(), "a target twice");
         prop_assert!(plan.targets.iter().all(|b| asked.contains(b)));
-        // Fallbacks keep their order.
+        // Fallbacks keep their order, and none that can be used is left out.
         let place = |b: &BackendIndex| route.fallback.iter().position(|f| *f == policy.backends[*b].name);
-        let places: Vec<_> = plan.targets[1..].iter().map(place).collect();
+        prop_assert!(asked.iter().all(|b| place(b).is_none() || plan.targets.contains(b)));
+        let (used, spare) = plan.targets.split_at(plan.targets.len() - plan.resting);
+        let places: Vec<_> = used[1..].iter().map(place).collect();
+        prop_assert!(places.iter().all(Option::is_some) && places.is_sorted());
+        // A weighted target is among those left alone only if none could be drawn, and then it is the first.
+        let weighted = |b: &BackendIndex| {
+            let name = &policy.backends[*b].name;
+            route.backends.iter().any(|w| &w.name == name && w.weight > 0)
+        };
+        let undrawn = !asked.iter().any(|b| weighted(b) && well(b));
+        let first = usize::from(undrawn && spare.first().is_some_and(weighted));
+        let places: Vec<_> = spare[first..].iter().map(place).collect();
         prop_assert!(places.iter().all(Option::is_some) && places.is_sorted());
     }
 
