@@ -101,6 +101,11 @@ impl<'a> Candidates<'a> {
         self.get(backend)?.spill
     }
 
+    /// A backend's name as a number.
+    pub(super) fn seed(&self, backend: BackendIndex) -> u64 {
+        self.get(backend).map_or(0, |b| b.seed)
+    }
+
     fn get(&self, backend: BackendIndex) -> Option<&'a Backend> {
         self.policy.backends.get(backend).map(AsRef::as_ref)
     }

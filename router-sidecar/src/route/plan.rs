@@ -194,7 +194,7 @@ fn order(
     let mut targets = Vec::with_capacity(1 + fallback.len());
     if any_well {
         let drawn: Vec<_> = weighted.iter().filter(|(.., s)| well(s)).map(|(b, w, _)| (*b, *w)).collect();
-        if let Some(Picked { backend, weight, total, .. }) = pick(&drawn, facts.session, draw) {
+        if let Some(Picked { backend, weight, total, .. }) = pick(candidates, &drawn, facts.session, draw) {
             let by_session = facts.session.is_some();
             reasons.push(Reason::Drawn { backend, weight, total, by_session });
             targets.push(backend);
@@ -234,10 +234,10 @@ fn order(
 fn meant(route: &Route, candidates: &Candidates<'_>, facts: &Facts<'_>, draw: f64) -> Option<Picked> {
     let serves = |backend: &BackendIndex| candidates.would_serve(*backend);
     let drawn = if route.weighted.iter().all(|(backend, _)| serves(backend)) {
-        pick(&route.weighted, facts.session, draw)
+        pick(candidates, &route.weighted, facts.session, draw)
     } else {
         let some: Vec<_> = route.weighted.iter().filter(|(backend, _)| serves(backend)).copied().collect();
-        pick(&some, facts.session, draw)
+        pick(candidates, &some, facts.session, draw)
     };
     let fallback = || {
         let backend = route.fallback.iter().copied().find(serves)?;
@@ -279,10 +279,15 @@ struct Picked {
 }
 
 /// The entry in whose share of the total the draw falls, or the one that the session is bound to.
-fn pick(weighted: &[(BackendIndex, u32)], session: Option<u64>, draw: f64) -> Option<Picked> {
+fn pick(
+    candidates: &Candidates<'_>,
+    weighted: &[(BackendIndex, u32)],
+    session: Option<u64>,
+    draw: f64,
+) -> Option<Picked> {
     let total: u64 = weighted.iter().map(|(_, weight)| u64::from(*weight)).sum();
     if let Some(session) = session {
-        let home = rendezvous::pick(weighted, session);
+        let home = rendezvous::pick(weighted, session, |backend| candidates.seed(backend));
         return home.map(|(backend, weight)| Picked { backend, weight, total, place: draw });
     }
     let mut point = draw * total as f64;

@@ -18,6 +18,8 @@ use std::time::Instant;
 pub struct Backend {
     /// The backend's name in its policy.
     pub name: String,
+    /// The name as a number, the same in every router and whatever else is in the config: sessions are bound by it.
+    pub seed: u64,
     /// The name as a header value, for `x-flotilla-backend`.
     pub header: HeaderValue,
     /// Which side of the boundary it is on.

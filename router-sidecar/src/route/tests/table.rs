@@ -73,6 +73,36 @@ fn the_first_matching_rule_gives_the_route() {
 }
 
 #[test]
+fn a_session_stays_at_its_target_whatever_the_order_of_the_config() {
+    let with = |backends: &[&str]| {
+        let each = |form: &dyn Fn(&str) -> String| {
+            backends.iter().map(|name| form(name)).collect::<Vec<_>>().join(", ")
+        };
+        let external = each(&|name| {
+            format!("{{name: {name}, external: {{baseUrl: 'https://api.example/v1', model: m}}}}")
+        });
+        let weighted = each(&|name| format!("{{name: {name}, weight: 50}}"));
+        let text =
+            format!("name: p\nmodels: [m]\nbackends: [{external}]\ndefault: {{backends: [{weighted}]}}");
+        compiled(serde_saphyr::from_str(&text).unwrap())
+    };
+    let home = |policy: &Policy, session| {
+        let facts =
+            Facts { prompt_tokens: 1, classes: &[], adapter: None, session: Some(session), unpaid: &[] };
+        let first = plan(policy, &facts, 0.5, |_| Standing::Good).unwrap().targets[0];
+        policy.backends[first].name.clone()
+    };
+    let before = with(&["a", "b", "c"]);
+    let (reordered, longer) = (with(&["c", "a", "b"]), with(&["new", "a", "b", "c"]));
+    for session in (0..1000).map(crate::route::mix) {
+        assert_eq!(home(&before, session), home(&reordered, session));
+        // One that is new takes its share of the sessions, and moves no others.
+        let now = home(&longer, session);
+        assert!(now == "new" || now == home(&before, session));
+    }
+}
+
+#[test]
 fn an_adapter_is_where_it_is_loaded_or_nowhere() {
     let legal = "contextWindow: 8192, adapters: [{name: legal, choice: {lora: 0}}]";
     let policy = policy(|text| text.replace("contextWindow: 8192", legal));

@@ -31,6 +31,7 @@ pub(super) fn backend(
     let target = target(policy, source, used, carried)?;
     Ok(Backend {
         name: source.name.clone(),
+        seed: hash(source.name.as_bytes()),
         header,
         unavailable,
         memory: carried.memory(policy, &source.name, &target.endpoints),
