@@ -1,6 +1,7 @@
 //! The pooled HTTP client for targets with TLS or a host name: external APIs.
 
 use super::connection::Tracked;
+use super::lookup::Lookup;
 use crate::request::Spliced;
 use futures::future::BoxFuture;
 use http::Uri;
@@ -8,6 +9,7 @@ use http_body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,10 +23,10 @@ pub(super) const IDLE_CONNECTION: Duration = Duration::from_mins(1);
 /// Idle connections kept per target.
 pub(super) const IDLE_PER_HOST: usize = 64;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A client for requests with such bodies.
-pub type PooledClient<B> = Client<Deadline<HttpsConnector<HttpConnector>>, B>;
+pub type PooledClient<B> = Client<Deadline<HttpsConnector<HttpConnector<Lookup>>>, B>;
 /// The client for targets.
 pub type UpstreamClient = PooledClient<Spliced>;
 
@@ -50,7 +52,7 @@ where
     B: Body + Send,
     B::Data: Send,
 {
-    let mut http = HttpConnector::new();
+    let mut http = HttpConnector::new_with_resolver(Lookup::new(GaiResolver::new()));
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(CONNECT_DEADLINE));

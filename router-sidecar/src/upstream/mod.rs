@@ -8,6 +8,7 @@ mod foreign;
 mod gate;
 mod headers;
 mod http1;
+mod lookup;
 mod overflow;
 mod reading;
 mod rest;
