@@ -1,5 +1,6 @@
 //! One attempt at one endpoint: everything up to the point of no return, the first content of the answer.
 
+use super::client::STALE_WITHIN;
 use super::connection::Answered;
 use super::headers::{TRACEPARENT, request_headers};
 use super::http1::{Lost, Pool};
@@ -262,6 +263,7 @@ async fn send_elsewhere(
 ) -> Result<Response<Rest>, Failure> {
     let mut stale = 0;
     loop {
+        let begun = Instant::now();
         let mut request = build(backend, endpoint, outgoing, wire, trace);
         let mut connected = capture_connection(&mut request);
         let mut answer = pin!(client.request(request));
@@ -279,7 +281,13 @@ async fn send_elsewhere(
                 Answered::mark(&response);
                 return Ok(response.map(Rest::Other));
             }
-            Err(error) if stale < STALE_CONNECTIONS && Answered::was_stale(&error) => stale += 1,
+            Err(error)
+                if stale < STALE_CONNECTIONS
+                    && begun.elapsed() < STALE_WITHIN
+                    && Answered::was_stale(&error) =>
+            {
+                stale += 1;
+            }
             Err(error) => {
                 tracing::debug!(backend = backend.name, %error, "attempt failed");
                 return Err(if error.is_connect() { Failure::Connect } else { Failure::Broken });

@@ -20,6 +20,9 @@ use tower::Service;
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// Engines and providers close idle connections after 5 s (uvicorn) to several minutes; a stale one costs a retry.
 pub(super) const IDLE_CONNECTION: Duration = Duration::from_mins(1);
+/// A server that had closed a connection says so to the next request on it within a round trip. One that takes longer
+/// has read the request, and may have been at work on it.
+pub(super) const STALE_WITHIN: Duration = Duration::from_secs(1);
 /// Idle connections kept per target.
 pub(super) const IDLE_PER_HOST: usize = 64;
 

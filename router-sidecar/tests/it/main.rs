@@ -39,6 +39,7 @@ mod soak;
 mod spans;
 mod spill;
 mod split;
+mod stale;
 mod streaming;
 mod translation;
 mod wire;

@@ -6,7 +6,7 @@ use super::request::Outbox;
 use super::{Head, Lost};
 use crate::request::Spliced;
 use crate::snapshot::Store;
-use crate::upstream::client::{CONNECT_DEADLINE, IDLE_CONNECTION, IDLE_PER_HOST};
+use crate::upstream::client::{CONNECT_DEADLINE, IDLE_CONNECTION, IDLE_PER_HOST, STALE_WITHIN};
 use http::{Request, Response};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
@@ -57,10 +57,10 @@ impl Pool {
         self: &Arc<Self>,
         request: impl Fn() -> Request<Spliced>,
     ) -> Result<Response<AnswerPieces>, Lost> {
-        if let Some(mut connection) = self.take() {
+        if let Some((mut connection, taken)) = self.take() {
             match connection.exchange(Outbox::of(request())).await {
                 Ok((head, keep)) => return Ok(self.answer(connection, head, keep)),
-                Err(error) if connection.was_stale() => {
+                Err(error) if connection.was_stale() && taken.elapsed() < STALE_WITHIN => {
                     tracing::debug!(address = %self.address, %error, "a connection was closed while it waited");
                 }
                 Err(error) => return Err(error),
@@ -79,7 +79,8 @@ impl Pool {
         response
     }
 
-    fn take(&self) -> Option<Connection> {
+    /// A connection that waits, and when that was.
+    fn take(&self) -> Option<(Connection, Instant)> {
         let mut idle = self.idle.lock();
         // No clock is read where there is nothing to compare with it.
         let mut next = idle.pop()?;
@@ -87,7 +88,7 @@ impl Pool {
         while !next.is_fresh(now) {
             next = idle.pop()?;
         }
-        Some(next.connection)
+        Some((next.connection, now))
     }
 
     /// Takes a connection back whose answer has ended.

@@ -3,6 +3,7 @@
 use super::answer::AnswerPieces;
 use super::{Lost, Pool};
 use crate::request::{Spliced, splice};
+use crate::upstream::client::STALE_WITHIN;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use std::future::poll_fn;
@@ -106,6 +107,23 @@ async fn a_connection_that_is_closed_when_it_is_used_again_costs_no_answer() {
         assert_eq!(answered(&pool).await, b"ok");
     }
     serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_worked_on_a_request_before_closing_does_not_get_it_again() {
+    let (listener, pool) = server().await;
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        hear(&mut stream).await;
+        say(&mut stream, OK).await;
+        hear(&mut stream).await;
+        tokio::time::sleep(STALE_WITHIN).await;
+        drop(stream);
+        tokio::time::timeout(std::time::Duration::from_millis(50), listener.accept()).await.is_err()
+    });
+    assert_eq!(answered(&pool).await, b"ok");
+    assert!(matches!(send(&pool).await, Err(Lost::Broken(_))));
+    assert!(serving.await.unwrap(), "it was sent again");
 }
 
 #[tokio::test]
