@@ -99,3 +99,68 @@ where
         Box::pin(async move { Ok(Tracked::new(tokio::time::timeout(CONNECT_DEADLINE, connecting).await??)) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::connection::Answered;
+    use http::Request;
+    use http_body_util::{BodyExt, Empty};
+    use rustls_pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    /// Both sides of TLS for `localhost`.
+    fn tls() -> (rustls::ServerConfig, rustls::ClientConfig) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        (server, client)
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_closed_without_the_word_for_it_is_stale_all_the_same() {
+        let (server, tls) = tls();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = TlsAcceptor::from(Arc::new(server)).accept(stream).await.unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            // Dropped without TLS's `close_notify`, as many servers do.
+        });
+        let mut http = HttpConnector::new_with_resolver(Lookup::new(GaiResolver::new()));
+        http.enforce_http(false);
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_only()
+            .enable_http1()
+            .wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new()).build(Deadline { inner: https });
+        let request =
+            || Request::get(format!("https://localhost:{port}/")).body(Empty::<bytes::Bytes>::new()).unwrap();
+        let answer = client.request(request()).await.unwrap();
+        Answered::mark(&answer);
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+        let error = client.request(request()).await.unwrap_err();
+        assert!(Answered::was_stale(&error), "{error:?}");
+    }
+}

@@ -42,7 +42,10 @@ fn closed_unanswered(error: &Error) -> bool {
             return true;
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            return matches!(io.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
+            // The last is the end of a TLS connection without the word for it, and many servers leave that out.
+            let closed =
+                [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
+            return closed.contains(&io.kind());
         }
         cause = error.source();
     }
