@@ -2,7 +2,7 @@
 
 use super::Tokens;
 use crate::budget::Reservation;
-use crate::snapshot::{Backend, BackendIndex, Health, InFlight};
+use crate::snapshot::{Backend, BackendIndex, Health, InFlight, Probe};
 use crate::spans::LegSpan;
 use crate::upstream::Slot;
 use http::StatusCode;
@@ -44,6 +44,7 @@ pub(super) struct Attempt {
     pub(super) slot: Option<Arc<Slot>>,
     pub(super) reservation: Option<Reservation>,
     pub(super) health: Arc<Health>,
+    pub(super) _probe: Option<Probe>,
     pub(super) begun: Instant,
     pub(super) status: Option<StatusCode>,
     pub(super) first_byte: Option<Duration>,

@@ -220,13 +220,14 @@ impl Record {
         if leg == Leg::Main && self.asked.as_ref().is_some_and(|(asked, _)| *asked != target) {
             self.asked = None;
         }
-        endpoint.health.begin(now);
+        let probe = endpoint.health.begin(now, self.policy.timeouts.first_token);
         *self.leg(leg) = Some(Attempt {
             backend: target,
             _in_flight: endpoint.load.start(u64::from(self.prompt_estimate) + EXPECTED_COMPLETION),
             slot,
             reservation,
             health: Arc::clone(&endpoint.health),
+            _probe: probe,
             begun: now,
             status: None,
             first_byte: None,

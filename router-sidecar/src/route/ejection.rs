@@ -48,8 +48,6 @@ pub enum Standing {
 
 /// Recent requests are those of this time and the same time before it.
 const WINDOW: Duration = Duration::from_secs(15);
-/// How long one request on probation keeps others off. It is over sooner if its outcome is known sooner.
-const PROBE: Duration = Duration::from_secs(5);
 
 /// What is remembered of one endpoint.
 #[derive(Debug, Clone)]
@@ -96,10 +94,21 @@ impl History {
         }
     }
 
-    /// A request goes there: on probation it is the one that decides.
-    pub fn begin(&mut self, now: Instant) {
-        if self.ejected_until.is_some_and(|until| until <= now) {
-            self.probe_until = Some(now + PROBE);
+    /// A request goes there: on probation it is the one that decides, and keeps others off until this long has passed,
+    /// its outcome is known or it is given up. Gives when that is, if it is the one.
+    pub fn begin(&mut self, now: Instant, longest: Duration) -> Option<Instant> {
+        let on_probation = self.ejected_until.is_some_and(|until| until <= now);
+        if !on_probation || self.probe_until.is_some_and(|until| until > now) {
+            return None;
+        }
+        self.probe_until = Some(now + longest);
+        self.probe_until
+    }
+
+    /// The request that was to decide, until then, has ended without saying anything: the next one may.
+    pub fn give_up(&mut self, until: Instant) {
+        if self.probe_until == Some(until) {
+            self.probe_until = None;
         }
     }
 
@@ -177,6 +186,9 @@ mod tests {
         max: Duration::from_mins(1),
     };
 
+    /// What a probe has to its first content.
+    const PROBE: Duration = Duration::from_mins(1);
+
     fn second(n: u64) -> Duration {
         Duration::from_secs(n)
     }
@@ -227,14 +239,14 @@ mod tests {
         ejected_after(&mut history, start, 3);
         let over = start + second(10);
         assert_eq!(history.standing(over), Standing::Good);
-        history.begin(over);
+        history.begin(over, PROBE);
         assert_ne!(history.standing(over), Standing::Good, "a second request must wait for the first");
         // It fails: twice as long.
         assert!(history.failure(over, &RULES));
         let until = over + second(20);
         assert_eq!(history.standing(over), Standing::Resting { until, ejected: true });
         // It succeeds: as new, and the next ejection is short again.
-        history.begin(until);
+        history.begin(until, PROBE);
         history.success(until);
         assert_eq!(history.standing(until), Standing::Good);
         assert!(ejected_after(&mut history, until, 3));
@@ -251,7 +263,7 @@ mod tests {
         history.begins_to_answer(start);
         assert_ne!(history.standing(start), Standing::Good);
         let over = start + second(10);
-        history.begin(over);
+        history.begin(over, PROBE);
         history.begins_to_answer(over);
         assert_eq!(history.standing(over), Standing::Good, "others need not wait for its end");
         // It breaks off after all: twice as long.
@@ -259,7 +271,7 @@ mod tests {
         let until = over + second(20);
         assert_eq!(history.standing(over), Standing::Resting { until, ejected: true });
         // Only an answer that ends well is the end of it.
-        history.begin(until);
+        history.begin(until, PROBE);
         history.begins_to_answer(until);
         history.success(until);
         assert!(!ejected_after(&mut history, until, 2));
@@ -274,8 +286,30 @@ mod tests {
         let mut history = History::new(start);
         ejected_after(&mut history, start, 3);
         let over = start + second(10);
-        history.begin(over);
+        history.begin(over, PROBE);
+        let last = over + second(59);
+        assert_ne!(history.standing(last), Standing::Good, "it may still answer");
+        assert_eq!(history.begin(last, PROBE), None, "who comes all the same takes nothing over");
         assert_eq!(history.standing(over + PROBE), Standing::Good);
+    }
+
+    #[test]
+    fn a_probe_that_is_given_up_leaves_the_decision_to_the_next() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        ejected_after(&mut history, start, 3);
+        let over = start + second(10);
+        let first = history.begin(over, PROBE).unwrap();
+        history.give_up(first);
+        assert_eq!(history.standing(over), Standing::Good);
+        let later = over + second(1);
+        let next = history.begin(later, PROBE).unwrap();
+        // Told late: it is not for this one to say.
+        history.give_up(first);
+        assert_ne!(history.standing(later), Standing::Good);
+        assert!(history.failure(later, &RULES));
+        history.give_up(next);
+        assert_ne!(history.standing(later), Standing::Good, "it had an outcome");
     }
 
     #[test]

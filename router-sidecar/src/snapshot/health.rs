@@ -3,7 +3,8 @@
 use crate::route::{EjectionRules, History, Standing};
 use crate::upstream::{Blame, Failure};
 use parking_lot::Mutex;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The history of one endpoint.
 #[derive(Debug)]
@@ -21,9 +22,10 @@ impl Health {
         self.0.lock().standing(now)
     }
 
-    /// A request goes there.
-    pub fn begin(&self, now: Instant) {
-        self.0.lock().begin(now);
+    /// A request goes there, which has this long to its first content. On probation it may be the one that decides.
+    pub fn begin(self: &Arc<Self>, now: Instant, longest: Duration) -> Option<Probe> {
+        let until = self.0.lock().begin(now, longest)?;
+        Some(Probe { health: Arc::clone(self), until })
     }
 
     /// The first content of its answer is there.
@@ -55,5 +57,19 @@ impl Health {
     /// Its answer broke off; true if that ejects it.
     pub fn broke_off(&self, now: Instant, rules: &EjectionRules) -> bool {
         self.0.lock().failure(now, rules)
+    }
+}
+
+/// A request that decides about an endpoint on probation. If it ends without an outcome, as when its client leaves,
+/// another one may try.
+#[derive(Debug)]
+pub struct Probe {
+    health: Arc<Health>,
+    until: Instant,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.health.0.lock().give_up(self.until);
     }
 }

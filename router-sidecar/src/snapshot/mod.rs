@@ -15,7 +15,7 @@ mod store;
 
 pub use backend::{Adapter, Backend, Endpoint, InFlight, Load, Prices, Side};
 pub use error::ConfigError;
-pub use health::Health;
+pub use health::{Health, Probe};
 pub use hold::{Held, HoldRules, Place};
 pub(crate) use models::Model;
 pub use spill::Spill;

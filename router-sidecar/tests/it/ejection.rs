@@ -2,6 +2,7 @@
 
 use crate::rig::{Rig, ask, engine, external, fleet, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
+use std::time::Duration;
 
 /// A pod that does this to every request, one that is well, and a router that prefers the first.
 async fn pair(fault: Fault, rules: &str) -> (Provider, Provider, Rig) {
@@ -98,4 +99,30 @@ async fn who_is_left_alone_is_tried_when_all_others_have_failed_unless_it_asked_
         assert_eq!(reply.status, if tried { 200 } else { 502 }, "{fault:?} {route:?}: {reply:?}");
         assert_eq!(spare.seen().requests, 1 + u64::from(tried), "{fault:?} {route:?}");
     }
+}
+
+#[tokio::test]
+async fn on_probation_one_request_at_a_time_tries_it() {
+    let (bad, _good, rig) = pair(Fault::Status(500), "consecutiveFailures: 1, baseMs: 50").await;
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "good");
+    bad.script(Script { faults: [Fault::Stall].into(), ..Script::default() });
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    {
+        let mut probe = std::pin::pin!(rig.open(&[], ask("hi", true)));
+        while bad.seen().requests < 2 {
+            let _ = tokio::time::timeout(Duration::from_millis(5), &mut probe).await;
+        }
+        for _ in 0..5 {
+            assert_eq!(
+                rig.chat(ask("hi", true)).await.backend(),
+                "good",
+                "the one that tries it is not back"
+            );
+        }
+    }
+    // Its client has left without knowing: the next one tries, and need not wait for the time that it had.
+    let next = async { while rig.chat(ask("hi", true)).await.backend() != "bad" {} };
+    assert!(tokio::time::timeout(Duration::from_secs(3), next).await.is_ok());
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "bad");
+    assert_eq!(bad.seen().requests, 4);
 }
