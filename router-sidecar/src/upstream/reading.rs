@@ -30,6 +30,8 @@ pub enum Reading {
         is_text: bool,
         /// How much came.
         length: usize,
+        /// Whether more than white space came.
+        begun: bool,
         /// What was read at the end.
         tokens: Option<Tokens>,
         /// Counts what is kept.
@@ -50,7 +52,16 @@ impl Reading {
             return Self::Events(EventRelay::of(part.clone(), hide_usage));
         }
         let is_text = operation == Operation::Chat;
-        Self::Whole { kept: Vec::new(), tail: None, is_text, length: 0, tokens: None, held, described: None }
+        Self::Whole {
+            kept: Vec::new(),
+            tail: None,
+            is_text,
+            length: 0,
+            begun: false,
+            tokens: None,
+            held,
+            described: None,
+        }
     }
 
     /// How an answer in another dialect is read. Its headers are from now on those of what is made of it.
@@ -81,8 +92,9 @@ impl Reading {
             Self::Events(relay) => relay.push(&piece, out),
             Self::Decoded(decoded) => decoded.push(&piece, out),
             Self::Foreign(foreign) => foreign.push(piece),
-            Self::Whole { kept, tail, length, held, .. } => {
+            Self::Whole { kept, tail, length, begun, held, .. } => {
                 *length += piece.len();
+                *begun = *begun || !piece.iter().all(u8::is_ascii_whitespace);
                 if let Some(tail) = tail {
                     tail.push(&piece);
                 } else if *length <= KEEP_AT_MOST && held.grow_to(*length).is_ok() {
@@ -151,11 +163,12 @@ impl Reading {
         }
     }
 
-    /// Whether the first content has come: an event that says something, or any byte.
+    /// Whether the first content has come: an event that says something, or any byte but the empty lines by which some
+    /// APIs keep the connection of an answer that comes whole.
     pub(super) fn begun(&self) -> bool {
         match self {
             Self::Events(_) | Self::Decoded(_) => self.relay().is_some_and(|relay| relay.begun),
-            Self::Whole { length, .. } => *length > 0,
+            Self::Whole { begun, .. } => *begun,
             Self::Foreign(foreign) => foreign.done,
         }
     }

@@ -41,6 +41,36 @@ async fn an_error_before_content_leads_elsewhere_whatever_is_said_after_it() {
 }
 
 #[tokio::test]
+async fn what_only_keeps_the_connection_alive_is_no_content() {
+    let head = |kind| {
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+    };
+    // Some APIs send empty lines before an answer that comes whole, and comments before a stream.
+    for (kind, alive, stream) in [
+        ("application/json", "\n\n", false),
+        ("application/json", "\r\n \t\n", false),
+        ("text/event-stream", ": keep-alive\n\n", true),
+        ("text/event-stream", "\n\n\r\n", true),
+    ] {
+        let piece = format!("{:x}\r\n{alive}\r\n", alive.len());
+        let (one, _two, rig) = pair(format!("{}{piece}{piece}", head(kind)), "").await;
+        let reply = rig.chat(ask("hi", stream)).await;
+        assert_eq!((reply.status.as_u16(), reply.backend(), one.asked()), (200, "two", 1), "{alive:?}");
+        assert_eq!(rig.usage("one").failed, 1);
+        // With content it is part of the answer.
+        let (json, event) = (r#"{"choices":[]}"#, format!("{}{DONE}", says("Hi")));
+        let said = if stream { event.as_str() } else { json };
+        let said = format!("{:x}\r\n{said}\r\n0\r\n\r\n", said.len());
+        let (_one, two, rig) = pair(format!("{}{piece}{said}", head(kind)), "").await;
+        let reply = text(&rig.chat(ask("hi", stream)).await);
+        assert!(reply.contains("choices") && reply.starts_with(alive), "{reply:?}");
+        assert_eq!(two.seen().requests, 0, "{alive:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_error_after_content_is_the_end_whatever_is_said_after_it() {
     let said = says("Once");
     for chunks in [
