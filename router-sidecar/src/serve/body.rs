@@ -226,6 +226,7 @@ impl Relayed {
         match result.and_then(that_goes_on) {
             Ok(answer) => {
                 self.record.answered(answer.status);
+                going.remember();
                 self.ready.push_back(going.comment);
                 self.ready.extend(answer.ready);
                 self.reading = answer.reading;

@@ -62,7 +62,7 @@ async fn hedged(
         () = tokio::time::sleep(patience) => {}
     }
     let policy = Arc::clone(record.policy());
-    let Some(second) = second_leg(request, &policy, race, rivals, tried) else {
+    let Some(mut second) = second_leg(request, &policy, race, rivals, tried) else {
         return main.await;
     };
     let estimate = Estimate::of(&request.outgoing.peek);
@@ -73,8 +73,7 @@ async fn hedged(
     if !policy.budget.withdraw(policy.budget_rules, std::time::Instant::now()) {
         return main.await;
     }
-    remember(second.backend, second.ask.as_ref().unwrap_or(race.ask), second.endpoint);
-    let trace = record.begin(Leg::Hedge, second.target, second.endpoint, second.slot, reservation);
+    let trace = record.begin(Leg::Hedge, second.target, second.endpoint, second.slot.take(), reservation);
     let by = request.first_content_by(record);
     let wire = second.wire.as_ref().unwrap_or(race.wire);
     let mut hedge =
@@ -88,12 +87,15 @@ async fn hedged(
             }
             Err(failure) => {
                 record.failed(Leg::Main, failure);
-                hedge.await
+                let answer = hedge.await?;
+                second.remember(race);
+                Ok(answer)
             }
         },
         result = &mut hedge => match result {
             Ok(answer) => {
                 record.won(Leg::Hedge);
+                second.remember(race);
                 Ok(answer)
             }
             Err(failure) => {
@@ -114,6 +116,13 @@ struct Second<'a> {
     slot: Option<Arc<Slot>>,
 }
 
+impl Second<'_> {
+    /// It answers: its endpoint has what comes next of the same session and prompt, and not the one that was slower.
+    fn remember(&self, race: &Race<'_>) {
+        remember(self.backend, self.ask.as_ref().unwrap_or(race.ask), self.endpoint);
+    }
+}
+
 /// Another endpoint of the same target, or else the next target. It must be well and have a place free: a second leg
 /// is there to be fast. All of these are in the plan, so they are within the boundary.
 fn second_leg<'a>(
@@ -125,8 +134,8 @@ fn second_leg<'a>(
 ) -> Option<Second<'a>> {
     if let Some((place, endpoint)) = pick(request.router, race.backend, race.ask, tried)
         && is_well(endpoint)
+        && let Ok(slot) = place_at(race.backend)
     {
-        let slot = place_at(race.backend).ok()?;
         tried.push(place);
         return Some(Second {
             target: race.target,

@@ -3,11 +3,11 @@
 //! Another fleet endpoint gets what was already sent as the beginning of its answer, and the client reads on in the
 //! same stream. External APIs are left out: most of them begin a new answer instead of going on with one.
 
-use super::leg::place_at;
+use super::leg::{ask, place_at, remember};
 use crate::account::Record;
 use crate::budget::{Estimate, reserve_now};
 use crate::request::{peek, prefill};
-use crate::route::Standing;
+use crate::route::{Ask, Standing};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
 use crate::sse::Before;
 use crate::upstream::{Answer, Failure, Outgoing, Reading, Slot, UpstreamClient, Wire, attempt};
@@ -30,6 +30,19 @@ pub(super) struct Going {
     pub(super) answer: BoxFuture<'static, Result<Answer, Failure>>,
     /// Tells the client, in a comment that parsers pass over.
     pub(super) comment: Bytes,
+    /// Where it goes on, and what for.
+    backend: Arc<Backend>,
+    place: usize,
+    ask: Ask,
+}
+
+impl Going {
+    /// It goes on: its endpoint has what comes next of the same session and prompt, and not the one that broke.
+    pub(super) fn remember(&self) {
+        if let Some(endpoint) = self.backend.endpoints.get(self.place) {
+            remember(&self.backend, &self.ask, endpoint);
+        }
+    }
 }
 
 /// Where a stream goes on.
@@ -79,11 +92,12 @@ impl Resume {
         let comment = format!(": flotilla: the stream broke off, {} went on\n\n", backend.name);
         let by = total.min(now + policy.timeouts.first_token);
         let client = self.client;
+        let (ask, to) = (ask(&backend, &outgoing), Arc::clone(&backend));
         let answer = async move {
-            let endpoint = backend.endpoints.get(place).ok_or(Failure::Connect)?;
-            attempt(&client, &backend, endpoint, &outgoing, &wire, trace.as_ref(), by).await
+            let endpoint = to.endpoints.get(place).ok_or(Failure::Connect)?;
+            attempt(&client, &to, endpoint, &outgoing, &wire, trace.as_ref(), by).await
         };
-        Some(Going { answer: Box::pin(answer), comment: comment.into() })
+        Some(Going { answer: Box::pin(answer), comment: comment.into(), backend, place, ask })
     }
 
     /// A fleet endpoint of the plan that is well, is not the one that broke, and whose backend lets the request in now.

@@ -132,6 +132,25 @@ async fn what_cannot_go_on_ends_with_an_error_once() {
 }
 
 #[tokio::test]
+async fn a_session_is_where_its_stream_went_on() {
+    let (one, two) = (engine().await, engine().await);
+    let pods = fleet("pods", &[one.address, two.address]);
+    let rig = Rig::start(&format!(
+        "backends:\n{pods}\ndefault: {{backends: [{{name: pods}}], continuation: true}}"
+    ))
+    .await;
+    let turn = || rig.chat_with(&[("x-session-id", "alice")], ask("Begin", true));
+    turn().await;
+    let (home, away) = if one.seen().requests > 0 { (&one, &two) } else { (&two, &one) };
+    breaks(home, Fault::CutAfter(3));
+    assert!(String::from_utf8_lossy(&turn().await.body).contains("[DONE]"));
+    for _ in 0..3 {
+        turn().await;
+    }
+    assert_eq!((home.seen().requests, away.seen().requests), (2, 4));
+}
+
+#[tokio::test]
 async fn who_refuses_to_go_on_is_not_at_fault() {
     let (one, two) = (engine().await, engine().await);
     // The first one is never left alone: it must break off each time.

@@ -1,6 +1,6 @@
 //! A second leg for slow requests, for policies that ask for it.
 
-use crate::rig::{Rig, ask, eventually, external, provider};
+use crate::rig::{Rig, ask, engine, eventually, external, fleet, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 
 /// Answers it takes until a backend's pace is known.
@@ -121,8 +121,79 @@ async fn how_long_the_slower_leg_took_is_remembered() {
 }
 
 #[tokio::test]
+async fn a_session_is_where_it_was_answered() {
+    // Whether its own pod is faster after all, is slower, or fails while the other one is at work.
+    for (own, other, moves) in [
+        (Fault::None, Fault::Stall, false),
+        (Fault::Stall, Fault::None, true),
+        (Fault::StallAfter(0), Fault::None, true),
+        (Fault::ErrorAfter(1), Fault::None, true),
+    ] {
+        let (one, two) = (engine().await, engine().await);
+        let pods = fleet("pods", &[one.address, two.address]);
+        let rig = Rig::start(&format!(
+            "backends:\n{pods}\ndefault: {{backends: [{{name: pods}}], hedge: true}}\nejection: {{failurePercent: 0}}"
+        ))
+        .await;
+        let turn = || rig.chat_with(&[("x-session-id", "alice")], ask("hi", true));
+        for _ in 0..LEARNED {
+            turn().await;
+        }
+        let (home, away) = if one.seen().requests > 0 { (&one, &two) } else { (&two, &one) };
+        let slow = |fault, gap_ms| Script {
+            faults: [fault].into(),
+            gap_ms,
+            reply: "Hi".to_owned(),
+            ..Script::default()
+        };
+        // What fails does so when the other one is under way, and before that one has content.
+        home.script(slow(own, 200));
+        away.script(slow(other, if own == Fault::ErrorAfter(1) { 600 } else { 0 }));
+        assert_eq!(turn().await.status, 200);
+        assert_eq!((home.seen().requests, away.seen().requests), (LEARNED as u64 + 1, 1), "{own:?}");
+        let hedges = r#"hedges_total{backend="pods",policy="team/assistant"} 1"#;
+        assert!(rig.metrics().await.contains(hedges), "{own:?}");
+        for provider in [home, away] {
+            provider.script(Script::default());
+        }
+        for _ in 0..3 {
+            turn().await;
+        }
+        let served = if moves { (LEARNED as u64 + 1, 4) } else { (LEARNED as u64 + 4, 1) };
+        assert_eq!((home.seen().requests, away.seen().requests), served, "{own:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_its_own_target_is_full_the_second_leg_goes_to_the_next() {
+    let (one, two, next) = (engine().await, engine().await, engine().await);
+    let pods = fleet("pods", &[one.address, two.address]).replacen(
+        "name: pods,",
+        "name: pods, concurrency: {maxRequests: 1},",
+        1,
+    );
+    let rig = Rig::start(&format!(
+        "backends:\n{pods}\n{}\ndefault: {{backends: [{{name: pods}}], fallback: [next], hedge: true}}\ntimeouts: {{firstTokenMs: 2000}}",
+        fleet("next", &[next.address])
+    ))
+    .await;
+    for _ in 0..LEARNED {
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "pods");
+    }
+    // Of two places somebody has one, and the first leg has the other.
+    let gate = rig.router.store.current().unwrap().policies[0].backends[0].gate.clone().unwrap().0;
+    let _place = gate.try_enter().unwrap();
+    for pod in [&one, &two] {
+        pod.script(Script { faults: [Fault::Stall].into(), ..Script::default() });
+    }
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "next");
+    let hedges = r#"hedges_total{backend="next",policy="team/assistant"} 1"#;
+    assert!(rig.metrics().await.contains(hedges));
+    assert_eq!(one.seen().requests + two.seen().requests, LEARNED as u64 + 1);
+}
+
+#[tokio::test]
 async fn a_second_leg_that_is_not_sent_moves_no_session() {
-    use crate::rig::{engine, fleet};
     let (one, two) = (engine().await, engine().await);
     let pods = fleet("pods", &[one.address, two.address]);
     let rig = Rig::start(&format!(
