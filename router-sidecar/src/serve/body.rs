@@ -269,7 +269,7 @@ fn that_goes_on(answer: Answer) -> Result<Answer, Failure> {
 impl Drop for Relayed {
     fn drop(&mut self) {
         if self.rest.is_some() && self.reading.done() {
-            // Many clients hang up at `[DONE]`, before the end of the body.
+            // Many clients hang up at `[DONE]` or at the end of their choice, before the end of the body.
             self.record.ended(Outcome::Complete);
         }
         self.note();

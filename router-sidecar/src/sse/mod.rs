@@ -1,6 +1,7 @@
 //! Server-sent events as they pass by: split into events without being rewritten, read on the side.
 
 mod described;
+mod ends;
 mod identity;
 mod inspect;
 mod part;

@@ -1,7 +1,8 @@
 //! Events on their way to the client: passed on as slices of what came, whole events only, minus the usage chunk
 //! that nobody asked for. The second part of an answer is told as if it were of the first.
 
-use super::inspect::{Seen, data_of, ends_a_choice};
+use super::ends::Ends;
+use super::inspect::{Seen, data_of};
 use super::scan::Scanner;
 use super::{Described, Identity, Part};
 use crate::account::Tokens;
@@ -33,6 +34,7 @@ pub struct EventRelay {
     pub error: Option<Bytes>,
     /// How far the stream is.
     pub progress: Progress,
+    ends: Ends,
     /// What the stream says of itself, if anybody wants to know.
     pub described: Option<Box<Described>>,
 }
@@ -49,7 +51,9 @@ enum Fate {
 pub enum Progress {
     /// Under way, or not begun.
     Open,
-    /// A choice ended. Some targets say no more than that.
+    /// An event went by that was too long to be read: choices may have ended in it.
+    Unread,
+    /// All choices ended. Some targets say no more than that.
     Finished,
     /// It reported an error. Nothing that follows it goes to the client.
     Failed,
@@ -71,6 +75,7 @@ impl EventRelay {
             begun: false,
             error: None,
             progress: Progress::Open,
+            ends: Ends::of(1),
             described: None,
         }
     }
@@ -79,6 +84,11 @@ impl EventRelay {
     #[must_use]
     pub fn of(part: Part, hide_usage: bool) -> Self {
         Self { part, ..Self::new(hide_usage) }
+    }
+
+    /// It is a stream of so many choices.
+    pub fn expect(&mut self, choices: u32) {
+        self.ends = Ends::of(choices);
     }
 
     /// The text that the client got so far, if another stream can go on after it.
@@ -106,8 +116,9 @@ impl EventRelay {
             let end = at + length;
             if self.overflow {
                 self.overflow = false;
-                // Nobody has read whether a choice ended in it.
-                self.finished();
+                if self.is_open() {
+                    self.progress = Progress::Unread;
+                }
             } else if self.held.is_empty() {
                 let fate = self.inspect(&piece[at..end]);
                 if !matches!(fate, Fate::Pass) {
@@ -159,10 +170,9 @@ impl EventRelay {
         self.progress == Progress::Open
     }
 
-    fn finished(&mut self) {
-        if self.is_open() {
-            self.progress = Progress::Finished;
-        }
+    /// Whether all of the answer has come, even if the stream does not get to its own end.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.progress, Progress::Finished | Progress::Done)
     }
 
     /// The event that is held has ended.
@@ -235,8 +245,8 @@ impl EventRelay {
     }
 
     fn look_for_end(&mut self, event: &[u8]) {
-        if self.is_open() && ends_a_choice(event) {
-            self.finished();
+        if matches!(self.progress, Progress::Open | Progress::Unread) && self.ends.add(event) {
+            self.progress = Progress::Finished;
         }
     }
 }
@@ -304,7 +314,8 @@ mod tests {
         let out: Vec<u8> = out.into_iter().flatten().collect();
         assert_eq!(out, format!("{giant}{CHUNK}").as_bytes());
         assert!(relay.tokens.is_some());
-        assert_eq!(relay.progress, Progress::Finished, "a choice may have ended in it");
+        assert_eq!(relay.progress, Progress::Unread, "a choice may have ended in it");
+        assert!(!relay.is_open() && !relay.is_complete());
         let (mut cut, mut out) = (EventRelay::new(true), VecDeque::new());
         cut.push(&Bytes::from("x".repeat(HOLD_AT_MOST + 1)), &mut out);
         cut.finish(&mut out);
@@ -334,6 +345,7 @@ mod tests {
             (CHUNK.to_owned(), Progress::Open),
             (quoted.to_owned(), Progress::Open),
             (format!("{CHUNK}{ended}{USAGE}"), Progress::Finished),
+            (format!("data: {}\n\n{ended}", "x".repeat(2 * HOLD_AT_MOST)), Progress::Finished),
             (format!("{ended}{DONE}"), Progress::Done),
         ] {
             assert_eq!(relay(&stream, 10, true).0.progress, progress, "{stream}");

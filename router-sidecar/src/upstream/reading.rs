@@ -154,6 +154,15 @@ impl Reading {
         }
     }
 
+    /// It is the answer to a request for so many choices.
+    pub(super) fn expect(&mut self, choices: u32) {
+        match self {
+            Self::Events(relay) => relay.expect(choices),
+            Self::Decoded(decoded) => decoded.relay.expect(choices),
+            Self::Whole { .. } | Self::Foreign(_) => {}
+        }
+    }
+
     /// What is split into events.
     fn relay(&self) -> Option<&EventRelay> {
         match self {
@@ -211,9 +220,10 @@ impl Reading {
         self.relay().map(EventRelay::identity).unwrap_or_default()
     }
 
-    /// Whether the stream said that it is complete.
+    /// Whether all of a stream's answer has come: it said so, or all its choices have ended. What is missing is at most
+    /// its usage.
     pub fn done(&self) -> bool {
-        self.relay().is_some_and(|relay| relay.progress == Progress::Done)
+        self.relay().is_some_and(EventRelay::is_complete)
     }
 
     /// Whether nothing is missing of an answer whose body is over: a stream says itself that it is at its end.

@@ -171,3 +171,44 @@ async fn a_stream_whose_choice_ended_is_whole_without_another_word() {
         }
     }
 }
+
+/// The end of a choice.
+fn ends(index: u32) -> String {
+    format!("data: {{\"choices\":[{{\"index\":{index},\"delta\":{{}},\"finish_reason\":\"stop\"}}]}}\n\n")
+}
+
+/// A stream whose connection breaks after this.
+fn broken(body: &str) -> String {
+    let whole = chunked(&[body]).replacen("\r\n\r\n", "\r\nconnection: close\r\n\r\n", 1);
+    whole.strip_suffix("0\r\n\r\n").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn of_several_choices_all_must_have_ended() {
+    let two = || ask("hi", true).replacen('{', r#"{"n":2,"#, 1);
+    let said = says("Once");
+    let one_ended = format!("{said}{}{}", ends(0), ends(0));
+    let both_ended = format!("{said}{}{}", ends(1), ends(0));
+    for (body, whole) in [(one_ended, false), (both_ended, true)] {
+        for answer in [chunked(&[&body]), until_close(&body), broken(&body)] {
+            let (_one, two_seen, rig) = pair(answer.clone(), "").await;
+            let reply = text(&rig.chat(two()).await);
+            assert!(reply.starts_with(&body), "{answer}");
+            assert_eq!(!reply.contains("upstream_error"), whole, "{answer}");
+            assert_eq!(rig.usage("one").failed, u64::from(!whole), "{answer}");
+            assert_eq!(two_seen.seen().requests, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_when_all_choices_have_ended_is_whole() {
+    let body = format!("{}{}", says("Once"), ends(0));
+    for more in ["", ", continuation: true"] {
+        let (one, two, rig) = pair(broken(&body), more).await;
+        for _ in 0..6 {
+            assert_eq!(text(&rig.chat(ask("hi", true)).await), body);
+        }
+        assert_eq!((one.asked(), rig.usage("one").failed, two.seen().requests), (6, 0, 0));
+    }
+}
