@@ -70,6 +70,32 @@ async fn the_model_itself_is_asked_for_without_any() {
 }
 
 #[tokio::test]
+async fn an_adapter_stays_at_the_pod_that_has_it_in_use() {
+    let pods = [engine().await, engine().await, engine().await, engine().await];
+    let addresses = pods.each_ref().map(|pod| pod.address);
+    let both = "{name: poet, choice: {lora: 0}}, {name: legal, choice: {lora: 1}}";
+    let rig = Rig::start(&format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: llama}}]}}",
+        with_adapters(&fleet("llama", &addresses), both)
+    ))
+    .await;
+    let mut served = vec![0; pods.len()];
+    for adapter in ["poet", "legal"] {
+        for _ in 0..20 {
+            // Streams: their end is told after they are settled, so that the next one finds nothing under way.
+            let body = format!(r#"{{"model":"assistant:{adapter}","stream":true,{MESSAGES}}}"#);
+            let reply = Reply::of(rig.post("/v1/chat/completions", &[], body).await).await;
+            assert_eq!(reply.status.as_u16(), 200);
+        }
+        let now: Vec<_> = pods.iter().map(|pod| pod.seen().requests).collect();
+        let mut more: Vec<_> = now.iter().zip(&served).map(|(now, before)| now - before).collect();
+        more.sort_unstable();
+        assert_eq!(more, [0, 0, 0, 20], "{adapter}");
+        served = now;
+    }
+}
+
+#[tokio::test]
 async fn an_adapter_that_no_route_reaches_is_told() {
     let (llama, api) = (engine().await, provider().await);
     let rig = Rig::start(&format!(

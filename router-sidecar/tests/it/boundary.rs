@@ -51,6 +51,31 @@ async fn bound_requests_stay_on_every_leg() {
 }
 
 #[tokio::test]
+async fn a_second_leg_of_a_bound_request_stays_as_well() {
+    use crate::hedging::LEARNED;
+    let (pod, spare, api) = (engine().await, engine().await, provider().await);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\n{}\nrules:\n- {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: fleet}}], fallback: [api, spare], hedge: true}}, boundary: InCluster}}\ndefault: {{backends: [{{name: fleet}}], fallback: [api, spare], hedge: true}}",
+        fleet("fleet", &[pod.address]),
+        fleet("spare", &[spare.address]),
+        external("api", &api)
+    ))
+    .await;
+    for _ in 0..LEARNED {
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "fleet");
+    }
+    // The same slow pod, with the class and without.
+    for (class, backend) in [("PHI", "spare"), ("something-new", "spare"), ("", "api")] {
+        pod.script(Script { faults: [Fault::Stall].into(), ..Script::default() });
+        let reply = rig.chat_with(&[("x-data-class", class)], ask("hi", true)).await;
+        assert_eq!(reply.backend(), backend, "{class}");
+        let hedges = |to: &str| format!(r#"hedges_total{{backend="{to}",policy="team/assistant"}}"#);
+        assert!(rig.metrics().await.contains(&hedges(backend)), "{class}");
+        assert_eq!(api.seen().requests, u64::from(backend == "api"), "{class}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_target_in_the_cluster_the_answer_is_an_error_that_says_why() {
     let api = provider().await;
     let only_api = format!(

@@ -17,9 +17,12 @@ fn stop_the_clock() -> std::sync::mpsc::Sender<()> {
     hold
 }
 
-async fn request(stream: bool) -> (TcpListener, Rig, TcpStream) {
+/// By address the router's own connections are taken, by name those of the library.
+const HOSTS: [&str; 2] = ["127.0.0.1", "localhost"];
+
+async fn request(host: &str, stream: bool) -> (TcpListener, Rig, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let url = format!("http://{host}:{}/v1", listener.local_addr().unwrap().port());
     let rig = Rig::start(&format!(
         "backends: [{{name: api, external: {{baseUrl: '{url}', model: m}}}}]\ndefault: {{backends: [{{name: api}}]}}"
     ))
@@ -42,10 +45,10 @@ async fn read_until(socket: &mut TcpStream, what: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn before_the_answer() {
-    for stream in [true, false] {
+    for (host, stream) in HOSTS.into_iter().flat_map(|host| [(host, true), (host, false)]) {
         let _clock = stop_the_clock();
         let begun = Instant::now();
-        let (listener, rig, client) = request(stream).await;
+        let (listener, rig, client) = request(host, stream).await;
         let (mut upstream, _) = listener.accept().await.unwrap();
         read_until(&mut upstream, "\"hi\"").await;
         drop(client);
@@ -58,26 +61,28 @@ async fn before_the_answer() {
         }
         assert_eq!(rig.usage("api").failed, 0);
         // It was at work on the prompt.
-        assert!(rig.usage("api").prompt_tokens > 0, "streamed: {stream}");
+        assert!(rig.usage("api").prompt_tokens > 0, "{host}, streamed: {stream}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_the_middle_of_a_stream() {
-    let clock = stop_the_clock();
-    let begun = Instant::now();
-    let (listener, rig, mut client) = request(true).await;
-    let (mut upstream, _) = listener.accept().await.unwrap();
-    read_until(&mut upstream, "\"hi\"").await;
-    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"first\"}}]}\n\n";
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-    upstream.write_all(format!("{head}{:x}\r\n{event}\r\n", event.len()).as_bytes()).await.unwrap();
-    read_until(&mut client, "first").await;
-    drop(client);
-    let mut rest = Vec::new();
-    let _ = upstream.read_to_end(&mut rest).await;
-    assert_eq!(begun.elapsed(), Duration::ZERO);
-    drop(clock);
-    eventually("it is settled", || rig.usage("api").requests == 1).await;
-    assert_eq!((rig.usage("api").failed, rig.usage("api").completion_tokens), (0, 1));
+    for host in HOSTS {
+        let clock = stop_the_clock();
+        let begun = Instant::now();
+        let (listener, rig, mut client) = request(host, true).await;
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        read_until(&mut upstream, "\"hi\"").await;
+        let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"first\"}}]}\n\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        upstream.write_all(format!("{head}{:x}\r\n{event}\r\n", event.len()).as_bytes()).await.unwrap();
+        read_until(&mut client, "first").await;
+        drop(client);
+        let mut rest = Vec::new();
+        let _ = upstream.read_to_end(&mut rest).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        drop(clock);
+        eventually("it is settled", || rig.usage("api").requests == 1).await;
+        assert_eq!((rig.usage("api").failed, rig.usage("api").completion_tokens), (0, 1));
+    }
 }

@@ -2,7 +2,7 @@
 //! that say nothing and hang up.
 
 use crate::raw::{Raw, chunked, says, until_close};
-use crate::rig::{Reply, Rig, ask, engine, fleet};
+use crate::rig::{Reply, Rig, ask, engine, eventually, fleet};
 use flotilla_e2e::provider::{Provider, Script};
 
 const ERROR: &str =
@@ -210,5 +210,34 @@ async fn what_breaks_when_all_choices_have_ended_is_whole() {
             assert_eq!(text(&rig.chat(ask("hi", true)).await), body);
         }
         assert_eq!((one.asked(), rig.usage("one").failed, two.seen().requests), (6, 0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_drips_for_ever_ends_with_its_time_and_is_no_fault() {
+    let pod = engine().await;
+    let words = "word ".repeat(1000);
+    pod.script(Script { reply: words, gap_ms: 50, ..Script::default() });
+    let rig = Rig::start(&format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: pod}}]}}\ntimeouts: {{totalMs: 500, idleMs: 400}}\nejection: {{consecutiveFailures: 1}}",
+        fleet("pod", &[pod.address])
+    ))
+    .await;
+    for _ in 0..2 {
+        let reply = text(&rig.chat(ask("hi", true)).await);
+        assert!(reply.contains("word") && reply.contains("upstream_timeout") && !reply.contains("[DONE]"));
+    }
+    eventually("the pod is told", || pod.seen().abandoned == 2).await;
+    assert!(!rig.metrics().await.contains("ejections_total{"));
+}
+
+#[tokio::test]
+async fn a_turn_that_calls_a_tool_is_not_continued() {
+    let call = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"look\",\"arguments\":\"{\\\"at\"}}]},\"finish_reason\":null}]}\n\n";
+    for body in [call.to_owned(), format!("{}{call}", says("Let me see."))] {
+        let (_one, two, rig) = pair(broken(&body), ", continuation: true").await;
+        let reply = text(&rig.chat(ask("hi", true)).await);
+        assert!(reply.starts_with(&body) && reply.contains("upstream_error"), "{reply}");
+        assert_eq!((rig.usage("one").failed, two.seen().requests), (1, 0));
     }
 }

@@ -71,6 +71,40 @@ async fn a_request_waits_for_its_place() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_the_queue_gives_its_place_there_to_the_next() {
+    let pod = engine().await;
+    pod.script(Script { faults: [Fault::StallAfter(3)].into(), ..Script::default() });
+    let small = fleet("small", &[pod.address]).replacen(
+        "name: small,",
+        "name: small, concurrency: {maxRequests: 1, maxQueued: 1, queueTimeoutMs: 60000},",
+        1,
+    );
+    let rig = Rig::start(&format!("backends:\n{small}\ndefault: {{backends: [{{name: small}}]}}")).await;
+    let under_way = rig.open(&[], ask("hi", true)).await;
+    let waiting = || {
+        let demand = flotilla_router::account::demands(&rig.router.store.current().unwrap()).remove(0);
+        demand.waiting_prompt_tokens
+    };
+    {
+        // One waits, so that there is no room for another.
+        let mut waits = std::pin::pin!(rig.open(&[], ask("left", true)));
+        while waiting() == 0 {
+            let _ = tokio::time::timeout(Duration::from_millis(5), &mut waits).await;
+        }
+        assert_eq!(rig.chat(ask("hi", true)).await.code(), "overloaded");
+    }
+    eventually("who waited has left", || waiting() == 0).await;
+    let mut next = std::pin::pin!(rig.chat(ask("next", true)));
+    while waiting() == 0 {
+        let _ = tokio::time::timeout(Duration::from_millis(5), &mut next).await;
+    }
+    drop(under_way);
+    assert_eq!(next.await.status.as_u16(), 200);
+    assert_eq!(pod.seen().requests, 2, "the one that left was sent");
+    assert!(String::from_utf8_lossy(&pod.last().body).contains("next"));
+}
+
+#[tokio::test]
 async fn a_client_with_too_many_connections_is_told_so_and_others_are_not_affected() {
     let bounds = ListenerLimits { connections_per_client: 2, ..ListenerLimits::default() };
     let rig = Rig::bounded(Limits::default(), bounds).await;
