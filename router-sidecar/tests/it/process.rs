@@ -18,7 +18,7 @@ pub(crate) struct Process {
     seen: Vec<String>,
     data: SocketAddr,
     pub(crate) admin: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Process {
@@ -46,8 +46,7 @@ impl Process {
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut process =
-            Self { child, log, seen: Vec::new(), data: unknown, admin: unknown, _folder: folder };
+        let mut process = Self { child, log, seen: Vec::new(), data: unknown, admin: unknown, folder };
         let serving = process.line_with("serving").await;
         process.data = serving["listen"].as_str().unwrap().parse().unwrap();
         process.admin = serving["admin"].as_str().unwrap().parse().unwrap();
@@ -203,6 +202,42 @@ async fn on_sigterm_readiness_goes_first_then_the_listener_then_the_streams_fini
     for stream in [body, stays] {
         assert!(stream.collect().await.unwrap().to_bytes().ends_with(b"data: [DONE]\n\n"));
     }
+    router.end().await;
+}
+
+#[tokio::test]
+async fn on_sigterm_who_waits_in_the_router_is_answered_as_well() {
+    let (busy, cold) = (engine().await, engine().await);
+    busy.script(Script { reply: "word ".repeat(100), gap_ms: 10, ..Script::default() });
+    let policy = |pods: &[SocketAddr]| {
+        let gate = "name: busy, concurrency: {maxRequests: 1, maxQueued: 1, queueTimeoutMs: 60000},";
+        let hold = "fleet: {hold: {maxRequests: 1, timeoutMs: 60000, startMs: 1000},";
+        format!(
+            "backends:\n{}\n{}\nrules:\n- {{name: cold, match: {{dataClasses: [cold]}}, route: {{backends: [{{name: cold}}]}}}}\ndefault: {{backends: [{{name: busy}}]}}",
+            fleet("busy", &[busy.address]).replacen("name: busy,", gate, 1),
+            fleet("cold", pods).replacen("fleet: {", hold, 1)
+        )
+    };
+    let mut router = Process::launch(&policy(&[]), &["--drain-delay=3600", "--drain-timeout=3600"]).await;
+    let under_way = router.post(ask("hi", true)).await.into_body();
+    let post = |class: &'static str| {
+        let request = http::Request::post(format!("http://{}/v1/chat/completions", router.data))
+            .header("x-data-class", class)
+            .body(Full::from(ask("hi", false)))
+            .unwrap();
+        tokio::spawn(async move { crate::rig::client().request(request).await.unwrap().status() })
+    };
+    let (queued, held) = (post(""), post("cold"));
+    // Nothing hangs on it, but by then both are there.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    router.terminate();
+    router.line_with("draining").await;
+    router.terminate();
+    router.line_with("closed to new connections").await;
+    assert_eq!((busy.seen().requests, cold.seen().requests), (1, 0), "they wait");
+    std::fs::write(router.folder.path().join("router.yaml"), config(&policy(&[cold.address]))).unwrap();
+    assert!(under_way.collect().await.unwrap().to_bytes().ends_with(b"data: [DONE]\n\n"));
+    assert_eq!((queued.await.unwrap().as_u16(), held.await.unwrap().as_u16()), (200, 200));
     router.end().await;
 }
 
