@@ -164,7 +164,11 @@ impl Failure {
             | Self::Full
             | Self::NoRoom
             | Self::Garbled => true,
-            Self::Auth(_) | Self::Unsupported(_) | Self::Unpaid(_) | Self::ContextOverflow(_) => false,
+            Self::Auth(_)
+            | Self::Unsupported(_)
+            | Self::Unpaid(_)
+            | Self::ContextOverflow(_)
+            | Self::NotContinued(_) => false,
         }
     }
 
