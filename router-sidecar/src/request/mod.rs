@@ -4,6 +4,7 @@ mod buffers;
 mod classes;
 mod embeddings;
 mod operation;
+mod options;
 mod peek;
 mod prefill;
 mod prompt;

@@ -1,6 +1,7 @@
 //! The few fields that routing and accounting need, and where they are in the bytes. Everything else is passed
 //! over, whatever it is.
 
+use super::options::{Present, usage_edit};
 use super::prompt::{Messages, TextLength};
 use super::scan::{Scanner, Unusual};
 use super::splice::UsageEdit;
@@ -94,22 +95,6 @@ struct View<'a> {
     n: Option<&'a RawValue>,
     #[serde(borrow)]
     best_of: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct StreamOptions<'a> {
-    #[serde(borrow, default)]
-    include_usage: Present<'a>,
-}
-
-/// A value that may be absent. Unlike `Option`, `null` counts as there: adding the key again would make it twice.
-#[derive(Default)]
-struct Present<'a>(Option<&'a RawValue>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Present<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw)))
-    }
 }
 
 /// Looks into a body.
@@ -242,39 +227,9 @@ pub(super) fn json_error(error: &serde_json::Error) -> PeekError {
 }
 
 /// Where a borrowed value is in the text that it was read from.
-fn place(text: &str, value: &RawValue) -> Range<usize> {
+pub(super) fn place(text: &str, value: &RawValue) -> Range<usize> {
     let start = value.get().as_ptr().addr() - text.as_ptr().addr();
     start..start + value.get().len()
-}
-
-/// The smallest change that sets `stream_options.include_usage`, given the options and where they are.
-fn usage_edit(
-    options: Option<(&str, Range<usize>)>,
-    model_end: usize,
-) -> Result<Option<UsageEdit>, PeekError> {
-    let Some((raw, at)) = options else {
-        return Ok(Some(UsageEdit::AddOptions(model_end)));
-    };
-    if raw == "null" {
-        return Ok(Some(UsageEdit::ReplaceOptions(at)));
-    }
-    let wrong = || PeekError::Shape("stream_options must be an object".to_owned());
-    if !raw.starts_with('{') {
-        return Err(wrong());
-    }
-    let parsed: StreamOptions<'_> = serde_json::from_str(raw).map_err(|_| wrong())?;
-    let within = |value: &RawValue| {
-        let inside = place(raw, value);
-        at.start + inside.start..at.start + inside.end
-    };
-    Ok(match parsed.include_usage.0 {
-        Some(value) if value.get() == "true" => None,
-        Some(value) => Some(UsageEdit::ReplaceFlag(within(value))),
-        None => Some(UsageEdit::AddFlag {
-            at: at.start + 1,
-            alone: raw.trim_start_matches('{').trim_start() == "}",
-        }),
-    })
 }
 
 #[cfg(test)]
