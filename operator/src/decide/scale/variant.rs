@@ -51,8 +51,11 @@ pub struct Variant {
 
 impl Variant {
     /// The most replicas that can be had: by the bound and by free GPUs, so many of which others were given just now,
-    /// but never fewer than there are within the bound.
+    /// but never fewer than there are within the bound. Who waits for a node in vain gets no more, free GPUs or not.
     pub(super) fn most(&self, given: u32) -> u32 {
+        if self.supply.stuck > 0 {
+            return self.max_replicas.min(self.supply.replicas());
+        }
         let room = self.room.map(|room| room.saturating_sub(given.div_ceil(self.gpus.max(1))));
         let within = room.map_or(u32::MAX, |room| self.supply.replicas().saturating_add(room));
         self.max_replicas.min(within)

@@ -64,7 +64,8 @@ fn the_same_free_gpus_are_not_given_to_two() {
 fn another_one_steps_in_for_what_gets_no_node_and_that_goes_when_it_is_not_needed() {
     let mut cheap = of(0, 1.0, 1.0);
     cheap.supply = Supply { pending: 1, stuck: 1, ..Supply::default() };
-    cheap.room = Some(0);
+    // It is something else that is missing.
+    cheap.room = Some(5);
     let mut world = World::new(policy(), vec![cheap, of(0, 1.0, 2.0)]);
     let decision = world.run(1, 0.1);
     assert_eq!((counts(&world), decision.reason), (vec![1, 1], Reason::Waking), "the dear one serves");
