@@ -140,7 +140,7 @@ impl Results {
             let _ = writeln!(text, "| {} | {idle:.1} | {streams:.1} |", kind.name());
         }
         text.push_str(&guards::table(&self.guards));
-        text.push_str("\n## Instructions of flotilla-router per request\n\nCounted by callgrind; the kernel's are not in it.\n\n| | instructions |\n|---|---:|\n");
+        text.push_str("\n## Instructions of flotilla-router per request\n\nCounted by callgrind; the kernel's are not in it. Every event of the stream comes by itself.\n\n| | instructions |\n|---|---:|\n");
         for (name, count) in &self.instructions {
             let count = count.map_or("valgrind is not installed".to_owned(), |n| n.to_string());
             let _ = writeln!(text, "| {name} | {count} |");
