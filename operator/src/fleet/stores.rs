@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::resource::v1::ResourceClaimTemplate;
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +37,22 @@ pub struct Stores {
     pub nodes: Store<Node>,
     /// Endpoints of the Services that Flotilla made.
     pub endpoint_slices: Store<EndpointSlice>,
+}
+
+impl Stores {
+    /// Caches that know nothing, and that nobody fills: for tests, which exchange those that they need.
+    pub fn empty() -> Self {
+        Self {
+            model_deployments: reflector::store().0,
+            routing_policies: reflector::store().0,
+            pods: reflector::store().0,
+            deployments: reflector::store().0,
+            services: reflector::store().0,
+            claim_templates: reflector::store().0,
+            nodes: reflector::store().0,
+            endpoint_slices: reflector::store().0,
+        }
+    }
 }
 
 /// The fleet's side of one `ModelDeployment`.

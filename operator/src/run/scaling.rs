@@ -59,6 +59,7 @@ impl Ticker {
             }
         }
     }
+
     /// What policies have to do with models, if it is another than before.
     fn read_targets(&mut self, targets: &mut Option<Arc<Targets>>) {
         if self.catalog.has_changed().unwrap_or(false) {
@@ -79,22 +80,11 @@ mod tests {
     use super::*;
     use crate::decide::placement::Inventory;
     use crate::fleet::{Catalog, trigger};
-    use kube::runtime::reflector;
     use tokio::sync::watch;
 
     fn ticker(catalog: CatalogReceiver, capacity: Capacity) -> Ticker {
-        let stores = Stores {
-            model_deployments: reflector::store().0,
-            routing_policies: reflector::store().0,
-            pods: reflector::store().0,
-            nodes: reflector::store().0,
-            deployments: reflector::store().0,
-            services: reflector::store().0,
-            claim_templates: reflector::store().0,
-            endpoint_slices: reflector::store().0,
-        };
         Ticker {
-            stores: Arc::new(stores),
+            stores: Arc::new(Stores::empty()),
             capacity,
             catalog,
             reports: Arc::default(),

@@ -1,7 +1,7 @@
 //! Children that are as they were left cost no request; those that somebody changed or took away come back.
 
 use crate::api_server::ApiServer;
-use crate::reconcile::{DEPLOYMENT, OBJECT, SERVICE, empty_stores, once, with, with_stores};
+use crate::reconcile::{DEPLOYMENT, OBJECT, SERVICE, once, with, with_stores};
 use flotilla_operator::decide::placement::Inventory;
 use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::Context;
@@ -27,7 +27,7 @@ impl Cluster {
         let server = ApiServer::default();
         let ((services, service_writer), (deployments, deployment_writer)) =
             (reflector::store(), reflector::store());
-        let stores = Stores { services, deployments, ..empty_stores() };
+        let stores = Stores { services, deployments, ..Stores::empty() };
         let model =
             json!({"source": "oci://reg.example/m:1", "preset": "smollm2-135m", "quantization": "Q4_1"});
         let object = json!({

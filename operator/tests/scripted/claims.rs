@@ -1,7 +1,7 @@
 //! Mode DRA: the claim template comes before the pods, once; an earlier one goes when no pod is of it any more.
 
 use crate::api_server::ApiServer;
-use crate::reconcile::{DEPLOYMENT, OBJECT, context, empty_stores, once, with_stores};
+use crate::reconcile::{DEPLOYMENT, OBJECT, context, once, with_stores};
 use flotilla_operator::decide::placement::Inventory;
 use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::Context;
@@ -41,7 +41,7 @@ async fn with_templates(server: &ApiServer) -> Arc<Context> {
         let template: ResourceClaimTemplate = serde_json::from_value(server.get(&path).unwrap()).unwrap();
         writer.apply_watcher_event(&watcher::Event::Apply(template));
     }
-    let stores = Stores { claim_templates: store, ..empty_stores() };
+    let stores = Stores { claim_templates: store, ..Stores::empty() };
     with_stores(server, true, Files::off(), stores, Inventory::default()).await
 }
 

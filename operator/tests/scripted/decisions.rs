@@ -1,10 +1,11 @@
 //! What scaling decided is told in events, whatever else goes wrong.
 
 use crate::api_server::{ApiServer, Fault};
-use crate::reconcile::{EVENTS, OBJECT, empty_stores, object, once, with_stores};
+use crate::reconcile::{EVENTS, OBJECT, object, once, with_stores};
 use flotilla_crds::model_deployment::{ScalingChange, ScalingMode, ScalingStatus, SpillStatus};
 use flotilla_crds::router_config::SpillState;
 use flotilla_operator::decide::placement::Inventory;
+use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::Context;
 use flotilla_operator::model_deployment::file::Files;
 use flotilla_operator::routing_policy::ObjectKey;
@@ -30,7 +31,7 @@ async fn scaled(server: &ApiServer) -> Arc<Context> {
     let mut scaled = object();
     scaled["spec"]["scaling"] = json!({"maxReplicas": 9});
     server.put(OBJECT, scaled);
-    with_stores(server, true, Files::off(), empty_stores(), Inventory::default()).await
+    with_stores(server, true, Files::off(), Stores::empty(), Inventory::default()).await
 }
 
 fn post(context: &Context, status: ScalingStatus) {

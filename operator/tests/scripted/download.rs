@@ -2,7 +2,7 @@
 
 use crate::api_server::ApiServer;
 use crate::observe::{owned, store};
-use crate::reconcile::{DEPLOYMENT, OBJECT, empty_stores, once, with_stores};
+use crate::reconcile::{DEPLOYMENT, OBJECT, once, with_stores};
 use flotilla_operator::decide::placement::{Inventory, Usage};
 use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::file::Files;
@@ -49,7 +49,7 @@ async fn status_with(pods: Vec<Value>, log: Option<&str>) -> Value {
     if let Some(log) = log {
         server.0.lock().unwrap().texts.insert(LOG.to_owned(), log.to_owned());
     }
-    let stores = Stores { pods: store::<Pod>(pods), ..empty_stores() };
+    let stores = Stores { pods: store::<Pod>(pods), ..Stores::empty() };
     let node = json!({
         "metadata": {"name": "gpu-1", "labels": {"nvidia.com/gpu.product": "NVIDIA-L4", "nvidia.com/gpu.memory": "23034"}},
         "status": {"allocatable": {"nvidia.com/gpu": "1"}},

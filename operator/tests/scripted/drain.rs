@@ -1,7 +1,7 @@
 //! The number of replicas is lowered when the pod that goes is marked, has been left and has finished.
 
 use crate::api_server::ApiServer;
-use crate::reconcile::{DEPLOYMENT, OBJECT, empty_stores, once, with_stores};
+use crate::reconcile::{DEPLOYMENT, OBJECT, once, with_stores};
 use axum::Router;
 use axum::routing::get;
 use flotilla_operator::decide::placement::Inventory;
@@ -59,7 +59,7 @@ impl Cluster {
     async fn new() -> Self {
         let server = ApiServer::default();
         let (cache, pods) = reflector::store();
-        let stores = Stores { pods: cache, ..empty_stores() };
+        let stores = Stores { pods: cache, ..Stores::empty() };
         let context = with_stores(&server, true, Files::off(), stores, Inventory::default()).await;
         let mut cluster = Self { server, context, pods, engine: Engine::start().await };
         cluster.want(2);

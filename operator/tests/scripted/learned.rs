@@ -2,10 +2,11 @@
 //! the next operator goes on from there.
 
 use crate::api_server::{ApiServer, Fault};
-use crate::reconcile::{OBJECT, empty_stores, once, with_stores};
+use crate::reconcile::{OBJECT, once, with_stores};
 use flotilla_crds::router_config::BackendDemand;
 use flotilla_crds::{ModelDeployment, labels};
 use flotilla_operator::decide::placement::{Inventory, Usage};
+use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::Context;
 use flotilla_operator::model_deployment::file::Files;
 use flotilla_operator::routing_policy::ObjectKey;
@@ -31,7 +32,7 @@ struct Operator {
 
 impl Operator {
     async fn start(server: &ApiServer) -> Self {
-        let context = with_stores(server, true, Files::off(), empty_stores(), inventory()).await;
+        let context = with_stores(server, true, Files::off(), Stores::empty(), inventory()).await;
         let (reports, board) = (Arc::<Reports>::default(), context.scaling.clone());
         let gauges = Gauges::new(&prometheus::Registry::new()).unwrap();
         let autoscaler = Autoscaler::new(reports.clone(), Arc::<EngineReports>::default(), board, gauges);

@@ -2,7 +2,7 @@
 //! not there leaves everything else as it is.
 
 use crate::api_server::ApiServer;
-use crate::reconcile::{DEPLOYMENT, OBJECT, empty_stores, once, with, with_stores};
+use crate::reconcile::{DEPLOYMENT, OBJECT, once, with, with_stores};
 use axum::Router;
 use axum::routing::get;
 use flotilla_operator::decide::placement::{Inventory, Usage};
@@ -71,7 +71,7 @@ impl Cluster {
         let pod: Pod = serde_json::from_value(pod).unwrap();
         let (cache, mut pods) = reflector::store();
         pods.apply_watcher_event(&Event::Apply(pod.clone()));
-        let stores = Stores { pods: cache, ..empty_stores() };
+        let stores = Stores { pods: cache, ..Stores::empty() };
         let node: Node = serde_json::from_value(node).unwrap();
         let inventory = Inventory::from_nodes([&node], &Usage::default());
         let context = with_stores(&server, true, Files::off(), stores, inventory).await;

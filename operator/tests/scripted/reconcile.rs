@@ -14,7 +14,6 @@ use flotilla_operator::options::Defaults;
 use flotilla_operator::push::Routers;
 use flotilla_operator::run::Backoff;
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,21 +37,7 @@ async fn leadership(leads: bool) -> Leadership {
 
 pub(crate) async fn context(server: &ApiServer, leads: bool, files: Files) -> Arc<Context> {
     server.put(OBJECT, object());
-    with_stores(server, leads, files, empty_stores(), Inventory::default()).await
-}
-
-/// Caches that know nothing.
-pub(crate) fn empty_stores() -> Stores {
-    Stores {
-        model_deployments: reflector::store().0,
-        routing_policies: reflector::store().0,
-        pods: reflector::store().0,
-        nodes: reflector::store().0,
-        deployments: reflector::store().0,
-        services: reflector::store().0,
-        claim_templates: reflector::store().0,
-        endpoint_slices: reflector::store().0,
-    }
+    with_stores(server, leads, files, Stores::empty(), Inventory::default()).await
 }
 
 pub(crate) async fn with_stores(

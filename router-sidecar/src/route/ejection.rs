@@ -232,12 +232,17 @@ mod tests {
         assert_eq!(history.standing(later), Standing::Good);
     }
 
-    #[test]
-    fn probation_lets_one_request_in_and_its_outcome_decides() {
+    /// An endpoint whose first ejection is over, and when that is.
+    fn on_probation() -> (History, Instant) {
         let start = Instant::now();
         let mut history = History::new(start);
         ejected_after(&mut history, start, 3);
-        let over = start + second(10);
+        (history, start + second(10))
+    }
+
+    #[test]
+    fn probation_lets_one_request_in_and_its_outcome_decides() {
+        let (mut history, over) = on_probation();
         assert_eq!(history.standing(over), Standing::Good);
         history.begin(over, PROBE);
         assert_ne!(history.standing(over), Standing::Good, "a second request must wait for the first");
@@ -282,10 +287,7 @@ mod tests {
 
     #[test]
     fn a_probe_without_an_outcome_does_not_block_for_ever() {
-        let start = Instant::now();
-        let mut history = History::new(start);
-        ejected_after(&mut history, start, 3);
-        let over = start + second(10);
+        let (mut history, over) = on_probation();
         history.begin(over, PROBE);
         let last = over + second(59);
         assert_ne!(history.standing(last), Standing::Good, "it may still answer");
@@ -295,10 +297,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_is_given_up_leaves_the_decision_to_the_next() {
-        let start = Instant::now();
-        let mut history = History::new(start);
-        ejected_after(&mut history, start, 3);
-        let over = start + second(10);
+        let (mut history, over) = on_probation();
         let first = history.begin(over, PROBE).unwrap();
         history.give_up(first);
         assert_eq!(history.standing(over), Standing::Good);

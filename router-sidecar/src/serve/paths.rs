@@ -7,6 +7,7 @@ use crate::snapshot::Model;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -62,19 +63,7 @@ fn model(router: &Router, id: &str) -> Response<AnswerBody> {
 
 /// A part of a path as it was before it was percent-encoded, once; as it is if that makes no text.
 fn decoded(encoded: &str) -> Cow<'_, str> {
-    let Some(first) = encoded.find('%') else {
-        return encoded.into();
-    };
-    let (plain, mut rest) = encoded.as_bytes().split_at(first);
-    let mut bytes = plain.to_vec();
-    while let Some((byte, after)) = rest.split_first() {
-        let digit = |place: usize| char::from(*after.get(place)?).to_digit(16);
-        let escaped = || u8::try_from(digit(0)? * 16 + digit(1)?).ok();
-        let escaped = if *byte == b'%' { escaped() } else { None };
-        bytes.push(escaped.unwrap_or(*byte));
-        rest = after.get(if escaped.is_some() { 2 } else { 0 }..).unwrap_or_default();
-    }
-    String::from_utf8(bytes).map_or(encoded.into(), Cow::Owned)
+    percent_decode_str(encoded).decode_utf8().unwrap_or(encoded.into())
 }
 
 fn json(body: Bytes) -> Response<AnswerBody> {

@@ -1,7 +1,7 @@
 //! Which choices of a stream have ended.
 
+use super::chunk::Chunk;
 use super::inspect::{data_of, ends_a_choice};
-use serde::Deserialize;
 
 /// Choices that are told apart; APIs make fewer.
 const CHOICES: u32 = u128::BITS;
@@ -12,20 +12,6 @@ pub(super) struct Ends {
     asked: u32,
     /// A bit for each.
     ended: u128,
-}
-
-#[derive(Deserialize)]
-struct Chunk {
-    #[serde(default)]
-    choices: Vec<Choice>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    index: u32,
-    #[serde(default)]
-    finish_reason: Option<String>,
 }
 
 impl Ends {
@@ -75,6 +61,9 @@ mod tests {
         assert!(Ends::of(2).add(&ends(&[(0, "\"stop\""), (1, "\"stop\"")])), "in one chunk");
         assert!(Ends::of(1).add(&ends(&[(0, "\"stop\"")])));
         assert!(!Ends::of(1).add(&ends(&[(0, "null")])));
+        let mut last = Ends::of(2);
+        last.add(&ends(&[(0, "\"stop\"")]));
+        assert!(last.add(br#"data: {"choices":[{"index":1,"delta":null,"finish_reason":"stop"}]}"#));
     }
 
     #[test]

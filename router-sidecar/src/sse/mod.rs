@@ -1,5 +1,6 @@
 //! Server-sent events as they pass by: split into events without being rewritten, read on the side.
 
+mod chunk;
 mod described;
 mod ends;
 mod identity;

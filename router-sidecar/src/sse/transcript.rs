@@ -1,8 +1,8 @@
 //! What a client has been sent of an answer, as far as another target could go on with it.
 
 use super::Identity;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use super::chunk::Chunk;
+use serde_json::Value;
 
 /// Longer answers are not kept, and so not continued.
 const KEEP_AT_MOST: usize = 256 * 1024;
@@ -15,22 +15,6 @@ pub struct Transcript {
     identity: Option<Identity>,
     /// Something was sent that a text cannot hold, or the answer is over.
     closed: bool,
-}
-
-#[derive(Deserialize)]
-struct Chunk {
-    #[serde(default)]
-    choices: Vec<Choice>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    index: u32,
-    #[serde(default)]
-    delta: Map<String, Value>,
-    #[serde(default)]
-    finish_reason: Option<String>,
 }
 
 impl Transcript {
@@ -58,7 +42,8 @@ impl Transcript {
             self.identity = Identity::of(data);
         }
         for choice in chunk.choices {
-            let plain = choice.delta.iter().all(|(field, value)| match field.as_str() {
+            let delta = choice.delta.unwrap_or_default();
+            let plain = delta.iter().all(|(field, value)| match field.as_str() {
                 "role" => true,
                 "content" => value.is_string() || value.is_null(),
                 _ => is_empty(value),
@@ -67,7 +52,7 @@ impl Transcript {
                 self.close();
                 return;
             }
-            if let Some(Value::String(text)) = choice.delta.get("content") {
+            if let Some(Value::String(text)) = delta.get("content") {
                 self.text.push_str(text);
             }
         }

@@ -1,6 +1,6 @@
 //! Streams that break off and go on elsewhere, for policies that ask for it.
 
-use crate::rig::{Reply, Rig, ask, engine, external, fleet, provider};
+use crate::rig::{Reply, Rig, ask, engine, external, fleet, home_and_away, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use serde_json::Value;
 
@@ -141,7 +141,7 @@ async fn a_session_is_where_its_stream_went_on() {
     .await;
     let turn = || rig.chat_with(&[("x-session-id", "alice")], ask("Begin", true));
     turn().await;
-    let (home, away) = if one.seen().requests > 0 { (&one, &two) } else { (&two, &one) };
+    let (home, away) = home_and_away(&one, &two);
     breaks(home, Fault::CutAfter(3));
     assert!(String::from_utf8_lossy(&turn().await.body).contains("[DONE]"));
     for _ in 0..3 {

@@ -1,6 +1,6 @@
 //! A second leg for slow requests, for policies that ask for it.
 
-use crate::rig::{Rig, ask, engine, eventually, external, fleet, provider};
+use crate::rig::{Rig, ask, engine, eventually, external, fleet, home_and_away, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 
 /// Answers it takes until a backend's pace is known.
@@ -139,7 +139,7 @@ async fn a_session_is_where_it_was_answered() {
         for _ in 0..LEARNED {
             turn().await;
         }
-        let (home, away) = if one.seen().requests > 0 { (&one, &two) } else { (&two, &one) };
+        let (home, away) = home_and_away(&one, &two);
         let slow = |fault, gap_ms| Script {
             faults: [fault].into(),
             gap_ms,
@@ -204,7 +204,7 @@ async fn a_second_leg_that_is_not_sent_moves_no_session() {
     for _ in 0..LEARNED {
         turn().await;
     }
-    let (home, away) = if one.seen().requests > 0 { (&one, &two) } else { (&two, &one) };
+    let (home, away) = home_and_away(&one, &two);
     let mut turns = home.seen().requests;
     assert_eq!(away.seen().requests, 0);
     for gap_ms in [500, 0, 0] {

@@ -180,6 +180,11 @@ pub(crate) async fn provider() -> Provider {
     Provider::start(LOCALHOST, Options { key: Some(KEY.to_owned()), model: "m".to_owned() }).await.unwrap()
 }
 
+/// Of two pods that to which the requests of the one session went, and the other.
+pub(crate) fn home_and_away<'a>(one: &'a Provider, two: &'a Provider) -> (&'a Provider, &'a Provider) {
+    if one.seen().requests > 0 { (one, two) } else { (two, one) }
+}
+
 /// A provider that plays an engine pod: no key.
 pub(crate) async fn engine() -> Provider {
     Provider::start(LOCALHOST, Options { key: None, model: "m".to_owned() }).await.unwrap()

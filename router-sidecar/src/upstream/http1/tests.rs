@@ -63,6 +63,12 @@ async fn say(stream: &mut TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).await.unwrap();
 }
 
+/// Answers one request.
+async fn answer_one(stream: &mut TcpStream) {
+    hear(stream).await;
+    say(stream, OK).await;
+}
+
 #[tokio::test]
 async fn a_connection_answers_many_requests() {
     let (listener, pool) = server().await;
@@ -90,18 +96,15 @@ async fn a_connection_that_is_closed_when_it_is_used_again_costs_no_answer() {
     let serving = tokio::spawn(async move {
         // Closes as soon as it is asked again, as a server does whose patience ended just then.
         let (mut stream, _) = listener.accept().await.unwrap();
-        hear(&mut stream).await;
-        say(&mut stream, OK).await;
+        answer_one(&mut stream).await;
         hear(&mut stream).await;
         drop(stream);
         let (mut stream, _) = listener.accept().await.unwrap();
-        hear(&mut stream).await;
-        say(&mut stream, OK).await;
+        answer_one(&mut stream).await;
         // And one that is closed while nobody asks.
         drop(stream);
         let (mut stream, _) = listener.accept().await.unwrap();
-        hear(&mut stream).await;
-        say(&mut stream, OK).await;
+        answer_one(&mut stream).await;
     });
     for _ in 0..3 {
         assert_eq!(answered(&pool).await, b"ok");
@@ -114,8 +117,7 @@ async fn who_worked_on_a_request_before_closing_does_not_get_it_again() {
     let (listener, pool) = server().await;
     let serving = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        hear(&mut stream).await;
-        say(&mut stream, OK).await;
+        answer_one(&mut stream).await;
         hear(&mut stream).await;
         tokio::time::sleep(STALE_WITHIN).await;
         drop(stream);
@@ -134,8 +136,7 @@ async fn what_breaks_on_a_new_connection_or_within_an_answer_is_not_sent_again()
         hear(&mut stream).await;
         drop(stream);
         let (mut stream, _) = listener.accept().await.unwrap();
-        hear(&mut stream).await;
-        say(&mut stream, OK).await;
+        answer_one(&mut stream).await;
         hear(&mut stream).await;
         say(&mut stream, "HTTP/1.1 200 O").await;
         drop(stream);
