@@ -22,5 +22,10 @@ mod labels;
 mod objects;
 #[path = "placement/partitions.rs"]
 mod partitions;
+#[path = "scaling/stage.rs"]
+#[allow(dead_code, reason = "shared with the tests of scaling, which use more of it")]
+mod scaled;
+#[path = "placement/spill.rs"]
+mod spill;
 #[path = "placement/stage.rs"]
 mod stage;

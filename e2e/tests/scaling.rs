@@ -12,6 +12,8 @@ mod autoscaler;
 mod drain;
 #[path = "scaling/economics.rs"]
 mod economics;
+#[path = "scaling/lost.rs"]
+mod lost;
 #[path = "scaling/picture.rs"]
 mod picture;
 #[path = "scaling/spill.rs"]
@@ -20,21 +22,15 @@ mod spill;
 mod stage;
 #[path = "scaling/trace.rs"]
 mod trace;
+#[path = "scaling/variants.rs"]
+mod variants;
 
-use flotilla_e2e::harness::{Ask, wait_for};
+use flotilla_e2e::harness::{Ask, Round, wait_for};
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::json;
-use stage::{MODEL, START, all_good, scaled, with_stage};
+use stage::{MODEL, START, all_good, eager, scaled, with_stage};
 use std::time::Duration;
-
-/// Replicas that are said to do so little that the loops below need two.
-fn eager() -> serde_json::Value {
-    json!({
-        "minReplicas": 1, "maxReplicas": 2, "stabilizationWindow": "20s",
-        "replicaCapacity": {"promptTokensPerSecond": 100, "completionTokensPerSecond": 10},
-    })
-}
 
 #[tokio::test]
 async fn replicas_come_with_the_load_and_go_without_it_and_no_request_fails() {
@@ -64,11 +60,14 @@ async fn replicas_come_with_the_load_and_go_without_it_and_no_request_fails() {
     .await;
 }
 
+/// Requests that come at once, half of them streams.
+const HERD: usize = 500;
+
 #[tokio::test]
-async fn an_idle_model_goes_to_zero_and_wakes_for_the_requests_that_wait() {
+async fn an_idle_model_goes_to_zero_and_wakes_once_for_all_the_requests_that_wait() {
     let to_zero = json!({
-        "minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfter": "15s", "stabilizationWindow": "15s",
-        "hold": {"maxRequests": 50, "timeout": "2m"},
+        "minReplicas": 0, "maxReplicas": 2, "scaleToZeroAfter": "15s", "stabilizationWindow": "15s",
+        "hold": {"maxRequests": HERD, "timeout": "2m"},
     });
     with_stage("scaling_zero", &to_zero, async |stage| {
         let app = stage.application().await?;
@@ -76,17 +75,23 @@ async fn an_idle_model_goes_to_zero_and_wakes_for_the_requests_that_wait() {
         assert_eq!(status.scaling.unwrap().reason, "Idle");
         stage.has("no pod", |object| object.replicas == 0).await?;
 
-        let (plain, streamed) =
-            (Ask::new(MODEL, "Hello").times(4), Ask::new(MODEL, "Hello").streamed().times(4));
-        let asked = [&plain, &streamed].map(|round| app.ask(&stage.namespace, round));
+        let half = HERD / 2;
+        let at_once = |ask: Ask| Round { ask, count: half, concurrency: half };
+        let rounds = [at_once(Ask::new(MODEL, "Hello")), at_once(Ask::new(MODEL, "Hello").streamed())];
+        let asked = rounds.each_ref().map(|round| app.ask(&stage.namespace, round));
         let replies: Vec<_> = try_join_all(asked).await?.into_iter().flatten().collect();
         all_good(&replies);
-        let longest = replies.iter().map(|reply| reply.seconds).fold(0.0, f64::max);
-        println!("the first answer after zero took {longest:.1} s");
-        let status = stage.status().await?;
-        let history = status.scaling.unwrap().history;
-        let wakes = history.iter().filter(|change| change.reason == "Waking").count();
-        assert_eq!(wakes, 1, "one decision for all of them: {history:?}");
+        assert_eq!(replies.len(), HERD);
+        let seconds = |pick: fn(f64, f64) -> f64, from| replies.iter().map(|r| r.seconds).fold(from, pick);
+        println!(
+            "of {HERD} answers after zero the first took {:.1} s, the last {:.1} s",
+            seconds(f64::min, f64::MAX),
+            seconds(f64::max, 0.0)
+        );
+        let history = stage.status().await?.scaling.unwrap().history;
+        let numbers: Vec<_> = history.iter().map(|change| (change.from, change.to)).collect();
+        assert_eq!(numbers, [(0, 1), (1, 0)], "one decision for all of them: {history:?}");
+        assert_eq!(history[0].reason, "Waking");
         Ok(())
     })
     .await;

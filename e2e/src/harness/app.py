@@ -15,7 +15,7 @@ from http.server import ThreadingHTTPServer
 import openai
 from json_server import JsonHandler
 
-client = openai.OpenAI(api_key="unused", max_retries=0, timeout=60)
+client = openai.OpenAI(api_key="unused", max_retries=0, timeout=180)
 LONGEST_LOOP = 2000
 REPLAYED_AT_ONCE = 128
 

@@ -225,10 +225,18 @@ impl App {
     /// If none comes in time.
     pub async fn first_reply(&self, namespace: &TestNamespace) -> Result<()> {
         wait_until("a first reply", FIRST_REPLY, async || {
-            let done = self.done(namespace, "/loop").await.map_err(|error| error.to_string())?;
+            let done = self.looped(namespace).await.map_err(|error| error.to_string())?;
             if done > 0 { Ok(()) } else { Err("none came yet".to_owned()) }
         })
         .await
+    }
+
+    /// How many replies the loop has.
+    ///
+    /// # Errors
+    /// If the application cannot be reached.
+    pub async fn looped(&self, namespace: &TestNamespace) -> Result<usize> {
+        self.done(namespace, "/loop").await
     }
 
     /// Stops the loop and returns its replies in order.

@@ -1,9 +1,14 @@
-//! A model at zero spills to an API while it starts, but for what must stay; then requests come back.
+//! What a model cannot take goes to an API, but for what must stay, and comes back.
 
-use crate::stage::{MODEL, all_good, scaled, with_policy};
+use crate::stage::{MODEL, START, all_by, all_good, scaled, spilling, to_the_provider, with_policy};
 use flotilla_crds::router_config::SpillState;
-use flotilla_e2e::harness::{Ask, PROVIDER, start_provider};
+use flotilla_e2e::harness::{Ask, start_provider, wait_until};
 use serde_json::json;
+use std::time::Duration;
+
+fn patient() -> Ask {
+    Ask::new(MODEL, "A patient.").header("x-data-class", "PHI")
+}
 
 #[tokio::test]
 async fn requests_go_outside_while_a_model_starts_and_come_back() {
@@ -11,40 +16,59 @@ async fn requests_go_outside_while_a_model_starts_and_come_back() {
         "minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfter": "15s", "stabilizationWindow": "15s",
         "hold": {"maxRequests": 50, "timeout": "2m"},
     });
-    let policy = |namespace: &str| {
-        json!({
-            "backends": [
-                {"name": "fleet", "modelDeploymentRef": {"name": "fleet"}},
-                {"name": "api", "external": {"baseURL": format!("http://{PROVIDER}.{namespace}.svc/v1"), "model": "gpt-4o"}},
-            ],
-            "rules": [{
-                "name": "phi", "match": {"dataClasses": ["PHI"]}, "route": {"backends": [{"name": "fleet"}]},
-                "boundary": "InCluster",
-            }],
-            "default": {"backends": [{"name": "fleet"}]},
-            "spill": {"backend": "api"},
-        })
-    };
-    with_policy("scaling_spill", &to_zero, policy, async |stage| {
+    with_policy("scaling_spill", &to_zero, to_the_provider, async |stage| {
         start_provider(&stage.namespace, None).await?;
         let app = stage.application().await?;
-        let at_zero =
-            |status: &_| scaled(status).and_then(|scaling| scaling.spill.as_ref()).map(|spill| spill.state);
-        stage.has("spilling at zero", |status| at_zero(status) == Some(SpillState::ScaledToZero)).await?;
+        stage
+            .has("spilling at zero", |status| spilling(status) == Some((SpillState::ScaledToZero, 100)))
+            .await?;
 
-        let outside = app.ask(&stage.namespace, &Ask::new(MODEL, "Hello").times(3)).await?;
-        all_good(&outside);
-        assert!(outside.iter().all(|reply| reply.backend.as_deref() == Some("api")), "{outside:?}");
-        let phi = Ask::new(MODEL, "A patient.").header("x-data-class", "PHI");
-        let inside = app.ask(&stage.namespace, &phi.times(2)).await?;
-        all_good(&inside);
-        assert!(inside.iter().all(|reply| reply.backend.as_deref() == Some("fleet")), "{inside:?}");
+        all_by(&app.ask(&stage.namespace, &Ask::new(MODEL, "Hello").times(3)).await?, "api");
+        all_by(&app.ask(&stage.namespace, &patient().times(2)).await?, "fleet");
 
-        stage.has("requests again", |status| status.ready_replicas == 1 && at_zero(status).is_none()).await?;
-        let back = app.ask(&stage.namespace, &Ask::new(MODEL, "Hello").times(3)).await?;
-        assert!(back.iter().all(|reply| reply.backend.as_deref() == Some("fleet")), "{back:?}");
+        stage
+            .has("requests again", |status| status.ready_replicas == 1 && spilling(status).is_none())
+            .await?;
+        all_by(&app.ask(&stage.namespace, &Ask::new(MODEL, "Hello").times(3)).await?, "fleet");
         stage.event("Spilling").await?;
         stage.event("SpillEnded").await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// So many replies that some go one way and some the other, if each goes outside with the share that is too much.
+const REPLIES: usize = 40;
+
+#[tokio::test]
+async fn what_is_too_much_for_a_full_model_goes_outside_and_the_rest_stays() {
+    // The loop asks for one and a half to three times as much as that, on slow machines and on fast ones.
+    let full = json!({
+        "minReplicas": 1, "maxReplicas": 1,
+        "replicaCapacity": {"promptTokensPerSecond": 100, "completionTokensPerSecond": 6},
+    });
+    with_policy("scaling_saturated", &full, to_the_provider, async |stage| {
+        start_provider(&stage.namespace, None).await?;
+        stage.has("a replica", |status| status.ready_replicas == 1).await?;
+        let app = stage.application().await?;
+        let ask = Ask { max_tokens: 8, ..Ask::new(MODEL, "Hello") };
+        app.start_loop(&stage.namespace, &ask, Duration::from_millis(500)).await?;
+        let is_full = |status: &_| spilling(status).is_some_and(|(state, _)| state == SpillState::Saturated);
+        let status = stage.has("more to do than it can", is_full).await?;
+        println!("{}", scaled(&status).unwrap().spill.as_ref().unwrap().message);
+        all_by(&app.ask(&stage.namespace, &patient().times(2)).await?, "fleet");
+
+        let before = app.looped(&stage.namespace).await?;
+        wait_until("replies of a full model", START, async || {
+            let done = app.looped(&stage.namespace).await.map_err(|error| error.to_string())?;
+            if done >= before + REPLIES { Ok(()) } else { Err(format!("{done}")) }
+        })
+        .await?;
+        let replies = app.stop_loop(&stage.namespace).await?;
+        all_good(&replies);
+        let since: Vec<_> = replies[before..].iter().filter_map(|reply| reply.backend.as_deref()).collect();
+        assert!(since.contains(&"api") && since.contains(&"fleet"), "{since:?}");
+        stage.has("no more than it can", |status| spilling(status).is_none()).await?;
         Ok(())
     })
     .await;

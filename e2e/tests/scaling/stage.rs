@@ -1,9 +1,11 @@
 //! A scaled model of one tiny engine, a policy for it, an application.
 
 use flotilla_crds::model_deployment::{ModelDeploymentStatus, ScalingStatus};
+use flotilla_crds::router_config::SpillState;
 use flotilla_crds::{ModelDeployment, labels};
 use flotilla_e2e::harness::{
-    App, Cluster, HarnessError, Reply, Result, TestNamespace, case, image, install, wait_for, wait_until,
+    App, Cluster, HarnessError, PROVIDER, Reply, Result, TestNamespace, case, image, install, wait_for,
+    wait_until,
 };
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
@@ -16,6 +18,8 @@ use std::time::Duration;
 pub const START: Duration = Duration::from_mins(2);
 /// The name that clients ask for.
 pub const MODEL: &str = "assistant";
+/// The object of a stage with one model.
+const FLEET: &str = "fleet";
 
 pub struct Stage {
     pub namespace: TestNamespace,
@@ -37,34 +41,80 @@ pub fn fleet_only(_: &str) -> Value {
     })
 }
 
+/// Spills to the provider, but for what is marked as health data.
+pub fn to_the_provider(namespace: &str) -> Value {
+    json!({
+        "backends": [
+            {"name": "fleet", "modelDeploymentRef": {"name": "fleet"}},
+            {"name": "api", "external": {"baseURL": format!("http://{PROVIDER}.{namespace}.svc/v1"), "model": "gpt-4o"}},
+        ],
+        "rules": [{
+            "name": "phi", "match": {"dataClasses": ["PHI"]}, "route": {"backends": [{"name": "fleet"}]},
+            "boundary": "InCluster",
+        }],
+        "default": {"backends": [{"name": "fleet"}]},
+        "spill": {"backend": "api"},
+    })
+}
+
 /// The same with another policy, which may depend on the namespace's name.
 pub async fn with_policy<F>(test: &str, scaling: &Value, policy: impl FnOnce(&str) -> Value, body: F)
 where
     F: AsyncFnOnce(Stage) -> Result<()>,
 {
-    case(test, async |cluster, namespace| body(Stage::set(cluster, namespace, scaling, policy).await?).await)
+    with_models(test, &[model(FLEET, scaling)], policy, body).await;
+}
+
+/// The same with other models.
+pub async fn with_models<F>(test: &str, models: &[Value], policy: impl FnOnce(&str) -> Value, body: F)
+where
+    F: AsyncFnOnce(Stage) -> Result<()>,
+{
+    case(test, async |cluster, namespace| body(Stage::of(cluster, namespace, models, policy).await?).await)
         .await;
 }
 
+/// Replicas that are said to do so little that a loop of answers needs two.
+pub fn eager() -> Value {
+    json!({
+        "minReplicas": 1, "maxReplicas": 2, "stabilizationWindow": "20s",
+        "replicaCapacity": {"promptTokensPerSecond": 100, "completionTokensPerSecond": 10},
+    })
+}
+
+/// A tiny model that is scaled so.
+pub fn model(name: &str, scaling: &Value) -> Value {
+    json!({
+        "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": name},
+        "spec": {
+            "model": {"source": format!("oci://{}", image("models/tiny:f16")), "preset": "smollm2-135m", "quantization": "F16"},
+            "context": {"maxTokens": 2048, "parallelSequences": 4},
+            "engine": {"args": ["--threads", "1"]},
+            "rollout": {"drainTimeout": "5s"},
+            "scaling": scaling,
+        },
+    })
+}
+
 impl Stage {
-    /// Puts model and policy in a namespace.
+    /// Puts a model and its policy in a namespace.
     pub async fn set(
         cluster: Cluster,
         namespace: TestNamespace,
         scaling: &Value,
         policy: impl FnOnce(&str) -> Value,
     ) -> Result<Self> {
+        Self::of(cluster, namespace, &[model(FLEET, scaling)], policy).await
+    }
+
+    /// Puts models and their policy in a namespace.
+    pub async fn of(
+        cluster: Cluster,
+        namespace: TestNamespace,
+        models: &[Value],
+        policy: impl FnOnce(&str) -> Value,
+    ) -> Result<Self> {
         install(&cluster).await?;
-        let model = json!({
-            "apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": "fleet"},
-            "spec": {
-                "model": {"source": format!("oci://{}", image("models/tiny:f16")), "preset": "smollm2-135m", "quantization": "F16"},
-                "context": {"maxTokens": 2048, "parallelSequences": 4},
-                "engine": {"args": ["--threads", "1"]},
-                "rollout": {"drainTimeout": "5s"},
-                "scaling": scaling,
-            },
-        });
         let mut spec = policy(&namespace.name);
         spec["models"] = json!([MODEL]);
         spec["attach"] = json!({"selector": {"matchLabels": {"app": "chat"}}});
@@ -72,7 +122,7 @@ impl Stage {
             "apiVersion": "flotilla.dev/v1alpha1", "kind": "RoutingPolicy", "metadata": {"name": "scaled"},
             "spec": spec,
         });
-        for object in [model, policy] {
+        for object in models.iter().chain([&policy]) {
             namespace.apply(&object.to_string()).await?;
         }
         Ok(Self { namespace })
@@ -89,16 +139,21 @@ impl Stage {
         what: &str,
         wished: impl Fn(&ModelDeploymentStatus) -> bool,
     ) -> Result<ModelDeploymentStatus> {
-        wait_for(
-            &self.namespace.api(),
-            "fleet",
-            &format!("have {what}"),
-            START,
-            |object: &ModelDeployment| {
-                let status = object.status.clone().unwrap_or_default();
-                if wished(&status) { Ok(status) } else { Err(format!("{:?}", status.scaling)) }
-            },
-        )
+        self.model_has(FLEET, what, wished).await
+    }
+
+    /// The same for a model of several.
+    pub async fn model_has(
+        &self,
+        name: &str,
+        what: &str,
+        wished: impl Fn(&ModelDeploymentStatus) -> bool,
+    ) -> Result<ModelDeploymentStatus> {
+        let api = self.namespace.api();
+        wait_for(&api, name, &format!("have {what}"), START, |object: &ModelDeployment| {
+            let status = object.status.clone().unwrap_or_default();
+            if wished(&status) { Ok(status) } else { Err(format!("{:?}", status.scaling)) }
+        })
         .await
     }
 
@@ -136,7 +191,7 @@ impl Stage {
     }
 
     async fn pods(&self) -> Result<Vec<Pod>> {
-        let of_model = ListParams::default().labels(&format!("{}=fleet", labels::MODEL_DEPLOYMENT));
+        let of_model = ListParams::default().labels(&format!("{}={FLEET}", labels::MODEL_DEPLOYMENT));
         let pods = self.namespace.api::<Pod>().list(&of_model).await;
         pods.map(|list| list.items).map_err(HarnessError::api("list the pods of fleet"))
     }
@@ -150,7 +205,7 @@ impl Stage {
     pub async fn scale(&self, replicas: u32) -> Result<()> {
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
         let api = self.namespace.api::<ModelDeployment>();
-        let patched = api.patch_scale("fleet", &PatchParams::default(), &patch).await;
+        let patched = api.patch_scale(FLEET, &PatchParams::default(), &patch).await;
         patched.map(drop).map_err(HarnessError::api("scale ModelDeployment fleet"))
     }
 
@@ -160,7 +215,7 @@ impl Stage {
     }
 
     async fn object(&self) -> Result<ModelDeployment> {
-        self.namespace.api().get("fleet").await.map_err(HarnessError::api("read ModelDeployment fleet"))
+        self.namespace.api().get(FLEET).await.map_err(HarnessError::api("read ModelDeployment fleet"))
     }
 }
 
@@ -174,4 +229,16 @@ pub fn all_good(replies: &[Reply]) {
     for reply in replies {
         assert!(reply.status == 200 && !reply.text.is_empty(), "{reply:?}");
     }
+}
+
+/// All are good, and of this backend.
+pub fn all_by(replies: &[Reply], backend: &str) {
+    all_good(replies);
+    assert!(replies.iter().all(|reply| reply.backend.as_deref() == Some(backend)), "{replies:?}");
+}
+
+/// Why, and how many of a hundred go outside.
+pub fn spilling(status: &ModelDeploymentStatus) -> Option<(SpillState, i32)> {
+    let spill = scaled(status)?.spill.as_ref()?;
+    Some((spill.state, spill.percent))
 }
