@@ -71,7 +71,8 @@ fn respond(
     let backend = record.backend().map(|b| b.header.clone());
     let standing = record.standing();
     let decision = explain.then(|| decision_header(&record)).flatten();
-    let headers = answer_headers(answer.headers, outgoing.peek.usage_edit.is_some());
+    // Of a stream events may be left out, or told besides.
+    let headers = answer_headers(answer.headers, answer.reading.is_stream());
     let resume = outgoing.can_be_continued().then(|| Resume::new(router.client.clone(), outgoing, targets));
     let body = AnswerBody::relayed(answer.ready, answer.reading, answer.rest, record, resume, total);
     let mut response = Response::new(body);

@@ -1,5 +1,6 @@
 //! What an answer says of itself besides its usage, for spans.
 
+use super::chunk::reason;
 use super::inspect::ends_a_choice;
 use serde::Deserialize;
 
@@ -35,7 +36,7 @@ struct Ended {
 
 #[derive(Deserialize)]
 struct Choice {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "reason")]
     finish_reason: Option<String>,
 }
 
@@ -74,6 +75,7 @@ mod tests {
         let mut stream = Described::default();
         for chunk in [
             r#"{"id":"c1","model":"small","choices":[{"delta":{"content":"\"finish_reason\":\"no\""},"finish_reason":null}]}"#,
+            r#"{"id":"c1","model":"small","choices":[{"delta":{},"finish_reason":""},{"index":1,"finish_reason":"null"}]}"#,
             r#"{"id":"c1","model":"small","choices":[{"delta":{},"finish_reason" : "stop"}]}"#,
             r#"{"id":"c1","model":"small","choices":[{"index":1,"delta":{},"finish_reason":"length"}]}"#,
             r#"{"choices":[],"usage":{}}"#,

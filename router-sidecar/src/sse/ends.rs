@@ -61,6 +61,12 @@ mod tests {
         assert!(Ends::of(2).add(&ends(&[(0, "\"stop\""), (1, "\"stop\"")])), "in one chunk");
         assert!(Ends::of(1).add(&ends(&[(0, "\"stop\"")])));
         assert!(!Ends::of(1).add(&ends(&[(0, "null")])));
+        for goes_on in ["\"\"", "\"null\""] {
+            assert!(!Ends::of(1).add(&ends(&[(0, goes_on)])), "{goes_on}");
+            let mut two = Ends::of(2);
+            assert!(!two.add(&ends(&[(0, goes_on), (1, "\"stop\"")])), "{goes_on}");
+            assert!(two.add(&ends(&[(0, "\"nullified\""), (1, goes_on)])), "{goes_on}");
+        }
         let mut last = Ends::of(2);
         last.add(&ends(&[(0, "\"stop\"")]));
         assert!(last.add(br#"data: {"choices":[{"index":1,"delta":null,"finish_reason":"stop"}]}"#));

@@ -1,12 +1,11 @@
 //! What one event says: usage, an error, a piece of text.
 
-use super::transcript::is_empty;
+use super::chunk::{Choice, GOES_ON, is_empty};
 use crate::account::Tokens;
 use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
 /// Finds the field that reports usage. Made once: every chunk is searched, and making it takes longer than the search.
@@ -18,7 +17,7 @@ static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error
 /// Finds the field that says why a choice ended.
 static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
 
-/// Finds the fields that hold text, up to where it begins.
+/// Finds the fields that hold text in most chunks, up to where it begins.
 static TEXT: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
     let fields = ["\"content\":\"", "\"content\": \"", "\"reasoning_content\":\"", "\"arguments\":\""];
     fields.map(Finder::new)
@@ -30,14 +29,17 @@ pub enum Seen {
     /// A comment, or an event without data.
     Nothing,
     /// A chunk before the first content: it names the role, reports on filters, or says nothing.
-    Prelude,
-    /// A chunk of the answer; `text` if it carries any.
-    Chunk {
-        /// Whether it holds content or a tool call.
-        text: bool,
+    Prelude {
+        /// What it reports besides.
+        usage: Option<Tokens>,
     },
-    /// A chunk that reports usage besides other things.
-    ChunkWithUsage(Tokens),
+    /// A chunk of the answer.
+    Chunk {
+        /// Whether it holds content, reasoning or a tool call.
+        text: bool,
+        /// What it reports besides: some targets do in each.
+        usage: Option<Tokens>,
+    },
     /// The extra chunk that `include_usage` adds: no choices, only usage.
     UsageOnly(Tokens),
     /// An error in the place of a chunk.
@@ -63,6 +65,15 @@ struct MaybeError<'a> {
 }
 
 impl Seen {
+    /// What it reports.
+    pub(super) fn usage(self) -> Option<Tokens> {
+        match self {
+            Self::Prelude { usage } | Self::Chunk { usage, .. } => usage,
+            Self::UsageOnly(tokens) => Some(tokens),
+            Self::Nothing | Self::Error | Self::Done => None,
+        }
+    }
+
     /// Reads one event. Before the first content, more is looked at: nothing has gone to the client yet, and what has
     /// no content may be held back.
     pub(super) fn in_event(event: &[u8], before_content: bool) -> Self {
@@ -72,47 +83,46 @@ impl Seen {
         if data == b"[DONE]" {
             return Self::Done;
         }
-        let text = has_text(data);
+        let mut text = has_text(data);
         // After the first content what has text is no error, so that most chunks are not searched for one.
         let may_be_error =
             data.starts_with(b"{\"error\"") || ((before_content || !text) && ERROR.find(data).is_some());
         if may_be_error && is_error(data) {
             return Self::Error;
         }
+        let mut usage = None;
         if may_have_usage(data)
             && let Ok(Chunk { choices, usage: Some(tokens) }) = serde_json::from_slice(data)
         {
-            return if choices.is_none_or(|c| c.is_empty()) {
-                Self::UsageOnly(tokens)
-            } else {
-                Self::ChunkWithUsage(tokens)
-            };
+            if choices.is_none_or(|c| c.is_empty()) {
+                return Self::UsageOnly(tokens);
+            }
+            usage = Some(tokens);
         }
-        if before_content && !text && is_prelude(data) {
-            return Self::Prelude;
+        let ends = ends_a_choice(data);
+        if !text && !ends {
+            match says_anything(data) {
+                Some(false) if before_content => return Self::Prelude { usage },
+                says => text = says == Some(true),
+            }
         }
-        Self::Chunk { text }
+        Self::Chunk { text, usage }
     }
 }
 
-/// Whether a chunk has no content: no choice ends, and what its deltas hold besides the role is empty.
-fn is_prelude(data: &[u8]) -> bool {
+/// Whether any delta of a chunk holds something besides the role: content in parts, or under a name of the engine's own.
+/// None if it is no chunk.
+fn says_anything(data: &[u8]) -> Option<bool> {
     #[derive(Deserialize)]
     struct Chunk {
         choices: Vec<Choice>,
     }
-    #[derive(Deserialize)]
-    struct Choice {
-        delta: Map<String, Value>,
-        #[serde(default)]
-        finish_reason: Option<IgnoredAny>,
+    let chunk: Chunk = serde_json::from_slice(data).ok()?;
+    let mut says = false;
+    for choice in chunk.choices {
+        says |= choice.delta?.iter().any(|(field, value)| field != "role" && !is_empty(value));
     }
-    serde_json::from_slice::<Chunk>(data).is_ok_and(|chunk| {
-        chunk.choices.iter().all(|choice| {
-            choice.finish_reason.is_none()
-                && choice.delta.iter().all(|(field, value)| field == "role" || is_empty(value))
-        })
-    })
+    Some(says)
 }
 
 /// The usage in an answer that came whole.
@@ -159,23 +169,27 @@ fn is_error(data: &[u8]) -> bool {
 /// Whether `"usage":` is there with anything but `null`. Spares a parse per chunk: providers that are asked for
 /// usage put `"usage":null` into every one.
 fn may_have_usage(data: &[u8]) -> bool {
-    has(data, &USAGE, b"{")
+    values(data, &USAGE).any(|value| value.starts_with(b"{"))
 }
 
 /// Whether a reason is there why a choice ended; chunks before that have `"finish_reason":null`, or none.
 pub(super) fn ends_a_choice(data: &[u8]) -> bool {
-    has(data, &FINISH, b"\"")
-}
-
-/// Whether a field is there with a value that begins so.
-fn has(data: &[u8], field: &Finder<'static>, begin: &[u8]) -> bool {
-    field.find_iter(data).any(|at| {
-        let after = data[at + field.needle().len()..].trim_ascii_start();
-        after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(begin))
+    values(data, &FINISH).filter_map(|value| value.strip_prefix(b"\"")).any(|value| {
+        let is =
+            |said: &&str| value.strip_prefix(said.as_bytes()).is_some_and(|rest| rest.starts_with(b"\""));
+        !GOES_ON.iter().any(|said| is(said))
     })
 }
 
-/// Whether a chunk carries text: what an estimate counts when no usage comes.
+/// What comes after a field's colon, wherever the field is.
+fn values<'a>(data: &'a [u8], field: &'static Finder<'static>) -> impl Iterator<Item = &'a [u8]> {
+    field.find_iter(data).filter_map(|at| {
+        let after = data.get(at + field.needle().len()..)?.trim_ascii_start();
+        after.strip_prefix(b":").map(<[u8]>::trim_ascii_start)
+    })
+}
+
+/// Whether a chunk surely carries text: what an estimate counts when no usage comes.
 fn has_text(data: &[u8]) -> bool {
     TEXT.iter().any(|field| {
         let after = field.find(data).and_then(|at| data.get(at + field.needle().len()));
@@ -186,6 +200,11 @@ fn has_text(data: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Text, something else of the answer, and nothing yet.
+    const TEXT: Seen = Seen::Chunk { text: true, usage: None };
+    const OTHER: Seen = Seen::Chunk { text: false, usage: None };
+    const PRELUDE: Seen = Seen::Prelude { usage: None };
 
     #[test]
     fn usage_is_found_in_an_answer_and_not_made_up() {
@@ -213,23 +232,14 @@ mod tests {
         for (event, seen) in [
             (": keep-alive\n\n", Seen::Nothing),
             ("data: [DONE]\n\n", Seen::Done),
-            (
-                "data:{\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}\n\n",
-                Seen::Chunk { text: true },
-            ),
-            ("data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\r\n\r\n", Seen::Prelude),
-            (
-                "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null}}]}\n\n",
-                Seen::Prelude,
-            ),
-            ("data: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n", Seen::Prelude),
-            (
-                "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
-                Seen::Chunk { text: false },
-            ),
+            ("data:{\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}\n\n", TEXT),
+            ("data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\r\n\r\n", PRELUDE),
+            ("data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null}}]}\n\n", PRELUDE),
+            ("data: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n", PRELUDE),
+            ("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", OTHER),
             (
                 "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":0}]}}]}\n\n",
-                Seen::Chunk { text: false },
+                TEXT,
             ),
             ("data: {\"object\":\"error\",\"message\":\"busy\"}\n\n", Seen::Error),
             (
@@ -238,11 +248,11 @@ mod tests {
             ),
             (
                 "data: {\"choices\":[{}],\"usage\" : {\"prompt_tokens\":3,\"completion_tokens\":5}}\n\n",
-                Seen::ChunkWithUsage(tokens),
+                Seen::Chunk { text: false, usage: Some(tokens) },
             ),
             ("event: error\ndata: {\"error\":{\"message\":\"busy\"}}\n\n", Seen::Error),
-            ("data: {\"error\":null,\"choices\":[]}\n\n", Seen::Prelude),
-            ("data: not json with \"usage\":{\n\n", Seen::Chunk { text: false }),
+            ("data: {\"error\":null,\"choices\":[]}\n\n", PRELUDE),
+            ("data: not json with \"usage\":{\n\n", OTHER),
         ] {
             assert_eq!(Seen::in_event(event.as_bytes(), true), seen, "{event}");
         }
@@ -259,16 +269,13 @@ mod tests {
         for (event, seen) in [
             (beside("{\"code\":502,\"message\":\"no provider\"}"), Seen::Error),
             (beside("\"no provider\""), Seen::Error),
-            (beside("null"), Seen::Chunk { text: false }),
-            (beside("false"), Seen::Chunk { text: false }),
-            (beside("\"\""), Seen::Chunk { text: false }),
+            (beside("null"), OTHER),
+            (beside("false"), OTHER),
+            (beside("\"\""), OTHER),
             (usage.to_owned(), Seen::Error),
             ("data: {\"object\":\"error\",\"message\":\"busy\"}\n\n".to_owned(), Seen::Error),
             // Of what is said, nothing is.
-            (
-                beside("null").replacen("\"content\":\"\"", "\"content\":\"\\\"error\\\": {\"", 1),
-                Seen::Chunk { text: true },
-            ),
+            (beside("null").replacen("\"content\":\"\"", "\"content\":\"\\\"error\\\": {\"", 1), TEXT),
         ] {
             assert_eq!(Seen::in_event(event.as_bytes(), false), seen, "{event}");
         }
@@ -277,8 +284,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_counts_under_any_name_and_in_parts() {
+        let chunk = |delta: &str, rest: &str| {
+            format!("data: {{\"choices\":[{{\"delta\":{{{delta}}},\"finish_reason\":null}}]{rest}}}\n\n")
+        };
+        for delta in [
+            r#""reasoning":"hm""#,
+            r#""reasoning_content": "hm""#,
+            r#""content":[{"type":"text","text":"a"}]"#,
+            r#""role":"assistant","tool_calls":[{"index":0,"function":{"name":"look","arguments":""}}]"#,
+        ] {
+            for before_content in [true, false] {
+                assert_eq!(Seen::in_event(chunk(delta, "").as_bytes(), before_content), TEXT, "{delta}");
+            }
+        }
+        for (goes_on, ends) in [("\"\"", false), ("\"null\"", false), ("null", false), ("\"stop\"", true)] {
+            let role = chunk(r#""role":"assistant","content":"""#, "").replace("null", goes_on);
+            assert_eq!(Seen::in_event(role.as_bytes(), true), if ends { OTHER } else { PRELUDE }, "{role}");
+            assert_eq!(Seen::in_event(role.as_bytes(), false), OTHER, "{role}");
+        }
+        let usage = r#","usage":{"prompt_tokens":3,"completion_tokens":0}"#;
+        let role = chunk(r#""role":"assistant","content":"""#, usage);
+        let tokens = Some(Tokens::new(3, 0));
+        assert_eq!(Seen::in_event(role.as_bytes(), true), Seen::Prelude { usage: tokens });
+        assert_eq!(Seen::in_event(role.as_bytes(), false), Seen::Chunk { text: false, usage: tokens });
+    }
+
+    #[test]
     fn text_about_usage_is_not_usage() {
         let event = br#"data: {"choices":[{"delta":{"content":"\"usage\": {\"prompt_tokens\":9}"}}]}"#;
-        assert_eq!(Seen::in_event(event, false), Seen::Chunk { text: true });
+        assert_eq!(Seen::in_event(event, false), TEXT);
     }
 }

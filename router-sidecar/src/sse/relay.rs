@@ -206,28 +206,19 @@ impl EventRelay {
         let seen = Seen::in_event(event, !self.begun);
         if self.progress == Progress::Failed {
             // An error is the end, whatever an engine says after it: most say `[DONE]`. Usage still counts.
-            if let Seen::UsageOnly(tokens) | Seen::ChunkWithUsage(tokens) = seen {
-                self.tokens = Some(tokens);
-            }
+            self.note(seen.usage());
             return false;
         }
-        self.begun |= !matches!(seen, Seen::Nothing | Seen::Prelude | Seen::Error);
+        self.begun |= !matches!(seen, Seen::Nothing | Seen::Prelude { .. } | Seen::Error);
+        self.note(seen.usage());
         match seen {
-            Seen::Prelude if matches!(self.part, Part::Second(_)) => return false,
-            Seen::Nothing | Seen::Prelude => {}
-            Seen::Chunk { text } => {
+            Seen::Prelude { .. } if matches!(self.part, Part::Second(_)) => return false,
+            Seen::Nothing | Seen::Prelude { .. } => {}
+            Seen::Chunk { text, .. } => {
                 self.pieces += u64::from(text);
                 self.look_for_end(event);
             }
-            Seen::ChunkWithUsage(tokens) => {
-                self.pieces += 1;
-                self.tokens = Some(tokens);
-                self.look_for_end(event);
-            }
-            Seen::UsageOnly(tokens) => {
-                self.tokens = Some(tokens);
-                return !self.hide_usage;
-            }
+            Seen::UsageOnly(_) => return !self.hide_usage,
             Seen::Error => {
                 self.progress = Progress::Failed;
                 self.error = data_of(event).map(Bytes::copy_from_slice);
@@ -242,6 +233,11 @@ impl EventRelay {
             transcript.add(data);
         }
         true
+    }
+
+    /// The last usage counts. One of nothing at all, as some have in every chunk until they know it, is none.
+    fn note(&mut self, usage: Option<Tokens>) {
+        self.tokens = usage.filter(|tokens| *tokens != Tokens::default()).or(self.tokens);
     }
 
     fn look_for_end(&mut self, event: &[u8]) {
@@ -347,9 +343,27 @@ mod tests {
             (format!("{CHUNK}{ended}{USAGE}"), Progress::Finished),
             (format!("data: {}\n\n{ended}", "x".repeat(2 * HOLD_AT_MOST)), Progress::Finished),
             (format!("{ended}{DONE}"), Progress::Done),
+            (format!("{}{CHUNK}", ended.replace("\"stop\"", "\"\"")), Progress::Open),
+            (format!("{}{CHUNK}", ended.replace("\"stop\"", "\"null\"")), Progress::Open),
         ] {
             assert_eq!(relay(&stream, 10, true).0.progress, progress, "{stream}");
         }
+    }
+
+    #[test]
+    fn usage_in_every_chunk_is_the_last_one_and_zeros_are_none() {
+        let with = |delta: &str, prompt: u64, completion: u64| {
+            format!(
+                "data: {{\"choices\":[{{\"delta\":{delta}}}],\"usage\":{{\"prompt_tokens\":{prompt},\"completion_tokens\":{completion}}}}}\n\n"
+            )
+        };
+        let (role, word) = ("{\"role\":\"assistant\"}", "{\"content\":\"a\"}");
+        let counted = format!("{}{}{}", with(role, 7, 0), with(word, 7, 1), with(word, 7, 2));
+        let (seen, _) = relay(&counted, 10, false);
+        assert_eq!((seen.tokens, seen.pieces), (Some(Tokens::new(7, 2)), 2));
+        assert!(!relay(&with(role, 7, 0), 10, false).0.begun, "the role alone is no content");
+        let (seen, _) = relay(&format!("{}{}", with(word, 0, 0), with(word, 0, 0)), 10, false);
+        assert_eq!((seen.tokens, seen.pieces), (None, 2));
     }
 
     #[test]

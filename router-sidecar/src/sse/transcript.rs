@@ -1,7 +1,7 @@
 //! What a client has been sent of an answer, as far as another target could go on with it.
 
 use super::Identity;
-use super::chunk::Chunk;
+use super::chunk::{Chunk, is_empty};
 use serde_json::Value;
 
 /// Longer answers are not kept, and so not continued.
@@ -68,16 +68,6 @@ impl Transcript {
     }
 }
 
-/// Whether a value says nothing.
-pub(super) fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +86,10 @@ mod tests {
         let a = r#"{"choices":[{"index":0,"delta":{"content":"a\n"},"finish_reason":null}],"usage":null}"#;
         let usage = r#"{"choices":[],"usage":{"prompt_tokens":1}}"#;
         assert_eq!(after(&[role, a, usage, a]).as_deref(), Some("a\na\n"));
+        for goes_on in ["\"\"", "\"null\""] {
+            let a = a.replace("null},", &format!("{goes_on}}},")).replace("null}]", &format!("{goes_on}}}]"));
+            assert_eq!(after(&[role, &a, usage, &a]).as_deref(), Some("a\na\n"), "{a}");
+        }
         assert_eq!(after(&[role]), None, "nothing was sent");
         for other in [
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]}}]}"#,

@@ -120,10 +120,13 @@ async fn an_endpoint_that_reports_errors_and_then_that_it_is_done_is_ejected() {
 #[tokio::test]
 async fn a_stream_that_just_ends_is_cut_off() {
     let said = says("Once");
+    let every = |reason: &str| until_close(&format!("{ROLE}{said}").replace("null", reason));
     // The last one in the middle of an event, which nobody could read.
     for answer in [
         chunked(&[&said]),
         until_close(&format!("{ROLE}{said}")),
+        every("\"\""),
+        every("\"null\""),
         until_close(&format!("{said}data: {{\"choices\":[{{\"ind")),
     ] {
         let (_one, two, rig) = pair(answer.clone(), "").await;
@@ -131,7 +134,7 @@ async fn a_stream_that_just_ends_is_cut_off() {
         let last = reply.trim_end().rsplit("data: ").next().unwrap();
         let error: serde_json::Value = serde_json::from_str(last).unwrap();
         assert_eq!(error["error"]["code"], "upstream_error", "{reply}");
-        assert!(reply.contains(said.trim_end()) && !reply.contains("[DONE]") && !reply.contains("ind\n"));
+        assert!(reply.contains("Once") && !reply.contains("[DONE]") && !reply.contains("ind\n"));
         assert_eq!((rig.usage("one").failed, two.seen().requests), (1, 0), "{answer}");
     }
 }
@@ -169,6 +172,25 @@ async fn a_stream_whose_choice_ended_is_whole_without_another_word() {
             assert_eq!(reply.trim_end(), body.trim_end(), "{answer}");
             assert_eq!((rig.usage("one").failed, two.seen().requests), (0, 0), "{answer}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_known_length_may_become_longer_or_shorter() {
+    let said = says("Once");
+    let of_length = |body: &str| {
+        let chunked = until_close(body);
+        chunked.replacen("connection: close", &format!("content-length: {}", body.len()), 1)
+    };
+    for (body, told) in [(format!("{said}{ERROR}{DONE}"), "out of pages"), (said.clone(), "upstream_error")] {
+        let (_one, two, rig) = pair(of_length(&body), "").await;
+        let ask = ask("hi", true).replacen('{', r#"{"stream_options":{"include_usage":true},"#, 1);
+        let reply = rig.chat(ask).await;
+        let length = reply.header("content-length");
+        assert!(length.is_empty() || length == reply.body.len().to_string(), "{length}");
+        assert_eq!(two.seen().requests, 0);
+        let reply = text(&reply);
+        assert!(reply.starts_with(&said) && reply.contains(told) && !reply.contains("[DONE]"), "{reply}");
     }
 }
 
