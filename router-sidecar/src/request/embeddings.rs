@@ -1,6 +1,6 @@
 //! A look into a request for embeddings.
 
-use super::peek::{Peek, PeekError, json_error, model_of};
+use super::peek::{Peek, PeekError, json_error, model_of, object};
 use super::prompt::TextLength;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, de};
@@ -20,7 +20,7 @@ struct View<'a> {
 /// # Errors
 /// The body is not JSON, has no model, or has an input that is neither text nor tokens.
 pub(super) fn peek(body: &[u8]) -> Result<Peek, PeekError> {
-    let text = std::str::from_utf8(body).map_err(|error| PeekError::Json(error.to_string()))?;
+    let text = object(body)?;
     let view: View<'_> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
     let (model, model_at) = model_of(text, view.model)?;
     Ok(Peek {
@@ -163,6 +163,7 @@ mod tests {
             (br#"{"model":"m","input":{"text":"x"}}"#, false),
             (br#"{"model":"m","input":[[["x"]]]}"#, false),
             (br#"{"model":5,"input":"x"}"#, false),
+            (br#"["m","x"]"#, false),
             (br#"{"model":"m","input":"x""#, true),
             (b"{\"model\":\"m\",\"input\":\"\xff\"}", true),
         ] {

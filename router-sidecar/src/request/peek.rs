@@ -167,11 +167,7 @@ fn once<T>(field: &mut Option<T>, found: Result<T, Unusual>) -> Result<(), Unusu
 
 /// What [`glance`] does, for every body, and with a reason where it cannot be done.
 fn parse(body: &[u8]) -> Result<Peek, PeekError> {
-    let text = std::str::from_utf8(body).map_err(|error| PeekError::Json(error.to_string()))?;
-    // A list would do for a struct, as far as the parser is concerned.
-    if !text.trim_ascii_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok() {
-        return Err(PeekError::Shape("it must be an object".to_owned()));
-    }
+    let text = object(body)?;
     let view: View<'_> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
     let (model, model_at) = model_of(text, view.model)?;
     let stream = view.stream.map_or(Ok(false), flag)?;
@@ -186,6 +182,15 @@ fn parse(body: &[u8]) -> Result<Peek, PeekError> {
     let limit = number(view.max_completion_tokens).or_else(|| number(view.max_tokens));
     let choices = choices(number(view.n), number(view.best_of));
     Ok(Peek::of_chat(model, model_at, stream, (usage_edit, options_at), length, limit, choices))
+}
+
+/// The text of a body that may be an object: a list would do for a struct, as far as the parser is concerned.
+pub(super) fn object(body: &[u8]) -> Result<&str, PeekError> {
+    let text = std::str::from_utf8(body).map_err(|error| PeekError::Json(error.to_string()))?;
+    if !text.trim_ascii_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok() {
+        return Err(PeekError::Shape("it must be an object".to_owned()));
+    }
+    Ok(text)
 }
 
 /// A flag. The parser would quote whatever else is there.

@@ -41,7 +41,7 @@ pub enum Standing {
     Resting {
         /// When it may be tried again; the earlier, the better.
         until: Instant,
-        /// Whether failures brought it here, and not a 429.
+        /// Whether only failures brought it here, and no 429 whose rest goes on.
         ejected: bool,
     },
 }
@@ -87,10 +87,9 @@ impl History {
         match (ejected, later(self.cooling_until)) {
             (None, None) => Standing::Good,
             (Some(until), None) => Standing::Resting { until, ejected: true },
-            (ejected, Some(until)) => Standing::Resting {
-                until: ejected.map_or(until, |e| e.max(until)),
-                ejected: ejected.is_some(),
-            },
+            (ejected, Some(until)) => {
+                Standing::Resting { until: ejected.map_or(until, |e| e.max(until)), ejected: false }
+            }
         }
     }
 
@@ -338,6 +337,17 @@ mod tests {
         history.success(start);
         assert_ne!(history.standing(start), Standing::Good, "an answer under way does not end the rest");
         assert_eq!(history.standing(until), Standing::Good);
+    }
+
+    #[test]
+    fn who_fails_while_it_rests_has_its_rest_all_the_same() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        history.cool_down(start, second(7));
+        assert!(ejected_after(&mut history, start, 3));
+        let until = start + second(10);
+        assert_eq!(history.standing(start), Standing::Resting { until, ejected: false });
+        assert_eq!(history.standing(start + second(7)), Standing::Resting { until, ejected: true });
     }
 
     #[test]

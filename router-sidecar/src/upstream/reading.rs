@@ -231,12 +231,12 @@ impl Reading {
         !self.relay().is_some_and(EventRelay::is_open) && !self.failed()
     }
 
-    /// The usage reported, and the chunks of text seen, each about a token.
+    /// The usage reported, and about how many tokens came: the chunks of text of a stream, or by the length of the rest.
     pub fn seen(&self) -> (Option<Tokens>, u64) {
         match self {
             Self::Events(relay) => (relay.tokens, relay.pieces),
             Self::Decoded(decoded) => (decoded.tokens(), decoded.relay.pieces),
-            Self::Whole { tokens, tail: Some(_), is_text: true, length, .. } => (*tokens, estimate(*length)),
+            Self::Whole { tokens, is_text: true, length, .. } => (*tokens, estimate(*length)),
             Self::Whole { tokens, .. } => (*tokens, 0),
             Self::Foreign(foreign) => (foreign.tokens, 0),
         }

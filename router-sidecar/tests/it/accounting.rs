@@ -178,12 +178,13 @@ async fn an_answer_of_known_length_that_comes_in_pieces_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_kept_is_counted_by_its_end_or_else_by_its_length() {
+async fn an_answer_without_usage_is_counted_by_its_length_kept_or_not() {
     let answer = |length: usize, end: &str| {
         format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]{end}}}"#, "x".repeat(length))
     };
     let usage = r#","usage":{"prompt_tokens":7,"completion_tokens":9,"total_tokens":16}"#;
-    for (buffered, length) in [(Limits::default().buffered, 9 << 20), (4000, 40_000)] {
+    let buffered = Limits::default().buffered;
+    for (buffered, length) in [(buffered, 40), (buffered, 9 << 20), (4000, 40_000)] {
         for (end, counted) in [(usage, [7, 9]), ("", [5, answer(length, "").len() as u64 / 4])] {
             let pod = Raw::start(whole("200 OK", &answer(length, end))).await;
             let rig = Rig::bare(Limits { buffered, ..Limits::default() }).await;
