@@ -99,8 +99,7 @@ impl Seen {
             }
             usage = Some(tokens);
         }
-        let ends = ends_a_choice(data);
-        if !text && !ends {
+        if !text && !ends_a_choice(data) {
             match says_anything(data) {
                 Some(false) if before_content => return Self::Prelude { usage },
                 says => text = says == Some(true),
