@@ -1,25 +1,30 @@
 //! `ModelDeployment`: one quantized model, served by replicas that each fit a GPU.
 
 mod adapter;
+mod architecture;
 mod calibration;
+mod context;
 mod economics;
 mod engine;
 mod model;
 mod placement;
+mod quantization;
 mod scaling;
 mod scaling_status;
 mod source_rules;
 mod status;
 
 pub use adapter::Adapter;
+pub use architecture::{
+    Architecture, Experts, LatentAttention, ModelFamily, Recurrent, RecurrentKind, SlidingWindow,
+};
 pub use calibration::{CalibrationMode, CalibrationStatus, Correction, MemorySource, ObservedMemory};
+pub use context::{ContextSpec, KvCacheType};
 pub use economics::EconomicsStatus;
 pub use engine::{EngineSpec, EngineType, EnvVar};
-pub use model::{
-    Architecture, CachedInClaim, ContextSpec, Experts, KvCacheType, LatentAttention, ModelCache, ModelFamily,
-    ModelSpec, Quantization, Recurrent, RecurrentKind, SecretName, SlidingWindow, SourceCredentials,
-};
+pub use model::{CachedInClaim, ModelCache, ModelSpec, SecretName, SourceCredentials};
 pub use placement::{GpuSharing, PlacementMode, PlacementSpec, RolloutSpec, Toleration};
+pub use quantization::Quantization;
 pub use scaling::{HoldSpec, ReplicaCapacity, ScalingMode, ScalingSpec, ScheduleSpec, Weekday};
 pub use scaling_status::{LearnedCapacity, ScalingChange, ScalingStatus, SpillStatus};
 pub use status::{
