@@ -201,7 +201,7 @@ impl Autoscaler {
                 let pods = pods.get(&(*namespace, *own)).unwrap_or(&none);
                 (*object, key, decided, pods, said)
             });
-            let around = Around { inventory: &world.inventory, targets: &world.targets };
+            let around = Around { inventory: &world.inventory, targets: &world.targets, board: &self.board };
             let asks = |key: &ObjectKey, brief: &Brief<'_>| self.board.asks(key, brief, now);
             let decided = model.group.decide(members.collect(), around, &mut self.book, now, asks);
             match (std::mem::replace(&mut model.group.shown, decided.row), decided.row) {

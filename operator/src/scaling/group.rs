@@ -1,6 +1,6 @@
 //! The `ModelDeployment`s of one served name, and one decision for them.
 
-use super::board::{Brief, mode, present};
+use super::board::{Board, Brief, mode, present};
 use super::gauges::Row;
 use super::member::Member;
 use super::part::{Around, Given, Looked, Part, look, serving, take_part, there_for};
@@ -80,7 +80,7 @@ impl Group {
         let rules = Rules::of(&mut self.rules, spec);
         let (policy, scaler) = match &mut rules.made {
             Ok(made) => (&mut made.0, &mut made.1),
-            Err(invalid) => return Decided { gone, ..refused(&given, invalid) },
+            Err(invalid) => return Decided { gone, ..refused(&given, around.board, invalid) },
         };
         let parts = take_part(&mut self.members, given, around, book);
         let starts = self.members.iter().filter_map(|member| member.start).max();
@@ -207,15 +207,14 @@ impl Rules {
     }
 }
 
-fn refused(given: &[Given<'_>], invalid: &InvalidScaling) -> Decided {
+/// What was decided last, as the board has it: the status of the object may be older.
+fn refused(given: &[Given<'_>], board: &Board, invalid: &InvalidScaling) -> Decided {
     let statuses = given.iter().map(|(object, key, decided, ..)| {
-        let known = object.status.as_ref().and_then(|status| status.scaling.clone()).unwrap_or_default();
         let status = ScalingStatus {
             desired: decided.unwrap_or_else(|| present(object)),
             reason: INVALID.to_owned(),
-            message: invalid.to_string(),
-            spill: None,
-            ..known
+            message: format!("{invalid}; until that is mended, what was decided before stays"),
+            ..board.status(object).unwrap_or_default()
         };
         (key.clone(), mode(object).unwrap_or_default(), status)
     });

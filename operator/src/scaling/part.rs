@@ -1,6 +1,6 @@
 //! The members of a group that take part in a decision.
 
-use super::board::{mode, present};
+use super::board::{Board, mode, present};
 use super::member::{Member, There};
 use super::pools::{Wants, share};
 use super::{Pods, Reported, Targets};
@@ -27,6 +27,8 @@ pub(super) struct Said {
 pub(super) struct Around<'a> {
     pub(super) inventory: &'a Arc<Inventory>,
     pub(super) targets: &'a Targets,
+    /// What was decided last.
+    pub(super) board: &'a Board,
 }
 
 /// A member of whom enough is known, in one pass.

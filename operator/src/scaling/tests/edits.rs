@@ -48,6 +48,41 @@ fn requests_come_back_though_the_spec_cannot_be_carried_out_any_more() {
     assert_eq!(bench.desired("llama"), 1);
 }
 
+#[test]
+fn while_a_schedule_cannot_be_read_requests_go_where_they_went() {
+    let scaling = |zone: &str| {
+        let night =
+            json!({"name": "night", "timeZone": zone, "start": "22:00", "end": "23:00", "minReplicas": 2});
+        object(
+            "llama",
+            json!({"maxReplicas": 9, "replicaCapacity": capacity(), "schedules": [night]}),
+            1,
+            Some(1),
+        )
+    };
+    let mut bench = Bench::new(vec![scaling("UTC")]).spilling("llama", &[]);
+    bench.second("llama", 10, 1);
+    let before = bench.board.status(bench.object("llama")).unwrap();
+    assert_eq!(bench.spill("llama"), Some((SpillState::Pending, 100)));
+    let told = bench.routers_told;
+    bench.edit(scaling("Mars/Base"));
+    for _ in 0..30 {
+        bench.second("llama", 10, 1);
+        assert_eq!(bench.spill("llama"), Some((SpillState::Pending, 100)));
+    }
+    assert_eq!(bench.routers_told, told, "nothing is new for them");
+    let held = bench.board.status(bench.object("llama")).unwrap();
+    assert_eq!((held.desired, held.reason.as_str(), &held.spill), (1, "InvalidSpec", &before.spill));
+    assert!(held.message.starts_with("schedule night: \"Mars/Base\""), "{}", held.message);
+    assert!(held.message.ends_with("what was decided before stays"), "{}", held.message);
+    bench.edit(scaling("UTC"));
+    bench = bench.with_pods("llama", 1);
+    for _ in 0..20 {
+        bench.second("llama", 10, 1);
+    }
+    assert_eq!(bench.spill("llama"), None, "it can be read again");
+}
+
 /// Five replicas of which one has to do half of what it can, and an edit after 55 s.
 fn edited(edit: &Value) -> Bench {
     let scaling = |edit: &Value| {
