@@ -85,7 +85,7 @@ impl Group {
         let parts = take_part(&mut self.members, given, around, book);
         let starts = self.members.iter().filter_map(|member| member.start).max();
         policy.start_time = starts.unwrap_or(Policy::default().start_time);
-        let Looked { asked, served, there, mut variants } =
+        let Looked { asked, served, there, mut variants, stuck } =
             look(&mut self.members, &parts, policy.start_time, book, now);
         if variants.is_empty() {
             return Decided { gone, ..Decided::default() };
@@ -95,8 +95,9 @@ impl Group {
         let situation =
             Situation { policy: &policy, variants: &variants, demand: asked.map(|asked| asked.demand) };
         let mut decision = scaler.decide(&situation, now);
-        let mut takers = parts.iter().filter_map(|part| self.members.get(part.place));
-        if decision.reason == Reason::NoFreeGPU && !takers.any(Member::fits) {
+        let takers = || parts.iter().filter_map(|part| self.members.get(part.place));
+        decision.lack_nodes(stuck, takers().any(|member| member.room() > 0));
+        if decision.reason == Reason::NoFreeGPU && !takers().any(Member::fits) {
             decision.reason = Reason::NoFit;
         }
         let (offered, backlog, capacity) = figures(&decision, &there);

@@ -119,6 +119,8 @@ pub(super) struct Looked {
     pub(super) there: Vec<(Capacity, Supply)>,
     /// What the decision may do with each.
     pub(super) variants: Vec<Variant>,
+    /// Replicas that have waited for a node for long where there is one member alone.
+    pub(super) stuck: u32,
 }
 
 pub(super) fn look(
@@ -147,7 +149,7 @@ pub(super) fn look(
         let mut supply = if any_active { supply } else { advised().unwrap_or(supply) };
         if parts.len() == 1 {
             // Nobody steps in for what waits for a node.
-            supply.stuck = 0;
+            looked.stuck = std::mem::take(&mut supply.stuck);
         }
         variants.push((part, part.variant(member, capacity, supply, any_active)));
     }

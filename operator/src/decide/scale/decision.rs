@@ -44,10 +44,12 @@ reasons!(
     AtMinimum,
     /// Demand asks for more than the spec allows, or there are more.
     AtMaximum,
-    /// Demand asks for more than there are free GPUs for.
+    /// Demand asks for more than there are free GPUs for, or replicas wait for one.
     NoFreeGPU,
     /// Demand asks for more, and no GPU of the cluster is large enough.
     NoFit,
+    /// The number is right, and replicas wait for a node though GPUs are free.
+    Unschedulable,
 );
 
 impl fmt::Display for Reason {
@@ -84,9 +86,21 @@ pub struct Decision {
     pub reason: Reason,
     /// What it rests on; nothing where there were no reports.
     pub figures: Option<Figures>,
+    /// Replicas that wait for a node, if that is the reason.
+    pub waiting: u32,
 }
 
 impl Decision {
+    /// Takes in that so many replicas have waited for a node for long, where nothing else is the matter: the number is
+    /// right, and not all of it runs. `room` says whether GPUs are free for them.
+    pub fn lack_nodes(&mut self, waiting: u32, room: bool) {
+        let right = matches!(self.reason, Reason::WithinTarget | Reason::AtMinimum);
+        if waiting > 0 && right && self.figures.is_some() {
+            self.waiting = waiting;
+            self.reason = if room { Reason::Unschedulable } else { Reason::NoFreeGPU };
+        }
+    }
+
     /// Replicas of all variants together.
     pub fn total(&self) -> u32 {
         self.replicas.iter().fold(0, |sum, count| sum.saturating_add(*count))
@@ -120,6 +134,14 @@ impl fmt::Display for Decision {
                 let waiting = figures.waiting.prompt + figures.waiting.completion;
                 if waiting >= 1.0 {
                     write!(f, ", {waiting:.0} tokens wait")?;
+                }
+                if self.waiting > 0 {
+                    write!(f, "; {} of {total} replicas wait for a node, ", self.waiting)?;
+                    return f.write_str(match reason {
+                        Reason::NoFreeGPU => "and no GPU that is large enough is free",
+                        Reason::NoFit => "and no GPU of the cluster is large enough",
+                        _ => "though GPUs are free: the condition ModelLoaded says why",
+                    });
                 }
                 match reason {
                     Reason::NoFreeGPU => write!(f, "; {} are wanted, GPUs are free for {total}", self.wished),

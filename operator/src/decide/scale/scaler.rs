@@ -98,7 +98,7 @@ impl Scaler {
         fleet.grow(&mut replicas, scheduled(situation.policy, now), Variant::most);
         let wished = replicas.iter().sum();
         let reason = if wished > before { Reason::Scheduled } else { Reason::MetricsUnavailable };
-        Decision { replicas, wished, reason, figures: None }
+        Decision { replicas, wished, reason, figures: None, waiting: 0 }
     }
 
     fn by_demand(&mut self, situation: &Situation<'_>, demand: &Demand, now: Timestamp) -> Decision {
@@ -156,7 +156,7 @@ impl Scaler {
         } else {
             self.maybe_shrink(situation, &mut replicas, &fleet, at_most, band, now)
         };
-        Decision { replicas, wished, reason, figures: Some(figures) }
+        Decision { replicas, wished, reason, figures: Some(figures), waiting: 0 }
     }
 
     fn observe(&mut self, demand: &Demand, now: Timestamp) {

@@ -1,6 +1,7 @@
 //! What GPUs there are for replicas, and on which they are.
 
 use super::bench::{Bench, SECOND, capacity, object, pod};
+use crate::decide::placement::Inventory;
 use crate::decide::placement::testing::{inventory, node, takes};
 use serde_json::json;
 use std::sync::Arc;
@@ -53,4 +54,54 @@ fn replicas_on_several_cards_cost_what_each_of_these_does() {
     for pods in [[(0, "a"), (1, "b"), (2, "b")], [(0, "b"), (1, "b"), (2, "a")]] {
         assert_eq!(hourly(pods), "4.20", "{pods:?}");
     }
+}
+
+/// Reason and message of a model whose second replica has waited for a node since long, with these GPUs.
+fn waiting(inventory: Inventory) -> (String, String) {
+    let scaling = json!({"maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 2, Some(2))]).with_pods("llama", 1);
+    bench.world.pods.push(Arc::new(serde_json::from_value(pod("llama", 1, false)).unwrap()));
+    bench.world.inventory = Arc::new(inventory);
+    for _ in 0..90 {
+        bench.second("llama", SECOND * 3 / 2, 1);
+    }
+    let status = bench.board.status(bench.object("llama")).unwrap();
+    assert_eq!(status.desired, 2);
+    (status.reason, status.message)
+}
+
+#[test]
+fn where_the_number_is_right_and_a_replica_waits_for_a_node_that_is_said() {
+    let large = || [node("a", "NVIDIA-L4", 23034, 2)];
+    for (inventory, reason, why) in [
+        (inventory(&large(), &[takes("a", 2)]), "NoFreeGPU", "no GPU that is large enough is free"),
+        (inventory(&large(), &[takes("a", 1)]), "Unschedulable", "the condition ModelLoaded says why"),
+        (
+            inventory(&[node("a", "NVIDIA-T400-4GB", 2048, 2)], &[]),
+            "NoFit",
+            "no GPU of the cluster is large enough",
+        ),
+    ] {
+        let (said, message) = waiting(inventory);
+        assert_eq!(said, reason, "{message}");
+        let expected = ["1.5 replicas busy", "1 of 2 replicas wait for a node", why];
+        assert!(expected.iter().all(|piece| message.contains(piece)), "{message}");
+    }
+}
+
+#[test]
+fn a_model_that_idles_with_its_only_replica_waiting_says_that_it_waits() {
+    let scaling = json!({"maxReplicas": 1, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]);
+    bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-L4", 23034, 1)], &[takes("a", 1)]));
+    // Who has just come is given its node within seconds, if there is one.
+    let mut young = pod("llama", 0, false);
+    young["metadata"]["creationTimestamp"] = json!("2026-01-05T01:00:00Z");
+    bench.world.pods.push(Arc::new(serde_json::from_value(young).unwrap()));
+    bench.second("llama", 0, 0);
+    assert_eq!(bench.reason("llama"), "WithinTarget");
+    for _ in 0..60 {
+        bench.second("llama", 0, 0);
+    }
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (1, "NoFreeGPU"));
 }
