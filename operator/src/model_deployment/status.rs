@@ -188,9 +188,12 @@ fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
             moving(),
         ),
         None => {
-            let cause = sized.unwrap_or(if loaded.holds() { available } else { loaded });
-            let message = format!("{}; {}", available.message, cause.message);
-            (Verdict::no(cause.reason, message.clone()), Verdict::yes(cause.reason, message), moving())
+            let cause = sized.or(Some(loaded).filter(|loaded| !loaded.holds()));
+            let (reason, message) = match cause {
+                Some(cause) => (cause.reason, format!("{}; {}", available.message, cause.message)),
+                None => (available.reason, available.message.clone()),
+            };
+            (Verdict::no(reason, message.clone()), Verdict::yes(reason, message), moving())
         }
     }
 }
@@ -198,5 +201,29 @@ fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
 impl HasConditions for ModelDeploymentStatus {
     fn conditions(&self) -> &[Condition] {
         &self.conditions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Ready and Reconciling say of a spec that was carried out.
+    fn said(loaded: Verdict, available: Verdict) -> [String; 2] {
+        let placeable = Verdict::yes(Reason::Fits, "fits");
+        let accepted = Verdict::yes(Reason::Accepted, "accepted");
+        let sized = Verdict::yes(Reason::FileRead, "read");
+        let (ready, reconciling, _) =
+            summary(&Parts { accepted, sized, needs_size: false, placeable, loaded, available });
+        [ready.message, reconciling.message]
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_said_once() {
+        let some = || Verdict::no(Reason::Progressing, "1 of 2 replicas serve");
+        let loaded = Verdict::yes(Reason::Loaded, "the engine has loaded the model");
+        assert_eq!(said(loaded, some()), ["1 of 2 replicas serve"; 2]);
+        let starting = Verdict::unknown(Reason::Starting, "replicas are starting");
+        assert_eq!(said(starting, some()), ["1 of 2 replicas serve; replicas are starting"; 2]);
     }
 }
