@@ -13,10 +13,14 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::time::Instant;
 
-/// What events of conditions call what was done.
-const RECONCILE: &str = "Reconcile";
+/// What the event of a condition calls what was done. Each sentence is an action of its own: a state that comes again with
+/// other words is another event, and one that comes and goes in the same words is one series.
+fn action(sentence: &str) -> String {
+    format!("Reconcile{:016x}", BuildHasherDefault::<DefaultHasher>::default().hash_one(sentence))
+}
 
 /// A status with conditions.
 pub trait HasConditions {
@@ -94,8 +98,8 @@ where
         let known = before.map(HasConditions::conditions).unwrap_or_default();
         let stalled = after.conditions().iter().any(|c| c.type_ == types::STALLED && c.status == "True");
         for news in changed_parts(known, after.conditions()).into_iter().filter(|c| c.type_ == types::READY) {
-            let what = (RECONCILE, news.reason.as_str());
-            self.events.publish(&object.object_ref(&()), stalled, what, &news.message).await;
+            let (action, regarding) = (action(&news.message), object.object_ref(&()));
+            self.events.publish(&regarding, stalled, (&action, &news.reason), &news.message).await;
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
-//! What scaling decided is told in events, whatever else goes wrong.
+//! What scaling decided and what becomes of an object is told in events, whatever else goes wrong.
 
 use crate::api_server::{ApiServer, Fault};
-use crate::reconcile::{EVENTS, OBJECT, object, once, with_stores};
+use crate::download::gpus;
+use crate::observe::owned;
+use crate::reconcile::{DEPLOYMENT, EVENTS, OBJECT, object, once, with_stores};
 use flotilla_crds::model_deployment::{ScalingChange, ScalingMode, ScalingStatus, SpillStatus};
 use flotilla_crds::router_config::SpillState;
 use flotilla_operator::decide::placement::Inventory;
@@ -103,4 +105,25 @@ async fn a_decision_is_told_once_though_what_follows_it_fails() {
     for request in 1..requests {
         assert_eq!(told(Some(request)).await.0, 1, "request {request} failed");
     }
+}
+
+#[tokio::test]
+async fn each_state_is_told_in_its_own_words_and_one_that_comes_again_is_no_second_event() {
+    let server = ApiServer::default();
+    server.put(OBJECT, object());
+    let context = with_stores(&server, true, Files::off(), Stores::empty(), gpus(4)).await;
+    let deployment = |ready: i32| {
+        let status = json!({"observedGeneration": 1, "replicas": 3, "readyReplicas": ready});
+        owned(json!({"metadata": {"name": "tiny", "namespace": "apps"}, "status": status}))
+    };
+    // Wanted and ready; only another number, in the fourth, is no new state.
+    for (wanted, ready) in [(2, 1), (2, 2), (3, 2), (3, 1), (3, 3), (3, 2)] {
+        let mut object = server.get(OBJECT).unwrap();
+        object["spec"]["replicas"] = json!(wanted);
+        server.put(OBJECT, object);
+        server.put(DEPLOYMENT, deployment(ready));
+        once(&server, &context).await.unwrap();
+    }
+    assert_eq!(notes(&server, "Progressing"), ["1 of 2 replicas serve", "2 of 3 replicas serve"]);
+    assert_eq!(notes(&server, "Serving"), ["2 of 2 replicas serve", "3 of 3 replicas serve"]);
 }

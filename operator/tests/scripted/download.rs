@@ -26,6 +26,16 @@ fn pod(name: &str, ready: bool, fetcher: &Value) -> Value {
     })
 }
 
+/// One node with so many GPUs.
+pub(crate) fn gpus(count: u32) -> Inventory {
+    let node = json!({
+        "metadata": {"name": "gpu-1", "labels": {"nvidia.com/gpu.product": "NVIDIA-L4", "nvidia.com/gpu.memory": "23034"}},
+        "status": {"allocatable": {"nvidia.com/gpu": count.to_string()}},
+    });
+    let node: Node = serde_json::from_value(node).unwrap();
+    Inventory::from_nodes([&node], &Usage::default())
+}
+
 /// The object's status after a reconcile, while the fetcher of its only pod is in that state.
 async fn status(state: &Value, log: Option<&str>) -> Value {
     status_with(vec![pod("tiny-1", false, state)], log).await
@@ -50,13 +60,7 @@ async fn status_with(pods: Vec<Value>, log: Option<&str>) -> Value {
         server.0.lock().unwrap().texts.insert(LOG.to_owned(), log.to_owned());
     }
     let stores = Stores { pods: store::<Pod>(pods), ..Stores::empty() };
-    let node = json!({
-        "metadata": {"name": "gpu-1", "labels": {"nvidia.com/gpu.product": "NVIDIA-L4", "nvidia.com/gpu.memory": "23034"}},
-        "status": {"allocatable": {"nvidia.com/gpu": "1"}},
-    });
-    let node: Node = serde_json::from_value(node).unwrap();
-    let inventory = Inventory::from_nodes([&node], &Usage::default());
-    let context = with_stores(&server, true, Files::off(), stores, inventory).await;
+    let context = with_stores(&server, true, Files::off(), stores, gpus(1)).await;
     once(&server, &context).await.unwrap();
     server.get(OBJECT).unwrap()["status"].clone()
 }
