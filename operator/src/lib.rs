@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod model_deployment;
 pub mod model_file;
 pub mod options;
+mod process;
 pub mod push;
 pub mod routing_policy;
 pub mod run;

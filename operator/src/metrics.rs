@@ -1,6 +1,7 @@
 //! The operator's own metrics.
 
 use crate::decide::placement::Stock;
+use crate::process;
 use crate::scaling::Gauges;
 use prometheus::{
     Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
@@ -121,12 +122,14 @@ impl Metrics {
         }
     }
 
-    /// The exposition, with gauges set to these values.
+    /// The exposition, with gauges set to these values, and with what the process takes.
     pub fn text(&self, routers: usize, leader: bool) -> Result<String, prometheus::Error> {
         self.routers.set(i64::try_from(routers).unwrap_or(i64::MAX));
         self.leader.set(i64::from(leader));
+        let mut families = self.registry.gather();
+        families.extend(process::families());
         let mut buffer = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut buffer)?;
+        TextEncoder::new().encode(&families, &mut buffer)?;
         Ok(String::from_utf8_lossy(&buffer).into_owned())
     }
 }
