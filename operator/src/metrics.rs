@@ -91,7 +91,7 @@ impl Metrics {
     }
 
     /// Starts to time one reconcile.
-    pub fn reconcile(&self, kind: &'static str) -> ReconcileTimer<'_> {
+    pub fn reconcile<'a>(&'a self, kind: &'a str) -> ReconcileTimer<'a> {
         ReconcileTimer { metrics: self, kind, start: Instant::now() }
     }
 
@@ -137,7 +137,7 @@ impl Metrics {
 /// Times one reconcile.
 pub struct ReconcileTimer<'a> {
     metrics: &'a Metrics,
-    kind: &'static str,
+    kind: &'a str,
     start: Instant,
 }
 

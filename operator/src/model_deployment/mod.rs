@@ -23,4 +23,4 @@ pub mod validate;
 
 pub(crate) use placed::choice;
 pub use placed::{News, news};
-pub use reconcile::{Context, Error, error_policy, reconcile};
+pub use reconcile::{Context, reconcile};

@@ -11,25 +11,19 @@ use super::placed::choice;
 use super::status::{Outcome, status};
 use super::validate::validate;
 use crate::fleet::{Capacity, Stores};
-use crate::kube_ext::{Appliers, ApplyError, CallError, StatusWriter};
-use crate::lease::Leadership;
-use crate::metrics::Metrics;
+use crate::kube_ext::{Appliers, StatusWriter};
 use crate::options::Defaults;
 use crate::push::Routers;
 use crate::routing_policy::ObjectKey;
-use crate::run::Backoff;
+use crate::run::{ReconcileError, Turns};
 use crate::scaling::{Board, SpillNews, effective, spill_news, untold};
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::ModelDeploymentStatus;
 use jiff::Timestamp;
+use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
-use kube::{Client, Resource as _};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A whole reconcile takes no longer.
-const RECONCILE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// What a reconcile works with.
 pub struct Context {
@@ -45,8 +39,6 @@ pub struct Context {
     pub files: Files,
     /// What pods get where specs say nothing.
     pub defaults: Defaults,
-    /// Whether this replica may write.
-    pub leadership: Leadership,
     /// Writes status and publishes events.
     pub status: StatusWriter<ModelDeployment>,
     /// Asks what replicas took.
@@ -55,58 +47,20 @@ pub struct Context {
     pub routers: Routers,
     /// What scaling decided.
     pub scaling: Arc<Board>,
-    /// Counts reconciles.
-    pub metrics: Metrics,
-    /// Per-object delays.
-    pub backoff: Backoff,
-}
-
-/// Why a reconcile is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Reading or writing a child failed.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// Writing status failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// It took too long as a whole.
-    #[error("the reconcile took more than {} s", RECONCILE_DEADLINE.as_secs())]
-    TimedOut,
+    /// Whose turn it is.
+    pub turns: Turns,
 }
 
 /// Brings one object's children and status to what its spec says.
 pub async fn reconcile(
     object: Arc<DeserializeGuard<ModelDeployment>>,
     ctx: Arc<Context>,
-) -> Result<Action, Error> {
-    if !ctx.leadership.is_leader() {
-        return Ok(Action::await_change());
-    }
-    let object = match &object.0 {
-        Ok(object) if object.metadata.deletion_timestamp.is_none() => object,
-        // Children go by garbage collection.
-        Ok(object) => {
-            ctx.backoff.reset(&backoff_key(&ObjectKey::of(object)));
-            return Ok(Action::await_change());
-        }
-        Err(invalid) => {
-            tracing::warn!(name = ?invalid.metadata.name, error = %invalid.error, "unreadable ModelDeployment is left alone");
-            return Ok(Action::await_change());
-        }
-    };
-    let timer = ctx.metrics.reconcile("ModelDeployment");
-    let result = tokio::time::timeout(RECONCILE_DEADLINE, Box::pin(steps(object, &ctx)))
-        .await
-        .unwrap_or(Err(Error::TimedOut));
-    timer.done(result.is_ok());
-    if result.is_ok() {
-        ctx.backoff.reset(&backoff_key(&ObjectKey::of(object)));
-    }
-    result
+) -> Result<Action, ReconcileError> {
+    let Some(object) = ctx.turns.due(&object) else { return Ok(Action::await_change()) };
+    ctx.turns.take(object, Box::pin(steps(object, &ctx))).await
 }
 
-async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error> {
+async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, ReconcileError> {
     let object = ctx.status.newest(object);
     // From here on spec.replicas is what there should be.
     let object = effective(&object, &ctx.scaling);
@@ -139,7 +93,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Error>
         observer: &ctx.observer,
         port: port(object),
         timeout: valid.drain,
-        leads_since: now.checked_sub(ctx.leadership.lasted()).unwrap_or(now),
+        leads_since: now.checked_sub(ctx.turns.leadership.lasted()).unwrap_or(now),
         now,
     };
     match Box::pin(apply_children(&ctx.client, &ctx.appliers, prepared, &drain)).await {
@@ -198,20 +152,4 @@ async fn tell_changes(object: &ModelDeployment, ctx: &Context) {
     if let Some(SpillNews { action, reason, note }) = spill_news(known, after.as_ref()) {
         ctx.status.tell(object, &action, reason, &note).await;
     }
-}
-
-fn backoff_key(key: &ObjectKey) -> String {
-    format!("ModelDeployment/{key}")
-}
-
-/// Exponential back-off with jitter, per object.
-#[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
-pub fn error_policy(
-    object: Arc<DeserializeGuard<ModelDeployment>>,
-    error: &Error,
-    ctx: Arc<Context>,
-) -> Action {
-    let delay = ctx.backoff.next(&backoff_key(&ObjectKey::of(object.as_ref())));
-    tracing::warn!(name = ?object.meta().name, %error, ?delay, "reconcile failed; tried again");
-    Action::requeue(delay)
 }

@@ -10,7 +10,7 @@ mod resilience;
 mod sensitivity;
 pub mod status;
 
-pub use reconcile::{Context, Error, error_policy, reconcile};
+pub use reconcile::{Context, reconcile};
 
 /// Names one object of any namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

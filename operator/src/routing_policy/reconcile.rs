@@ -5,24 +5,18 @@ use super::ObjectKey;
 use super::gateway::{self, Gateway};
 use super::status::{Outcome, status};
 use crate::fleet::{CatalogReceiver, Entry, Verdict};
-use crate::kube_ext::{Appliers, ApplyError, CallError, StatusWriter, delete_if_ours};
-use crate::lease::Leadership;
-use crate::metrics::Metrics;
+use crate::kube_ext::{Appliers, ApplyError, StatusWriter, delete_if_ours};
 use crate::push::Registry;
-use crate::run::Backoff;
+use crate::run::{ReconcileError, Turns};
 use crate::webhook::router_container::RouterPod;
 use flotilla_crds::RoutingPolicy;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
+use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
-use kube::{Client, Resource as _};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A whole reconcile takes no longer.
-const RECONCILE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// What a reconcile works with.
 pub struct Context {
@@ -36,67 +30,28 @@ pub struct Context {
     pub registry: Arc<Registry>,
     /// What a gateway is told.
     pub router: Arc<RouterPod>,
-    /// Whether this replica may write.
-    pub leadership: Leadership,
     /// Writes status and publishes events.
     pub status: StatusWriter<RoutingPolicy>,
-    /// Counts reconciles.
-    pub metrics: Metrics,
-    /// Per-object delays.
-    pub backoff: Backoff,
-}
-
-/// Why a reconcile is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Reading or writing the gateway failed.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// Writing status failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// It took too long as a whole.
-    #[error("the reconcile took more than {} s", RECONCILE_DEADLINE.as_secs())]
-    TimedOut,
+    /// Whose turn it is.
+    pub turns: Turns,
 }
 
 /// Brings one policy's gateway and status to what its spec says.
 pub async fn reconcile(
     object: Arc<DeserializeGuard<RoutingPolicy>>,
     ctx: Arc<Context>,
-) -> Result<Action, Error> {
-    if !ctx.leadership.is_leader() {
-        return Ok(Action::await_change());
-    }
-    let object = match &object.0 {
-        Ok(object) if object.metadata.deletion_timestamp.is_none() => object,
-        Ok(object) => {
-            ctx.backoff.reset(&backoff_key(&ObjectKey::of(object)));
-            return Ok(Action::await_change());
-        }
-        Err(invalid) => {
-            tracing::warn!(name = ?invalid.metadata.name, error = %invalid.error, "unreadable RoutingPolicy is left alone");
-            return Ok(Action::await_change());
-        }
-    };
+) -> Result<Action, ReconcileError> {
+    let Some(object) = ctx.turns.due(&object) else { return Ok(Action::await_change()) };
     // The index has not seen this generation yet; it has the policy reconciled when it has.
     let key = ObjectKey::of(object);
     let entry = ctx.catalog.borrow().as_ref().and_then(|catalog| catalog.get(&key));
     let Some(entry) = entry.filter(|entry| entry.generation == object.metadata.generation) else {
         return Ok(Action::await_change());
     };
-    let timer = ctx.metrics.reconcile("RoutingPolicy");
-    let result = tokio::time::timeout(RECONCILE_DEADLINE, Box::pin(steps(object, &entry, &ctx)))
-        .await
-        .unwrap_or(Err(Error::TimedOut));
-    timer.done(result.is_ok());
-    if result.is_ok() {
-        ctx.backoff.reset(&backoff_key(&key));
-    }
-    result
+    ctx.turns.take(object, Box::pin(steps(object, &entry, &ctx))).await
 }
 
-async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Result<Action, Error> {
+async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Result<Action, ReconcileError> {
     let object = ctx.status.newest(object);
     let object = object.as_ref();
     let compiled = match &entry.verdict {
@@ -137,20 +92,4 @@ async fn apply_gateway(object: &RoutingPolicy, ctx: &Context) -> Result<(), Appl
         None => {}
     }
     Ok(())
-}
-
-fn backoff_key(key: &ObjectKey) -> String {
-    format!("RoutingPolicy/{key}")
-}
-
-/// Exponential back-off with jitter, per object.
-#[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
-pub fn error_policy(
-    object: Arc<DeserializeGuard<RoutingPolicy>>,
-    error: &Error,
-    ctx: Arc<Context>,
-) -> Action {
-    let delay = ctx.backoff.next(&backoff_key(&ObjectKey::of(object.as_ref())));
-    tracing::warn!(name = ?object.meta().name, %error, ?delay, "reconcile failed; tried again");
-    Action::requeue(delay)
 }

@@ -1,6 +1,6 @@
 //! The two controllers.
 
-use super::Backoff;
+use super::{Backoff, Turns};
 use crate::fleet::{Capacity, CatalogReceiver, Stores, Triggers};
 use crate::kube_ext::{Appliers, Events, StatusWriter};
 use crate::lease::Leadership;
@@ -50,6 +50,11 @@ impl Shared {
         StatusWriter::new(self.client.clone(), Events::new(self.client.clone(), &self.pod_name))
     }
 
+    fn turns(&self) -> Turns {
+        let (leadership, metrics) = (self.leadership.clone(), self.metrics.clone());
+        Turns { leadership, metrics, backoff: Backoff::default() }
+    }
+
     /// Everything is reconciled when this replica becomes the leader.
     fn takeovers(&self) -> impl Stream<Item = ()> + Send + use<> {
         futures::stream::unfold(self.leadership.clone(), |mut leadership| async move {
@@ -73,12 +78,10 @@ pub(super) async fn model_deployments(
         files: shared.files.clone(),
         defaults: shared.defaults.clone(),
         observer: Observer::new(shared.client.clone(), shared.observe.clone()),
-        leadership: shared.leadership.clone(),
         status: shared.status(),
         routers: Routers::new(shared.catalog.clone(), shared.registry.clone()),
         scaling: shared.scaling.clone(),
-        metrics: shared.metrics.clone(),
-        backoff: Backoff::default(),
+        turns: shared.turns(),
     });
     // Our own status writes do not change the generation, and trigger nothing.
     let spec_changes = objects.predicate_filter(predicates::generation, PredicateConfig::default());
@@ -87,7 +90,11 @@ pub(super) async fn model_deployments(
         .reconcile_on(triggers)
         .reconcile_all_on(shared.takeovers())
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(model_deployment::reconcile, model_deployment::error_policy, context)
+        .run(
+            model_deployment::reconcile,
+            |object, error, context| context.turns.again(&object, error),
+            context,
+        )
         .for_each(|_| std::future::ready(()))
         .await;
     Ok(())
@@ -106,10 +113,8 @@ pub(super) async fn routing_policies(
         catalog: shared.catalog.clone(),
         registry: shared.registry.clone(),
         router: shared.router.clone(),
-        leadership: shared.leadership.clone(),
         status: shared.status(),
-        metrics: shared.metrics.clone(),
-        backoff: Backoff::default(),
+        turns: shared.turns(),
     });
     let spec_changes = objects.predicate_filter(predicates::generation, PredicateConfig::default());
     Controller::for_stream(spec_changes, shared.stores.routing_policies.clone())
@@ -117,7 +122,7 @@ pub(super) async fn routing_policies(
         .reconcile_on(triggers)
         .reconcile_all_on(shared.takeovers())
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(routing_policy::reconcile, routing_policy::error_policy, context)
+        .run(routing_policy::reconcile, |object, error, context| context.turns.again(&object, error), context)
         .for_each(|_| std::future::ready(()))
         .await;
     Ok(())

@@ -12,10 +12,12 @@ mod leader_label;
 mod ledger;
 mod model_files;
 mod scaling;
+mod turns;
 mod usage;
 mod watches;
 
 pub use backoff::Backoff;
+pub use turns::{ReconcileError, Turns};
 
 use crate::fleet::{ClientKeys, Index, Secrets, trigger};
 use crate::kube_ext::Appliers;

@@ -9,10 +9,10 @@ use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::metrics::Metrics;
 use flotilla_operator::model_deployment::file::Files;
 use flotilla_operator::model_deployment::observe::{Observer, ObserverOptions};
-use flotilla_operator::model_deployment::{Context, Error, reconcile};
+use flotilla_operator::model_deployment::{Context, reconcile};
 use flotilla_operator::options::Defaults;
 use flotilla_operator::push::Routers;
-use flotilla_operator::run::Backoff;
+use flotilla_operator::run::{Backoff, ReconcileError, Turns};
 use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -60,12 +60,14 @@ pub(crate) async fn with_stores(
             ..Defaults::default()
         },
         observer: Observer::new(server.client(), ObserverOptions { engine_metrics: true, dcgm_namespace }),
-        leadership: leadership(leads).await,
         status: StatusWriter::new(server.client(), Events::new(server.client(), "operator-0")),
         routers: routers(),
         scaling: Arc::default(),
-        metrics: Metrics::new().unwrap(),
-        backoff: Backoff::default(),
+        turns: Turns {
+            leadership: leadership(leads).await,
+            metrics: Metrics::new().unwrap(),
+            backoff: Backoff::default(),
+        },
     })
 }
 
@@ -88,12 +90,12 @@ pub(crate) fn object() -> Value {
 }
 
 /// One reconcile of the object as it is live.
-pub(crate) async fn once(server: &ApiServer, context: &Arc<Context>) -> Result<(), Error> {
+pub(crate) async fn once(server: &ApiServer, context: &Arc<Context>) -> Result<(), ReconcileError> {
     with(context, server.get(OBJECT).unwrap()).await
 }
 
 /// One reconcile of the object as a cache has it.
-pub(crate) async fn with(context: &Arc<Context>, cached: Value) -> Result<(), Error> {
+pub(crate) async fn with(context: &Arc<Context>, cached: Value) -> Result<(), ReconcileError> {
     let object: ModelDeployment = serde_json::from_value(cached).unwrap();
     reconcile(Arc::new(DeserializeGuard(Ok(object))), context.clone()).await.map(drop)
 }
