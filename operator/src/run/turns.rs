@@ -99,3 +99,55 @@ impl Turns {
 fn backoff_key<K: Resource<DynamicType = ()>>(object: &K) -> String {
     format!("{}/{}", K::kind(&()), ObjectKey::of(object))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flotilla_crds::ModelDeployment;
+    use kube::core::error_boundary::InvalidObject;
+    use serde_json::{Value, json};
+
+    fn turns(leads: bool) -> Turns {
+        Turns {
+            leadership: Leadership::always(leads),
+            metrics: Metrics::new().unwrap(),
+            backoff: Backoff::default(),
+        }
+    }
+
+    fn object(deleted: &Value) -> DeserializeGuard<ModelDeployment> {
+        let object = json!({"apiVersion": "flotilla.dev/v1alpha1", "kind": "ModelDeployment", "spec": {"model": {}},
+            "metadata": {"name": "tiny", "namespace": "apps", "deletionTimestamp": deleted}});
+        DeserializeGuard(Ok(serde_json::from_value(object).unwrap()))
+    }
+
+    #[test]
+    fn the_leader_reconciles_what_stays_and_can_be_read() {
+        let (there, going) = (object(&Value::Null), object(&json!("2026-01-05T01:00:00Z")));
+        let invalid = InvalidObject { error: "no spec".to_owned(), metadata: there.meta().clone() };
+        let unreadable = DeserializeGuard(Err(invalid));
+        for (leads, object, due) in
+            [(true, &there, true), (false, &there, false), (true, &going, false), (true, &unreadable, false)]
+        {
+            assert_eq!(turns(leads).due(object).is_some(), due, "leads: {leads}, {object:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn steps_that_do_not_end_are_an_error_that_is_tried_again_and_each_end_is_counted() {
+        let (turns, guard) = (turns(true), object(&Value::Null));
+        let there = turns.due(&guard).unwrap();
+        let failed = turns.take(there, std::future::pending()).await.unwrap_err();
+        assert_eq!(failed.to_string(), "the reconcile took more than 60 s");
+        assert_ne!(turns.again(&guard, &failed), Action::await_change());
+        let done = turns.take(there, std::future::ready(Ok(Action::await_change()))).await;
+        assert_eq!(done.unwrap(), Action::await_change());
+        let text = turns.metrics.text(0, true).unwrap();
+        for outcome in ["error", "success"] {
+            let line = format!(
+                "flotilla_operator_reconciles_total{{kind=\"ModelDeployment\",outcome=\"{outcome}\"}} 1\n"
+            );
+            assert!(text.contains(&line), "{line} in {text}");
+        }
+    }
+}
