@@ -33,6 +33,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, PeekError> {
         longest_input: view.input.longest,
         max_tokens: Some(0),
         choices: 1,
+        given: 1,
     })
 }
 

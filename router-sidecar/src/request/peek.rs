@@ -34,6 +34,8 @@ pub struct Peek {
     pub max_tokens: Option<u32>,
     /// The choices that the target makes: `n`, or `best_of` where it makes more than it gives.
     pub choices: u32,
+    /// The choices that its answer has: `n`.
+    pub given: u32,
 }
 
 impl Peek {
@@ -44,7 +46,7 @@ impl Peek {
         (usage_edit, options_at): (Option<UsageEdit>, Option<Range<usize>>),
         length: TextLength,
         max_tokens: Option<u32>,
-        choices: u32,
+        (choices, given): (u32, u32),
     ) -> Self {
         let tokens = length.tokens();
         Self {
@@ -57,6 +59,7 @@ impl Peek {
             longest_input: tokens,
             max_tokens,
             choices,
+            given,
         }
     }
 }
@@ -207,9 +210,9 @@ fn count(json: &str) -> Option<u32> {
     json.parse().ok()
 }
 
-/// The choices that are made of those given and those that the best are taken of.
-fn choices(given: Option<u32>, made: Option<u32>) -> u32 {
-    given.max(made).unwrap_or(1).max(1)
+/// The choices that are made, and those of them that are given, of `n` and `best_of`.
+fn choices(given: Option<u32>, made: Option<u32>) -> (u32, u32) {
+    (given.max(made).unwrap_or(1).max(1), given.unwrap_or(1).max(1))
 }
 
 /// The model's name, and where it is in the text.
@@ -267,18 +270,20 @@ mod tests {
     }
 
     #[test]
-    fn choices_are_those_that_are_made() {
-        for (fields, made) in [
-            ("", 1),
-            (r#","n":3"#, 3),
-            (r#","n":2,"best_of":5"#, 5),
-            (r#","n":4,"best_of":null"#, 4),
-            (r#","n":0"#, 1),
-            (r#","n":"3""#, 1),
-            (r#","n":-3"#, 1),
+    fn choices_are_those_that_are_made_and_those_that_are_given() {
+        for (fields, made, given) in [
+            ("", 1, 1),
+            (r#","n":3"#, 3, 3),
+            (r#","n":2,"best_of":5"#, 5, 2),
+            (r#","best_of":5"#, 5, 1),
+            (r#","n":4,"best_of":null"#, 4, 4),
+            (r#","n":0"#, 1, 1),
+            (r#","n":"3""#, 1, 1),
+            (r#","n":-3"#, 1, 1),
         ] {
             let body = format!(r#"{{"model":"m"{fields}}}"#);
-            assert_eq!(peek(body.as_bytes()).unwrap().choices, made, "{fields}");
+            let peek = peek(body.as_bytes()).unwrap();
+            assert_eq!((peek.choices, peek.given), (made, given), "{fields}");
         }
     }
 

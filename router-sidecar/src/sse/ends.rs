@@ -6,7 +6,7 @@ use super::inspect::{data_of, ends_a_choice};
 /// Choices that are told apart; APIs make fewer.
 const CHOICES: u32 = u128::BITS;
 
-/// The choices that were asked for, and those that have ended.
+/// The choices that are to be given, and those that have ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
     asked: u32,

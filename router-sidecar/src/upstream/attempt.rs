@@ -147,7 +147,7 @@ async fn first_content(
         None => Reading::new(&parts.headers, outgoing.operation, hide_usage, part, held),
         Some(translation) => Reading::foreign(translation, &mut parts, hide_usage, part, held),
     };
-    reading.expect(outgoing.peek.choices);
+    reading.expect(outgoing.peek.given);
     if trace.is_some_and(|trace| trace.recorded) {
         reading.describe();
     }

@@ -224,6 +224,24 @@ async fn of_several_choices_all_must_have_ended() {
 }
 
 #[tokio::test]
+async fn of_the_best_of_many_choices_those_that_are_given_must_have_ended() {
+    let best = |given: &str| ask("hi", true).replacen('{', &format!(r#"{{{given}"best_of":3,"#), 1);
+    let said = says("Once");
+    let one_ended = format!("{said}{}", ends(0));
+    let both_ended = format!("{one_ended}{}", ends(1));
+    for (given, body, whole) in
+        [("", &one_ended, true), (r#""n":2,"#, &one_ended, false), (r#""n":2,"#, &both_ended, true)]
+    {
+        for answer in [chunked(&[body]), until_close(body), broken(body)] {
+            let (_one, _two, rig) = pair(answer.clone(), "").await;
+            let reply = text(&rig.chat(best(given)).await);
+            assert_eq!(!reply.contains("upstream_error"), whole, "{given} {answer}");
+            assert_eq!(rig.usage("one").failed, u64::from(!whole), "{given} {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_breaks_when_all_choices_have_ended_is_whole() {
     let body = format!("{}{}", says("Once"), ends(0));
     for more in ["", ", continuation: true"] {
