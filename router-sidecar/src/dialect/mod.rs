@@ -86,6 +86,8 @@ pub struct Translation {
     pub answer: fn(body: &[u8], created: u64) -> Option<Bytes>,
     /// The body of an error.
     pub error: fn(body: &[u8]) -> Bytes,
+    /// The same of a body that says itself that it is one; `None` if it does not.
+    pub reported: fn(body: &[u8]) -> Option<Bytes>,
     /// A good answer that is streamed.
     pub stream: fn(created: u64) -> Box<dyn StreamDecoder>,
 }

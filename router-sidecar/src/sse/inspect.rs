@@ -156,7 +156,8 @@ pub(crate) fn data_of(event: &[u8]) -> Option<&[u8]> {
     Some(data.trim_ascii())
 }
 
-fn is_error(data: &[u8]) -> bool {
+/// Whether JSON is an error in the place of a chunk or of an answer.
+pub(crate) fn is_error(data: &[u8]) -> bool {
     let Ok(data) = serde_json::from_slice::<MaybeError<'_>>(data) else {
         return false;
     };

@@ -14,8 +14,8 @@ mod usage;
 
 pub use described::Described;
 pub use identity::Identity;
-pub(crate) use inspect::data_of;
 pub use inspect::{Seen, usage_of};
+pub(crate) use inspect::{data_of, is_error};
 pub use part::{Before, Part};
 pub use relay::{EventRelay, Progress};
 pub use split::{Splitter, TooLong};

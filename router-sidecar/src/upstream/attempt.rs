@@ -144,7 +144,7 @@ async fn first_content(
     let hide_usage = outgoing.peek.usage_edit.is_some();
     let (part, held) = (&outgoing.part, outgoing.held.another());
     let mut reading = match &backend.dialect.translation {
-        None => Reading::new(&parts.headers, outgoing.operation, hide_usage, part, held),
+        None => Reading::new(&parts, outgoing.operation, hide_usage, part, held),
         Some(translation) => Reading::foreign(translation, &mut parts, hide_usage, part, held),
     };
     reading.expect(outgoing.peek.given);
@@ -184,7 +184,7 @@ async fn first_content(
     }
     if !reading.begun() {
         if let Some(error) = reading.error() {
-            return Err(overflow::recognise(error).map_or(Failure::ErrorEvent, Failure::ContextOverflow));
+            return Err(overflow::failure_of(error));
         }
         if rest.is_none() && reading.is_stream() {
             return Err(Failure::Broken);

@@ -32,8 +32,8 @@ pub enum Failure {
     /// The target does not take the policy's key.
     #[error("status {0}: the key is not accepted")]
     Auth(StatusCode),
-    /// The stream holds an error before any content.
-    #[error("an error event")]
+    /// The stream holds an error before any content, or the answer is one whatever its status says.
+    #[error("an error in the place of an answer")]
     ErrorEvent,
     /// As many requests as the policy allows are there already; nothing was sent.
     #[error("as many requests as the policy allows are there already")]

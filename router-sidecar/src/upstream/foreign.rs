@@ -1,6 +1,6 @@
 //! Answers in another dialect, translated as they come.
 
-use super::Failure;
+use super::{Failure, overflow};
 use crate::account::Tokens;
 use crate::dialect::{StreamDecoder, Translation};
 use crate::request::Held;
@@ -94,7 +94,9 @@ impl Foreign {
                 out.push_back(answer);
             }
             _ => {
-                self.wrong.get_or_insert(Failure::Garbled);
+                let failure = (self.translation.reported)(&body)
+                    .map_or(Failure::Garbled, |error| overflow::failure_of(&error));
+                self.wrong.get_or_insert(failure);
             }
         }
     }

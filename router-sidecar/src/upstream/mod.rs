@@ -9,6 +9,7 @@ mod gate;
 mod headers;
 mod http1;
 mod lookup;
+mod opening;
 mod overflow;
 mod reading;
 mod rest;

@@ -1,5 +1,6 @@
 //! Answers that say "the prompt does not fit into my context window", in each engine's words.
 
+use super::Failure;
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -92,6 +93,11 @@ pub(super) fn recognise(body: &[u8]) -> Option<String> {
             || dialect.words.iter().any(|words| message.contains(words))
     };
     DIALECTS.iter().any(says).then(|| error.message.chars().take(MESSAGE_AT_MOST).collect())
+}
+
+/// What an error in the place of content says.
+pub(super) fn failure_of(error: &[u8]) -> Failure {
+    recognise(error).map_or(Failure::ErrorEvent, Failure::ContextOverflow)
 }
 
 #[cfg(test)]

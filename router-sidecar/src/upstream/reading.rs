@@ -3,11 +3,12 @@
 
 use super::Failure;
 use super::foreign::{Decoded, Foreign};
+use super::opening::Opening;
 use super::tail::{Tail, estimate};
 use crate::account::Tokens;
 use crate::dialect::Translation;
 use crate::request::{Held, Operation};
-use crate::sse::{Described, EventRelay, Identity, Part, Progress, usage_of};
+use crate::sse::{Described, EventRelay, Identity, Part, Progress, is_error, usage_of};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header, response};
 use std::collections::VecDeque;
@@ -30,8 +31,10 @@ pub enum Reading {
         is_text: bool,
         /// How much came.
         length: usize,
-        /// Whether more than white space came.
-        begun: bool,
+        /// How it begins.
+        opening: Opening,
+        /// The error that came in its place.
+        error: Option<Bytes>,
         /// What was read at the end.
         tokens: Option<Tokens>,
         /// Counts what is kept.
@@ -46,9 +49,15 @@ pub enum Reading {
 }
 
 impl Reading {
-    /// How an answer with these headers is read.
-    pub fn new(headers: &HeaderMap, operation: Operation, hide_usage: bool, part: &Part, held: Held) -> Self {
-        if is_events(headers) {
+    /// How an answer with such a head is read.
+    pub(super) fn new(
+        parts: &response::Parts,
+        operation: Operation,
+        hide_usage: bool,
+        part: &Part,
+        held: Held,
+    ) -> Self {
+        if is_events(&parts.headers) {
             return Self::Events(EventRelay::of(part.clone(), hide_usage));
         }
         let is_text = operation == Operation::Chat;
@@ -57,7 +66,8 @@ impl Reading {
             tail: None,
             is_text,
             length: 0,
-            begun: false,
+            opening: Opening::of(parts.status),
+            error: None,
             tokens: None,
             held,
             described: None,
@@ -92,9 +102,9 @@ impl Reading {
             Self::Events(relay) => relay.push(&piece, out),
             Self::Decoded(decoded) => decoded.push(&piece, out),
             Self::Foreign(foreign) => foreign.push(piece),
-            Self::Whole { kept, tail, length, begun, held, .. } => {
+            Self::Whole { kept, tail, length, opening, held, .. } => {
                 *length += piece.len();
-                *begun = *begun || !piece.iter().all(u8::is_ascii_whitespace);
+                opening.read(&piece);
                 if let Some(tail) = tail {
                     tail.push(&piece);
                 } else if *length <= KEEP_AT_MOST && held.grow_to(*length).is_ok() {
@@ -116,7 +126,7 @@ impl Reading {
             Self::Decoded(decoded) => decoded.relay.finish(out),
             Self::Foreign(foreign) => foreign.finish(out),
             Self::Whole { tail: Some(tail), tokens, .. } => *tokens = tail.usage(),
-            Self::Whole { kept, tokens, held, described, .. } => {
+            Self::Whole { kept, opening, error, tokens, held, described, .. } => {
                 let joined;
                 let all = match kept.as_slice() {
                     [one] => &one[..],
@@ -126,6 +136,9 @@ impl Reading {
                     }
                 };
                 *tokens = usage_of(all);
+                if *opening == Opening::Error && is_error(all) {
+                    *error = Some(Bytes::copy_from_slice(all));
+                }
                 if let Some(described) = described {
                     described.add(all);
                 }
@@ -173,11 +186,11 @@ impl Reading {
     }
 
     /// Whether the first content has come: an event that says something, or any byte but the empty lines by which some
-    /// APIs keep the connection of an answer that comes whole.
+    /// APIs keep the connection of an answer that comes whole. What begins as an error is none before its end.
     pub(super) fn begun(&self) -> bool {
         match self {
             Self::Events(_) | Self::Decoded(_) => self.relay().is_some_and(|relay| relay.begun),
-            Self::Whole { begun, .. } => *begun,
+            Self::Whole { opening, .. } => *opening == Opening::Other,
             Self::Foreign(foreign) => foreign.done,
         }
     }
@@ -195,9 +208,12 @@ impl Reading {
         }
     }
 
-    /// The error that a stream reported in the place of content.
+    /// The error that was reported in the place of content.
     pub(super) fn error(&self) -> Option<&Bytes> {
-        self.relay()?.error.as_ref()
+        match self {
+            Self::Whole { error, .. } => error.as_ref(),
+            _ => self.relay()?.error.as_ref(),
+        }
     }
 
     /// Whether it is a stream of events: one that ends without content is no answer.

@@ -1,7 +1,7 @@
 //! How streams end that do not end well: engines that report an error and go on to say that they are done, and engines
 //! that say nothing and hang up.
 
-use crate::raw::{Raw, chunked, says, until_close};
+use crate::raw::{Raw, chunked, says, until_close, whole};
 use crate::rig::{Reply, Rig, ask, engine, eventually, fleet};
 use flotilla_e2e::provider::{Provider, Script};
 
@@ -38,6 +38,80 @@ async fn an_error_before_content_leads_elsewhere_whatever_is_said_after_it() {
         assert!(!text(&reply).contains("out of pages"));
         assert_eq!(rig.usage("one").failed, 1);
     }
+}
+
+/// An answer that comes whole, in these chunks.
+fn in_chunks(chunks: &[&str]) -> String {
+    chunked(chunks).replacen("text/event-stream", "application/json", 1)
+}
+
+#[tokio::test]
+async fn an_error_in_the_place_of_an_answer_leads_elsewhere() {
+    let error = ERROR.strip_prefix("data: ").unwrap().trim_end();
+    let old = r#"{"object":"error","message":"out of pages","type":"InternalServerError","code":500}"#;
+    let spaced = format!("\n{{\n  {}", error.strip_prefix('{').unwrap());
+    for (answer, stream) in [
+        (whole("200 OK", error), false),
+        // Who asked for a stream may get it as well.
+        (whole("200 OK", error), true),
+        (whole("200 OK", old), false),
+        (whole("200 OK", &spaced), false),
+        (in_chunks(&[&error[..1], &error[1..4], &error[4..]]), false),
+        (in_chunks(&["\n\n", &old[..12], &old[12..]]), false),
+    ] {
+        let (one, _two, rig) = pair(answer.clone(), "").await;
+        let reply = rig.chat(ask("hi", stream)).await;
+        assert_eq!((reply.status.as_u16(), reply.backend(), one.asked()), (200, "two", 1), "{answer}");
+        assert!(!text(&reply).contains("out of pages"), "{answer}");
+        let usage = rig.usage("one");
+        assert_eq!((usage.requests, usage.failed, usage.prompt_tokens), (1, 1, 0), "{answer}");
+        let counted = r#"attempts_failed_total{backend="one",cause="error_event",policy="team/assistant"} 1"#;
+        assert!(rig.metrics().await.contains(counted), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_only_begins_like_an_error_is_an_answer() {
+    let good = r#""choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]"#;
+    let long = "x".repeat(300_000);
+    for body in [
+        format!(r#"{{"error":null,{good}}}"#),
+        format!(r#"{{"object":"chat.completion",{good}}}"#),
+        format!(r#"{{"errors":{{}},{good}}}"#),
+        // Too long to be held back.
+        format!(r#"{{"error":null,"more":"{long}",{good}}}"#),
+        format!(r#"{{"error":{{"message":"{long}"}}}}"#),
+        r#"{"error":"#.to_owned(),
+        "{".to_owned(),
+    ] {
+        for answer in [whole("200 OK", &body), in_chunks(&[&body[..1], &body[1..]])] {
+            let (_one, two, rig) = pair(answer, "").await;
+            assert!(text(&rig.chat(ask("hi", false)).await) == body, "{body:.60}");
+            assert_eq!((rig.usage("one").failed, two.seen().requests), (0, 0), "{body:.60}");
+        }
+    }
+    // A refusal is for the client to read.
+    let error = ERROR.strip_prefix("data: ").unwrap().trim_end();
+    let (_one, two, rig) = pair(whole("422 Unprocessable Entity", error), "").await;
+    let reply = rig.chat(ask("hi", false)).await;
+    assert_eq!((reply.status.as_u16(), text(&reply).as_str(), two.seen().requests), (422, error, 0));
+}
+
+#[tokio::test]
+async fn a_prompt_that_does_not_fit_is_known_whatever_the_status() {
+    let overflow =
+        r#"{"error":{"message":"the maximum context length is 3","code":"context_length_exceeded"}}"#;
+    let one = Raw::start(whole("200 OK", overflow)).await;
+    let rig = Rig::start(&format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: one}}]}}\nejection: {{consecutiveFailures: 1}}",
+        fleet("one", &[one.address])
+    ))
+    .await;
+    for _ in 0..2 {
+        let reply = rig.chat(ask("hi", false)).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "context_length_exceeded"));
+    }
+    assert!(!rig.metrics().await.contains("ejections_total{"), "it is not at fault");
 }
 
 #[tokio::test]

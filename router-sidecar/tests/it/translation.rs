@@ -252,6 +252,29 @@ async fn errors_come_back_in_openais_form() {
 }
 
 #[tokio::test]
+async fn an_error_with_a_good_status_says_whether_the_prompt_fits() {
+    let says = |kind: &str, message: &str| {
+        let error = serde_json::json!({"type": "error", "error": {"type": kind, "message": message}});
+        whole("200 OK", &error.to_string())
+    };
+    for (answer, status, code) in [
+        (says("overloaded_error", "Overloaded"), 502, "upstream_error"),
+        (says("invalid_request_error", "prompt is too long: 9 > 8"), 400, "context_length_exceeded"),
+    ] {
+        let api = Raw::start(answer).await;
+        let rig = Rig::start(&format!(
+            "backends: [{{name: api, external: {{provider: Anthropic, baseUrl: 'http://{}/v1', model: m, pricing: {{input: '2.50', output: '10'}}}}}}]\ndefault: {{backends: [{{name: api}}]}}",
+            api.address
+        ))
+        .await;
+        let reply = rig.chat(ask("hi", false)).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code));
+        let usage = rig.usage("api");
+        assert_eq!((usage.requests, usage.failed, usage.prompt_tokens, usage.cost.0), (1, 1, 0, 0), "{code}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_of_no_use_was_paid_for() {
     // No message of the API; and one that there is no room for.
     for (answer, status, code) in [

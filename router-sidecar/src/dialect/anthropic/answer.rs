@@ -159,10 +159,16 @@ impl Reported<'_> {
     }
 }
 
+/// Translates the body of an error that says so itself, whatever its status says.
+pub(super) fn reported(body: &[u8]) -> Option<Bytes> {
+    let failed: Failed<'_> = serde_json::from_slice(body).ok()?;
+    Some(failed.error.body().into())
+}
+
 /// Translates the body of an error.
 pub(super) fn translate_error(body: &[u8]) -> Bytes {
-    if let Ok(failed) = serde_json::from_slice::<Failed<'_>>(body) {
-        return failed.error.body().into();
+    if let Some(error) = reported(body) {
+        return error;
     }
     let text: String = String::from_utf8_lossy(body).chars().take(MESSAGE_AT_MOST).collect();
     error_body(&text, "api_error").into()

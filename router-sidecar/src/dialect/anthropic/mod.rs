@@ -30,6 +30,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         request: request::translate,
         answer: answer::translate,
         error: answer::translate_error,
+        reported: answer::reported,
         stream: |created| Box::new(stream::Decoder::new(created)),
     }),
 };

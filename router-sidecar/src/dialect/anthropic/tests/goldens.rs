@@ -206,6 +206,8 @@ fn errors_keep_their_words() {
     ] {
         let made: Value = serde_json::from_slice(&(translation().error)(body)).unwrap();
         assert_eq!((&made["error"]["message"], &made["error"]["type"]), (&message.into(), &kind.into()));
+        let reported = (translation().reported)(body);
+        assert_eq!(reported.is_some(), kind != "api_error", "{message}");
     }
 }
 
