@@ -4,7 +4,7 @@ use super::Tokens;
 use crate::budget::Reservation;
 use crate::snapshot::{Backend, BackendIndex, Health, InFlight, Probe};
 use crate::spans::LegSpan;
-use crate::upstream::Slot;
+use crate::upstream::{Sent, Slot};
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,6 +46,7 @@ pub(super) struct Attempt {
     pub(super) health: Arc<Health>,
     pub(super) _probe: Option<Probe>,
     pub(super) begun: Instant,
+    pub(super) sent: Sent,
     pub(super) status: Option<StatusCode>,
     pub(super) first_byte: Option<Duration>,
     /// Whether it goes on with an answer that another attempt began.
@@ -103,8 +104,8 @@ impl Attempt {
         }
         let tokens = match self.tokens {
             Some(tokens) => tokens,
-            // Nothing was generated.
-            None if error_status => Tokens::default(),
+            // Nothing was generated, or nobody was asked.
+            None if error_status || !self.sent.is_set() => Tokens::default(),
             // Whether it was outrun or its client left, even before any content: it was at work on the prompt, which is
             // paid for.
             None => {

@@ -17,8 +17,8 @@ use crate::error::{Code, Rejection};
 use crate::request::Operation;
 use crate::route::{Onward, Plan, Reason};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
-use crate::spans::{self, Trace};
-use crate::upstream::{Failure, Slot};
+use crate::spans::Trace;
+use crate::upstream::{Begun, Failure, Sent, Slot};
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -196,7 +196,7 @@ impl Record {
         self.refused = Some(code);
     }
 
-    /// An attempt begins; gives what its target is told of the trace.
+    /// An attempt begins; gives what it takes along.
     pub fn begin(
         &mut self,
         leg: Leg,
@@ -204,9 +204,9 @@ impl Record {
         endpoint: &Endpoint,
         slot: Option<Arc<Slot>>,
         reservation: Option<Reservation>,
-    ) -> Option<spans::Onward> {
+    ) -> Begun {
         let now = Instant::now();
-        let (span, onward) = self.begin_span(leg, target, endpoint, now);
+        let (span, trace) = self.begin_span(leg, target, endpoint, now);
         match leg {
             Leg::Main if self.attempts > 0 => self.count(Event::Retry, target),
             Leg::Main => {}
@@ -220,6 +220,7 @@ impl Record {
         if leg == Leg::Main && self.asked.as_ref().is_some_and(|(asked, _)| *asked != target) {
             self.asked = None;
         }
+        let sent = Sent::default();
         let probe = endpoint.health.begin(now, self.policy.timeouts.first_token);
         *self.leg(leg) = Some(Attempt {
             backend: target,
@@ -229,6 +230,7 @@ impl Record {
             health: Arc::clone(&endpoint.health),
             _probe: probe,
             begun: now,
+            sent: sent.clone(),
             status: None,
             first_byte: None,
             continues: false,
@@ -238,7 +240,7 @@ impl Record {
             outcome: Outcome::ClientGone,
             span,
         });
-        onward
+        Begun { trace, sent }
     }
 
     fn leg(&mut self, leg: Leg) -> &mut Option<Attempt> {
@@ -259,7 +261,7 @@ impl Record {
                 if failure.is_paid_for() {
                     let bill = Bill::of_prompt(backend, self.prompt_estimate);
                     self.bill.add(bill);
-                    if let Some(reservation) = attempt.reservation {
+                    if let Some(reservation) = attempt.reservation.take() {
                         reservation.settle(bill.tokens);
                     }
                 }

@@ -1,12 +1,11 @@
 //! A second leg for a request that is slow: whichever has content first answers, the other one is called off.
 
-use super::leg::{Request, ask, pick, place_at, remember};
+use super::leg::{Request, Tried, ask, pick, place_at, remember};
 use crate::account::{Leg, Record};
 use crate::budget::{Estimate, reserve_now};
 use crate::route::{Ask, Standing};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
-use crate::spans::Onward;
-use crate::upstream::{Answer, Failure, Slot, Wire, attempt};
+use crate::upstream::{Answer, Begun, Failure, Slot, Wire, attempt};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +17,8 @@ pub(super) struct Race<'a> {
     pub(super) endpoint: &'a Endpoint,
     /// The request as this target takes it.
     pub(super) wire: &'a Wire,
-    /// What the target is told of the request's trace.
-    pub(super) trace: Option<&'a Onward>,
+    /// What the record knows of it.
+    pub(super) begun: &'a Begun,
     /// Further targets of the plan; absent if the request is not hedged.
     pub(super) rivals: Option<&'a [BackendIndex]>,
     pub(super) ask: &'a Ask,
@@ -31,13 +30,13 @@ pub(super) async fn run(
     request: Request<'_>,
     record: &mut Record,
     race: Race<'_>,
-    tried: &mut Vec<usize>,
+    tried: &mut Tried,
 ) -> Result<Answer, Failure> {
     let rivals = race.rivals.and_then(|rivals| Some((rivals, race.backend.pace.p95()?)));
     let Some((rivals, patience)) = rivals else {
         let by = request.first_content_by(record);
         let client = &request.router.client;
-        return attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, race.trace, by)
+        return attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, race.begun, by)
             .await;
     };
     // Boxed: two attempts at once would make the future of every request three times as large.
@@ -48,14 +47,14 @@ async fn hedged(
     request: Request<'_>,
     record: &mut Record,
     race: &Race<'_>,
-    tried: &mut Vec<usize>,
+    tried: &mut Tried,
     rivals: &[BackendIndex],
     patience: Duration,
 ) -> Result<Answer, Failure> {
     let client = &request.router.client;
     let by = request.first_content_by(record);
     let mut main =
-        pin!(attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, race.trace, by));
+        pin!(attempt(client, race.backend, race.endpoint, request.outgoing, race.wire, race.begun, by));
     tokio::select! {
         biased;
         result = &mut main => return result,
@@ -73,11 +72,11 @@ async fn hedged(
     if !policy.budget.withdraw(policy.budget_rules, std::time::Instant::now()) {
         return main.await;
     }
-    let trace = record.begin(Leg::Hedge, second.target, second.endpoint, second.slot.take(), reservation);
+    let begun = record.begin(Leg::Hedge, second.target, second.endpoint, second.slot.take(), reservation);
     let by = request.first_content_by(record);
     let wire = second.wire.as_ref().unwrap_or(race.wire);
     let mut hedge =
-        pin!(attempt(client, second.backend, second.endpoint, request.outgoing, wire, trace.as_ref(), by));
+        pin!(attempt(client, second.backend, second.endpoint, request.outgoing, wire, &begun, by));
     tokio::select! {
         biased;
         result = &mut main => match result {
@@ -130,9 +129,9 @@ fn second_leg<'a>(
     policy: &'a Policy,
     race: &Race<'a>,
     rivals: &[BackendIndex],
-    tried: &mut Vec<usize>,
+    tried: &mut Tried,
 ) -> Option<Second<'a>> {
-    if let Some((place, endpoint)) = pick(request.router, race.backend, race.ask, tried)
+    if let Some((place, endpoint)) = pick(request.router, race.backend, race.ask, tried.places())
         && is_well(endpoint)
         && let Ok(slot) = place_at(race.backend)
     {

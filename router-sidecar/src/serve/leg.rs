@@ -13,6 +13,29 @@ use tokio::time::Instant;
 /// Endpoints of one backend that are tried before the next backend is.
 const ENDPOINTS_PER_TARGET: usize = 2;
 
+/// The endpoints of one backend that were tried, by their places: nothing is allocated for so few.
+#[derive(Default)]
+pub(super) struct Tried {
+    /// Beside each may have been a second leg.
+    places: [usize; 2 * ENDPOINTS_PER_TARGET],
+    count: usize,
+}
+
+impl Tried {
+    /// All of them.
+    pub(super) fn places(&self) -> &[usize] {
+        self.places.get(..self.count).unwrap_or_default()
+    }
+
+    /// One more. There is room for all that can be.
+    pub(super) fn push(&mut self, place: usize) {
+        if let Some(next) = self.places.get_mut(self.count) {
+            *next = place;
+            self.count += 1;
+        }
+    }
+}
+
 /// What all legs of a request share.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
@@ -69,10 +92,10 @@ pub(super) async fn try_target(
         slot = Some(Arc::new(entered));
     }
     let ask = ask(backend, request.outgoing);
-    let mut tried = Vec::new();
+    let mut tried = Tried::default();
     for _ in 0..ENDPOINTS_PER_TARGET {
-        let (place, endpoint) = pick(request.router, backend, &ask, &tried)?;
-        if !tried.is_empty() && !may_go_on(record, request.total) {
+        let (place, endpoint) = pick(request.router, backend, &ask, tried.places())?;
+        if !tried.places().is_empty() && !may_go_on(record, request.total) {
             return None;
         }
         tried.push(place);
@@ -91,8 +114,8 @@ pub(super) async fn try_target(
             return None;
         }
         remember(backend, &ask, endpoint);
-        let trace = record.begin(Leg::Main, target, endpoint, slot.clone(), reservation);
-        let race = Race { target, backend, endpoint, wire: &wire, trace: trace.as_ref(), rivals, ask: &ask };
+        let begun = record.begin(Leg::Main, target, endpoint, slot.clone(), reservation);
+        let race = Race { target, backend, endpoint, wire: &wire, begun: &begun, rivals, ask: &ask };
         match hedge::run(request, record, race, &mut tried).await {
             Ok(answer) => {
                 record.answered(answer.status);

@@ -85,7 +85,7 @@ impl Resume {
             return None;
         }
         let endpoint = backend.endpoints.get(place)?;
-        let (tokens, trace) = record.continued(target, endpoint, slot, reservation);
+        let (tokens, begun) = record.continued(target, endpoint, slot, reservation);
         let before = Before { identity: reading.identity(), tokens };
         let wire = Wire::AsItIs;
         let outgoing = self.outgoing.continued(body, peek, before);
@@ -95,7 +95,7 @@ impl Resume {
         let (ask, to) = (ask(&backend, &outgoing), Arc::clone(&backend));
         let answer = async move {
             let endpoint = to.endpoints.get(place).ok_or(Failure::Connect)?;
-            attempt(&client, &to, endpoint, &outgoing, &wire, trace.as_ref(), by).await
+            attempt(&client, &to, endpoint, &outgoing, &wire, &begun, by).await
         };
         Some(Going { answer: Box::pin(answer), comment: comment.into(), backend, place, ask })
     }

@@ -4,7 +4,7 @@ use super::client::STALE_WITHIN;
 use super::connection::Answered;
 use super::headers::{TRACEPARENT, request_headers};
 use super::http1::{Lost, Pool};
-use super::{Failure, Reading, Rest, UpstreamClient, Wire, overflow};
+use super::{Failure, Reading, Rest, Sent, UpstreamClient, Wire, overflow};
 use crate::request::{Held, Operation, Peek, Spliced};
 use crate::snapshot::{Backend, Endpoint, Side};
 use crate::spans::Onward;
@@ -15,7 +15,6 @@ use hyper_util::client::legacy::connect::capture_connection;
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -87,6 +86,15 @@ impl Outgoing {
     }
 }
 
+/// An attempt of which the record knows.
+#[derive(Debug)]
+pub struct Begun {
+    /// What the target is told of the request's trace.
+    pub trace: Option<Onward>,
+    /// Tells the record whether the request has left.
+    pub sent: Sent,
+}
+
 /// An answer whose first content is there.
 #[derive(Debug)]
 pub struct Answer {
@@ -112,15 +120,14 @@ pub async fn attempt(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
-    trace: Option<&Onward>,
+    begun: &Begun,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    let sent = AtomicBool::new(false);
-    let answer = first_content(client, backend, endpoint, outgoing, wire, trace, &sent);
+    let answer = first_content(client, backend, endpoint, outgoing, wire, begun);
     match tokio::time::timeout_at(deadline, answer).await {
         Ok(result) => result,
         // Nobody is at work on what never left.
-        Err(_) if !sent.load(Ordering::Relaxed) => Err(Failure::Connect),
+        Err(_) if !begun.sent.is_set() => Err(Failure::Connect),
         Err(_) => Err(Failure::Timeout),
     }
 }
@@ -131,10 +138,9 @@ async fn first_content(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
-    trace: Option<&Onward>,
-    sent: &AtomicBool,
+    begun: &Begun,
 ) -> Result<Answer, Failure> {
-    let response = send(client, backend, endpoint, outgoing, wire, trace, sent).await?;
+    let response = send(client, backend, endpoint, outgoing, wire, begun).await?;
     let (mut parts, mut body) = response.into_parts();
     let with_key = backend.key.is_some();
     if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
@@ -148,7 +154,7 @@ async fn first_content(
         Some(translation) => Reading::foreign(translation, &mut parts, hide_usage, part, held),
     };
     reading.expect(outgoing.peek.given);
-    if trace.is_some_and(|trace| trace.recorded) {
+    if begun.trace.as_ref().is_some_and(|trace| trace.recorded) {
         reading.describe();
     }
     let mut ready = VecDeque::new();
@@ -221,13 +227,12 @@ async fn send(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
-    trace: Option<&Onward>,
-    sent: &AtomicBool,
+    begun: &Begun,
 ) -> Result<Response<Rest>, Failure> {
     match &endpoint.pool {
-        Some(pool) => send_to_engine(pool, backend, endpoint, outgoing, wire, trace, sent).await,
+        Some(pool) => send_to_engine(pool, backend, endpoint, outgoing, wire, begun).await,
         // Boxed: the library's future is large, and most requests do without it.
-        None => Box::pin(send_elsewhere(client, backend, endpoint, outgoing, wire, trace, sent)).await,
+        None => Box::pin(send_elsewhere(client, backend, endpoint, outgoing, wire, begun)).await,
     }
 }
 
@@ -237,13 +242,12 @@ async fn send_to_engine(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
-    trace: Option<&Onward>,
-    sent: &AtomicBool,
+    begun: &Begun,
 ) -> Result<Response<Rest>, Failure> {
     let request = || {
         // It is built when there is a connection for it.
-        sent.store(true, Ordering::Relaxed);
-        build(backend, endpoint, outgoing, wire, trace)
+        begun.sent.set();
+        build(backend, endpoint, outgoing, wire, begun.trace.as_ref())
     };
     let response = pool.request(request).await.map_err(|error| {
         tracing::debug!(backend = backend.name, %error, "attempt failed");
@@ -259,18 +263,17 @@ async fn send_elsewhere(
     endpoint: &Endpoint,
     outgoing: &Outgoing,
     wire: &Wire,
-    trace: Option<&Onward>,
-    sent: &AtomicBool,
+    begun: &Begun,
 ) -> Result<Response<Rest>, Failure> {
     let mut stale = 0;
     loop {
-        let begun = Instant::now();
-        let mut request = build(backend, endpoint, outgoing, wire, trace);
+        let from = Instant::now();
+        let mut request = build(backend, endpoint, outgoing, wire, begun.trace.as_ref());
         let mut connected = capture_connection(&mut request);
         let mut answer = pin!(client.request(request));
         let leaves = async {
             drop(connected.wait_for_connection_metadata().await);
-            sent.store(true, Ordering::Relaxed);
+            begun.sent.set();
         };
         let answer = tokio::select! {
             biased;
@@ -284,7 +287,7 @@ async fn send_elsewhere(
             }
             Err(error)
                 if stale < STALE_CONNECTIONS
-                    && begun.elapsed() < STALE_WITHIN
+                    && from.elapsed() < STALE_WITHIN
                     && Answered::was_stale(&error) =>
             {
                 stale += 1;

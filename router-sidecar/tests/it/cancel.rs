@@ -21,10 +21,14 @@ fn stop_the_clock() -> std::sync::mpsc::Sender<()> {
 const HOSTS: [&str; 2] = ["127.0.0.1", "localhost"];
 
 async fn request(host: &str, stream: bool) -> (TcpListener, Rig, TcpStream) {
+    request_by("http", host, stream).await
+}
+
+async fn request_by(scheme: &str, host: &str, stream: bool) -> (TcpListener, Rig, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{host}:{}/v1", listener.local_addr().unwrap().port());
+    let url = format!("{scheme}://{host}:{}/v1", listener.local_addr().unwrap().port());
     let rig = Rig::start(&format!(
-        "backends: [{{name: api, external: {{baseUrl: '{url}', model: m}}}}]\ndefault: {{backends: [{{name: api}}]}}"
+        "backends: [{{name: api, external: {{baseUrl: '{url}', model: m, pricing: {{input: '2.50', output: '10'}}}}}}]\ndefault: {{backends: [{{name: api}}]}}\nbudgets: [{{name: all, per: Month, tokens: 5000}}]"
     ))
     .await;
     let body = ask("hi", stream);
@@ -62,6 +66,28 @@ async fn before_the_answer() {
         assert_eq!(rig.usage("api").failed, 0);
         // It was at work on the prompt.
         assert!(rig.usage("api").prompt_tokens > 0, "{host}, streamed: {stream}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_connection_is_being_made() {
+    for stream in [true, false] {
+        let _clock = stop_the_clock();
+        let (listener, rig, client) = request_by("https", "localhost", stream).await;
+        // It takes the connection, and says nothing of TLS.
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        assert!(upstream.read(&mut [0; 64]).await.unwrap() > 0);
+        drop(client);
+        while rig.usage("api").requests == 0 {
+            tokio::task::yield_now().await;
+        }
+        // Nothing of the request has left: nobody was at work on it.
+        let usage = rig.usage("api");
+        assert_eq!((usage.failed, usage.prompt_tokens, usage.cost.0), (0, 0, 0), "streamed: {stream}");
+        let taken = rig.router.store.current().unwrap().policies[0].budgets[0].purses.of(None).taken();
+        assert_eq!(taken, 0, "streamed: {stream}");
+        let estimated = r#"estimated_total{backend="api",policy="team/assistant"} 0"#;
+        assert!(rig.metrics().await.contains(estimated), "streamed: {stream}");
     }
 }
 

@@ -4,8 +4,7 @@ use super::super::attempt::Outcome;
 use super::{Event, Leg, Note, Record, Tokens};
 use crate::budget::Reservation;
 use crate::snapshot::{BackendIndex, Endpoint};
-use crate::spans;
-use crate::upstream::Slot;
+use crate::upstream::{Begun, Slot};
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,23 +39,23 @@ impl Record {
     }
 
     /// The answer that stopped goes on at another endpoint: the first part is counted, the second one begins. Gives
-    /// the tokens of the first part, and what the second one's target is told of the trace.
+    /// the tokens of the first part, and what the second one takes along.
     pub fn continued(
         &mut self,
         target: BackendIndex,
         endpoint: &Endpoint,
         slot: Option<Arc<Slot>>,
         reservation: Option<Reservation>,
-    ) -> (Tokens, Option<spans::Onward>) {
+    ) -> (Tokens, Begun) {
         let part = self.attempt.take();
         let tokens = part.map(|mut part| self.close(&mut part)).unwrap_or_default();
         self.count(Event::Continuation, target);
         self.notes.push(Note::Continued(target));
-        let onward = self.begin(Leg::Main, target, endpoint, slot, reservation);
+        let begun = self.begin(Leg::Main, target, endpoint, slot, reservation);
         if let Some(second) = &mut self.attempt {
             second.continues = true;
         }
-        (tokens, onward)
+        (tokens, begun)
     }
 
     /// What the answer says about its tokens, and how many pieces of text it came in.
