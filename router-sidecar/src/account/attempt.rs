@@ -93,6 +93,11 @@ pub(super) struct Asking {
 }
 
 impl Attempt {
+    /// Whether at least half of the time that its request had was its own, and not gone before it began.
+    pub(super) fn had_most(&self, started: Instant, total: Duration) -> bool {
+        self.begun.saturating_duration_since(started) <= total / 2
+    }
+
     /// Counts the attempt.
     pub(super) fn settle(&self, backend: &Backend, of: Asking) -> Bill {
         let Asking { started, streamed, prompt_estimate, choices } = of;

@@ -11,11 +11,11 @@ mod words;
 
 use super::attempt::{Attempt, Bill, Outcome};
 use super::{Asked, Event, Metrics, Tokens};
-use crate::access::{Admission, Standing};
+use crate::access::{self, Admission};
 use crate::budget::Reservation;
 use crate::error::{Code, Rejection};
 use crate::request::Operation;
-use crate::route::{Onward, Plan, Reason};
+use crate::route::{Onward, Plan, Reason, Standing};
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy, Side};
 use crate::spans::Trace;
 use crate::upstream::{Begun, Failure, Sent, Slot};
@@ -166,7 +166,7 @@ impl Record {
     }
 
     /// What its client has left.
-    pub fn standing(&self) -> Option<Standing> {
+    pub fn standing(&self) -> Option<access::Standing> {
         self.admission.as_ref().map(|admission| admission.standing)
     }
 
@@ -266,9 +266,10 @@ impl Record {
                     }
                 }
             }
-            // A request whose own time is over says nothing about its endpoint.
+            // A request whose own time is over says nothing about its endpoint, but for one that hangs.
             let late = matches!(failure, Failure::Timeout | Failure::Connect) && self.is_late();
-            if !late && attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
+            let blamed = !late || (failure == Failure::Timeout && self.hangs(&attempt));
+            if blamed && attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
                 self.count(Event::Ejection, attempt.backend);
             }
             self.end_failed_span(span, attempt.backend, &failure);
@@ -283,6 +284,20 @@ impl Record {
     fn is_late(&self) -> bool {
         let total = tokio::time::Instant::from_std(self.started) + self.policy.timeouts.total;
         tokio::time::Instant::now() >= total
+    }
+
+    /// Whether an endpoint hangs that has said nothing of an answer in one piece, for all that is known: it had most of
+    /// the request's time, and another one of its target is well and has answered meanwhile.
+    fn hangs(&self, attempt: &Attempt) -> bool {
+        let Some(backend) = self.policy.backends.get(attempt.backend).filter(|_| !self.streamed) else {
+            return false;
+        };
+        let now = Instant::now();
+        let others =
+            backend.endpoints.iter().filter(|endpoint| !Arc::ptr_eq(&endpoint.health, &attempt.health));
+        let mut well = others.filter(|endpoint| endpoint.health.standing(now) == Standing::Good);
+        attempt.had_most(self.started, self.policy.timeouts.total)
+            && well.any(|endpoint| endpoint.health.has_answered_since(attempt.begun))
     }
 
     /// This leg was faster: the other one is called off, and counted, since its target was at work.

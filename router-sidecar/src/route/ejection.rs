@@ -62,6 +62,7 @@ pub struct History {
     times: u32,
     cooling_until: Option<Instant>,
     probe_until: Option<Instant>,
+    succeeded: Option<Instant>,
 }
 
 impl History {
@@ -76,6 +77,7 @@ impl History {
             times: 0,
             cooling_until: None,
             probe_until: None,
+            succeeded: None,
         }
     }
 
@@ -123,10 +125,16 @@ impl History {
     /// It answered, to the end.
     pub fn success(&mut self, now: Instant) {
         self.count(now, 0);
+        self.succeeded = Some(now);
         self.consecutive = 0;
         self.ejected_until = None;
         self.probe_until = None;
         self.times = 0;
+    }
+
+    /// Whether it has answered since then.
+    pub fn has_succeeded_since(&self, then: Instant) -> bool {
+        self.succeeded.is_some_and(|at| at >= then)
     }
 
     /// It failed; true if that ejects it.
@@ -348,6 +356,18 @@ mod tests {
         let until = start + second(10);
         assert_eq!(history.standing(start), Standing::Resting { until, ejected: false });
         assert_eq!(history.standing(start + second(7)), Standing::Resting { until, ejected: true });
+    }
+
+    #[test]
+    fn the_last_success_is_known() {
+        let start = Instant::now();
+        let mut history = History::new(start);
+        history.failure(start, &RULES);
+        assert!(!history.has_succeeded_since(start));
+        history.success(start + second(1));
+        history.failure(start + second(2), &RULES);
+        assert!(history.has_succeeded_since(start + second(1)));
+        assert!(!history.has_succeeded_since(start + second(2)));
     }
 
     #[test]

@@ -38,6 +38,11 @@ impl Health {
         self.0.lock().success(now);
     }
 
+    /// Whether it has answered since then.
+    pub fn has_answered_since(&self, then: Instant) -> bool {
+        self.0.lock().has_succeeded_since(then)
+    }
+
     /// It failed before its first content; true if that ejects it.
     pub fn failed(&self, now: Instant, failure: &Failure, rules: &EjectionRules) -> bool {
         let mut history = self.0.lock();

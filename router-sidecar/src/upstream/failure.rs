@@ -20,7 +20,8 @@ pub enum Failure {
     /// The connection broke before the answer's first content.
     #[error("the connection broke")]
     Broken,
-    /// No content in time: a fault, unless it was the time of the request as a whole.
+    /// No content in time: a fault, unless it was the time of the request as a whole and nothing says that the endpoint
+    /// hangs.
     #[error("no first byte in time")]
     Timeout,
     /// The answer is a server error, or leads elsewhere.

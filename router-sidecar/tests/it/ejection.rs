@@ -1,8 +1,12 @@
 //! What counts against an endpoint, and what does not.
 
-use crate::rig::{Rig, ask, engine, external, fleet, provider};
+use crate::rig::{Rig, ask, engine, eventually, external, fleet, nobody, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
-use std::time::Duration;
+use flotilla_router::account::{Leg, Record};
+use flotilla_router::route::Standing;
+use flotilla_router::upstream::Failure;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A pod that does this to every request, one that is well, and a router that prefers the first.
 async fn pair(fault: Fault, rules: &str) -> (Provider, Provider, Rig) {
@@ -70,6 +74,89 @@ async fn a_request_whose_own_time_is_over_says_nothing_about_its_endpoint() {
         assert_eq!(rig.chat(ask("hi", true)).await.code(), "upstream_timeout");
     }
     assert!(rig.metrics().await.contains(r#"ejections_total{backend="api",policy="team/assistant"} 1"#));
+}
+
+#[tokio::test]
+async fn a_pod_that_hangs_on_answers_in_one_piece_is_at_fault_while_another_gives_them() {
+    let (bad, good) = (engine().await, engine().await);
+    bad.script(Script { faults: [Fault::Stall].into(), repeat: true, ..Script::default() });
+    let policy = |total_ms: u32| {
+        format!(
+            "backends:\n{}\ndefault: {{backends: [{{name: fleet}}]}}\ntimeouts: {{totalMs: {total_ms}}}\nejection: {{consecutiveFailures: 1}}",
+            fleet("fleet", &[bad.address, good.address])
+        )
+    };
+    let rig = Rig::start(&policy(500)).await;
+    let ejected = async || rig.metrics().await.contains(r#"ejections_total{backend="fleet""#);
+    // Prompts that have nothing in common go to either pod.
+    let mut numbers = 0_u32..;
+    let mut next = || ask(&format!("{} is my number", numbers.next().unwrap()), false);
+    while bad.seen().requests == 0 {
+        rig.chat(next()).await;
+    }
+    assert!(!ejected().await, "all that was asked meanwhile may have a long answer");
+    rig.apply(&policy(3000));
+    loop {
+        let before = bad.seen().requests;
+        let mut slow = std::pin::pin!(rig.chat(next()));
+        tokio::select! {
+            reply = &mut slow => assert_eq!(reply.status, 200),
+            () = eventually("it hangs", || bad.seen().requests > before) => {
+                // The other one answers meanwhile: it has less to do, so it is asked.
+                assert_eq!(rig.chat(next()).await.status, 200);
+                assert_eq!(slow.await.code(), "upstream_timeout");
+                break;
+            }
+        }
+    }
+    assert!(ejected().await);
+    let before = bad.seen().requests;
+    for _ in 0..10 {
+        assert_eq!(rig.chat(next()).await.status, 200);
+    }
+    assert_eq!(bad.seen().requests, before);
+    // A long answer is no fault of the only one that is left.
+    good.script(Script { faults: [Fault::Stall].into(), repeat: true, ..Script::default() });
+    rig.apply(&policy(500));
+    assert_eq!(rig.chat(next()).await.code(), "upstream_timeout");
+    assert!(rig.metrics().await.contains(r#"ejections_total{backend="fleet",policy="team/assistant"} 1"#));
+}
+
+/// Whether the first of two pods is blamed for an answer that did not come in the request's time, a minute. The clock of
+/// the deadline is set forward; how long the request had waited before is said.
+async fn is_blamed(streamed: bool, waited: u64, other_answers: bool, other_is_well: bool) -> bool {
+    let rig = Rig::start(&format!(
+        "backends:\n{}\ndefault: {{backends: [{{name: fleet}}]}}\ntimeouts: {{totalMs: 60000}}\nejection: {{consecutiveFailures: 1}}",
+        fleet("fleet", &[nobody().await, nobody().await])
+    ))
+    .await;
+    let policy = Arc::clone(&rig.router.store.current().unwrap().policies[0]);
+    let [one, other] = &policy.backends[0].endpoints[..] else { panic!("two pods") };
+    tokio::time::pause();
+    let now = Instant::now();
+    let started = now.checked_sub(Duration::from_secs(waited)).unwrap();
+    let metrics = Arc::clone(&rig.router.metrics);
+    let mut record = Record::new(metrics, Arc::clone(&policy), started, streamed, 10);
+    drop(record.begin(Leg::Main, 0, one, None, None));
+    if other_answers {
+        other.health.answered(Instant::now());
+    }
+    if !other_is_well {
+        other.health.broke_off(Instant::now(), &policy.ejection);
+    }
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    record.failed(Leg::Main, Failure::Timeout);
+    one.health.standing(Instant::now()) != Standing::Good
+}
+
+#[tokio::test]
+async fn who_hangs_is_told_from_who_has_a_long_answer() {
+    assert!(is_blamed(false, 20, true, true).await);
+    assert!(!is_blamed(true, 20, true, true).await, "a stream has its own time to the first content");
+    assert!(!is_blamed(false, 40, true, true).await, "it had less than half of the time");
+    assert!(!is_blamed(false, 20, false, true).await, "nobody has answered meanwhile");
+    assert!(!is_blamed(false, 20, true, false).await, "nobody else is well");
 }
 
 #[tokio::test]
