@@ -19,7 +19,7 @@ pub(super) struct Book {
     /// When the period began, and when the next one does, in seconds since 1970.
     pub(super) period: i64,
     pub(super) next: i64,
-    /// What is counted. Unknown of one that was written down, until a router speaks of it.
+    /// What is counted. Unknown of one that was written down without it, until a router speaks of it.
     pub(super) unit: Option<Unit>,
     pub(super) shares: BTreeMap<RouterId, Share>,
     /// What routers have spent that nobody remembers.

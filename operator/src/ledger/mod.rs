@@ -13,6 +13,7 @@ pub use book::Account;
 
 use book::Book;
 use flotilla_crds::router_config::{Budget, Period};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use written::Written;
 
@@ -37,7 +38,8 @@ pub struct Terms {
 }
 
 /// What a budget counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Unit {
     /// Money, in nano-dollars.
     NanoUsd,

@@ -264,6 +264,47 @@ fn a_budget_that_counts_otherwise_under_the_same_name_begins_anew() {
 }
 
 #[test]
+fn a_budget_that_counts_otherwise_since_the_operator_was_started_anew_begins_anew() {
+    let now = 10 * 86_400 + NOW;
+    let ask = |ledger: &mut Ledger, id: RouterId, per: Period, unit: Unit| {
+        let report = Report { period: per.start(now), ..report(0, 0, 0, 1000) };
+        ledger.report(&account(), Terms { limit: 1000, per, unit }, router(id), report, now).unwrap()
+    };
+    let restarted = || {
+        let mut before = Ledger::new();
+        assert_eq!(ask(&mut before, 1, Period::Day, Unit::Tokens).granted, 1000);
+        let mut after = Ledger::default();
+        after.open(&before.to_json(), now).unwrap();
+        after
+    };
+    assert_eq!(ask(&mut restarted(), 2, Period::Day, Unit::Tokens).granted, 0, "as it was");
+    assert_eq!(ask(&mut restarted(), 2, Period::Day, Unit::NanoUsd).granted, 1000);
+    assert_eq!(ask(&mut restarted(), 2, Period::Hour, Unit::Tokens).granted, 1000);
+    assert_eq!(ask(&mut restarted(), 2, Period::Month, Unit::Tokens).granted, 1000);
+    let money = Terms { limit: 1000, per: Period::Day, unit: Unit::NanoUsd };
+    assert_eq!(restarted().left("p", "b", money, now), 1000);
+}
+
+#[test]
+fn of_a_ledger_that_does_not_say_what_it_counts_everything_is_taken_as_it_was() {
+    let written =
+        r#"[{"account":{"policy":"p","budget":"b"},"period":0,"next":86400,"shares":[[1,700,0,700]]}]"#;
+    for unit in [Unit::Tokens, Unit::NanoUsd] {
+        let mut ledger = Ledger::default();
+        ledger.open(written, NOW).unwrap();
+        let terms = Terms { unit, ..terms(1000) };
+        assert_eq!(ledger.left("p", "b", terms, NOW), 300, "{unit:?}");
+        let grant = ledger.report(&account(), terms, router(2), report(0, 0, 0, 1000), NOW).unwrap();
+        assert_eq!(grant.granted, 300, "{unit:?}");
+        // From now on it says so.
+        let mut after = Ledger::default();
+        after.open(&ledger.to_json(), NOW).unwrap();
+        let other = if unit == Unit::Tokens { Unit::NanoUsd } else { Unit::Tokens };
+        assert_eq!(after.left("p", "b", Terms { unit: other, ..terms }, NOW), 1000, "{unit:?}");
+    }
+}
+
+#[test]
 fn what_is_left_is_what_the_client_has_that_spent_the_most() {
     let mut ledger = Ledger::new();
     for (client, spent) in [("a", 100), ("b", 700)] {

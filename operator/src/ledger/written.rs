@@ -1,7 +1,7 @@
 //! The ledger as it is written down.
 
-use super::RouterId;
 use super::book::{Account, Book, Share};
+use super::{RouterId, Unit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,8 +14,12 @@ pub(super) struct Written(Vec<Entry>);
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Entry {
     account: Account,
+    /// When its period began and when the next one does: that tells how long periods are.
     period: i64,
     next: i64,
+    /// What is counted; absent if it is not known, as in ledgers that were written before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<Unit>,
     /// Router, granted, returned, spent.
     shares: Vec<(RouterId, u64, u64, u64)>,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -33,6 +37,7 @@ impl Written {
             account: account.clone(),
             period: book.period,
             next: book.next,
+            unit: book.unit,
             shares: book.shares.iter().map(|(id, s)| (*id, s.granted, s.returned, s.spent)).collect(),
             forgotten: book.forgotten,
         };
@@ -42,9 +47,9 @@ impl Written {
     pub(super) fn into_books(self, now: i64) -> BTreeMap<Account, Book> {
         let share = |(id, granted, returned, spent)| (id, Share::gone(granted, returned, spent, now));
         let book = |entry: Entry| {
-            let Entry { account, period, next, shares, forgotten } = entry;
+            let Entry { account, period, next, unit, shares, forgotten } = entry;
             let shares = shares.into_iter().map(share).collect();
-            (account, Book { period, next, unit: None, shares, forgotten })
+            (account, Book { period, next, unit, shares, forgotten })
         };
         self.0.into_iter().map(book).collect()
     }
