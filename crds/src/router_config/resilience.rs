@@ -53,7 +53,7 @@ impl Default for Ejection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Concurrency {
-    /// Requests at once, for each endpoint.
+    /// Requests at once: so many for each endpoint, counted for the backend as a whole.
     pub max_requests: u32,
     /// Requests that wait for a place, for the whole backend. Further ones go to the next target.
     #[serde(default)]

@@ -55,7 +55,7 @@ pub struct EjectionSpec {
 #[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConcurrencySpec {
-    /// Requests at once, for each endpoint.
+    /// Requests at once: so many for each endpoint, counted for the backend as a whole.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_requests: u32,
     /// Requests that wait for a place; further ones go to the next target. Default 0.
