@@ -41,6 +41,24 @@ async fn the_faster_leg_answers_and_the_other_one_is_called_off_and_counted() {
 }
 
 #[tokio::test]
+async fn a_slower_leg_that_was_never_sent_costs_nothing() {
+    let (_first, second, rig) = hedged().await;
+    // It takes connections, and says nothing of TLS.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    rig.apply(&format!(
+        "backends:\n- {{name: first, external: {{baseUrl: 'https://localhost:{port}/v1', model: m, pricing: {{input: '2.50', output: '10'}}}}}}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second], hedge: true}}",
+        external("second", &second)
+    ));
+    let before = rig.usage("first");
+    let reply = rig.chat_with(&[("x-flotilla-explain", "1")], ask("hi", true)).await;
+    assert!(reply.header("x-flotilla-decision").contains("the leg to first was slower"), "{reply:?}");
+    let after = rig.usage("first");
+    assert_eq!((after.requests - before.requests, after.failed), (1, 0));
+    assert_eq!((after.prompt_tokens, after.cost), (before.prompt_tokens, before.cost));
+}
+
+#[tokio::test]
 async fn a_first_leg_that_is_faster_after_all_answers() {
     let (first, second, rig) = hedged().await;
     second.script(Script { faults: [Fault::StallAfter(0)].into(), ..Script::default() });
