@@ -9,6 +9,7 @@ mod peek;
 mod prefill;
 mod prompt;
 mod read;
+mod runs;
 mod scan;
 mod session;
 mod splice;
