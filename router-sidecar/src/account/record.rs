@@ -354,13 +354,18 @@ impl Record {
 
     /// Whether a target may still be tried after the failures so far.
     pub fn may_try(&self, target: BackendIndex) -> bool {
+        !self.failed.iter().any(|(failed, _)| *failed == target) && self.leaves_open(target)
+    }
+
+    /// Whether the failures so far leave a target open, its own as well as others'.
+    pub fn leaves_open(&self, target: BackendIndex) -> bool {
         let window = |target: BackendIndex| self.policy.backends.get(target).and_then(|b| b.context_window);
         let side = self.policy.backends.get(target).map_or(Side::External, |backend| backend.side);
         let mut onward = Onward::default();
         for (failed, failure) in &self.failed {
             onward.after(failure, window(*failed), self.policy.failover_on_auth);
         }
-        !self.failed.iter().any(|(failed, _)| *failed == target) && onward.allows(side, window(target))
+        onward.allows(side, window(target))
     }
 
     /// Whether there was no budget for another attempt.

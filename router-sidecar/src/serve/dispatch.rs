@@ -2,6 +2,7 @@
 
 use super::leg::{Request, may_go_on, try_target};
 use super::resume::Resume;
+use super::tries::Tries;
 use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::Rejection;
@@ -33,6 +34,7 @@ pub(super) async fn dispatch(
     }
     let well = plan.targets.len().saturating_sub(plan.resting);
     let targets = record.planned(plan);
+    let mut left_alone = Vec::new();
     for (place, target) in targets.iter().enumerate() {
         if !record.may_try(*target) || (place >= well && cools_down(&record, *target)) {
             continue;
@@ -41,8 +43,27 @@ pub(super) async fn dispatch(
             break;
         }
         let request = Request { router, outgoing: &outgoing, total };
-        let rivals = targets.get(place + 1..).filter(|_| hedged && place == 0);
-        if let Some(answer) = try_target(request, &mut record, *target, rivals).await {
+        let rest = targets.get(place + 1..).unwrap_or_default();
+        let mut tries = Tries::default();
+        let hedged = hedged && place == 0;
+        if let Some(answer) = try_target(request, &mut record, *target, rest, hedged, &mut tries).await {
+            return respond(router, record, answer, outgoing, targets, explain, total);
+        }
+        if tries.are_open() {
+            left_alone.push((*target, tries));
+        }
+    }
+    // All that was well has failed.
+    for (target, mut tries) in left_alone {
+        let backend = record.policy().backends.get(target);
+        if !record.leaves_open(target) || !backend.is_some_and(|backend| tries.come_back(backend)) {
+            continue;
+        }
+        if !may_go_on(&mut record, total) {
+            break;
+        }
+        let request = Request { router, outgoing: &outgoing, total };
+        if let Some(answer) = try_target(request, &mut record, target, &[], false, &mut tries).await {
             return respond(router, record, answer, outgoing, targets, explain, total);
         }
     }

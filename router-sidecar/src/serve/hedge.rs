@@ -1,9 +1,10 @@
 //! A second leg for a request that is slow: whichever has content first answers, the other one is called off.
 
-use super::leg::{Request, Tried, ask, pick, place_at, remember};
+use super::leg::{Request, ask, pick, place_at, remember};
+use super::tries::{Places, is_well};
 use crate::account::{Leg, Record};
-use crate::budget::{Estimate, reserve_now};
-use crate::route::{Ask, Standing};
+use crate::budget::{Estimate, Reservation, reserve_now};
+use crate::route::Ask;
 use crate::snapshot::{Backend, BackendIndex, Endpoint, Policy};
 use crate::upstream::{Answer, Begun, Failure, Slot, Wire, attempt};
 use std::pin::pin;
@@ -30,7 +31,7 @@ pub(super) async fn run(
     request: Request<'_>,
     record: &mut Record,
     race: Race<'_>,
-    tried: &mut Tried,
+    tried: &mut Places,
 ) -> Result<Answer, Failure> {
     let rivals = race.rivals.and_then(|rivals| Some((rivals, race.backend.pace.p95()?)));
     let Some((rivals, patience)) = rivals else {
@@ -47,7 +48,7 @@ async fn hedged(
     request: Request<'_>,
     record: &mut Record,
     race: &Race<'_>,
-    tried: &mut Tried,
+    tried: &mut Places,
     rivals: &[BackendIndex],
     patience: Duration,
 ) -> Result<Answer, Failure> {
@@ -61,16 +62,14 @@ async fn hedged(
         () = tokio::time::sleep(patience) => {}
     }
     let policy = Arc::clone(record.policy());
-    let Some(mut second) = second_leg(request, &policy, race, rivals, tried) else {
+    // A leg that is not sent has no place and no reservation, and its endpoint may still be tried.
+    let second = second_leg(request, record, &policy, race, rivals, tried);
+    let Some((mut second, reservation)) = second.and_then(|second| pay(request, record, &policy, second))
+    else {
         return main.await;
     };
-    let estimate = Estimate::of(&request.outgoing.peek);
-    let Ok(reservation) = reserve_now(&policy, record.client(), second.target, estimate) else {
-        return main.await;
-    };
-    // Asked last: a leg that is not sent costs nothing.
-    if !policy.budget.withdraw(policy.budget_rules, std::time::Instant::now()) {
-        return main.await;
+    if let Some(place) = second.place {
+        tried.push(place);
     }
     let begun = record.begin(Leg::Hedge, second.target, second.endpoint, second.slot.take(), reservation);
     let by = request.first_content_by(record);
@@ -109,6 +108,8 @@ struct Second<'a> {
     target: BackendIndex,
     backend: &'a Backend,
     endpoint: &'a Endpoint,
+    /// Its place, if it is of the same target.
+    place: Option<usize>,
     /// The request as another target takes it, and what balancing over its endpoints knows of it.
     wire: Option<Wire>,
     ask: Option<Ask>,
@@ -122,30 +123,46 @@ impl Second<'_> {
     }
 }
 
-/// Another endpoint of the same target, or else the next target. It must be well and have a place free: a second leg
-/// is there to be fast. All of these are in the plan, so they are within the boundary.
+/// Reserves what a second leg may take, and pays for it; if that cannot be done now, it is given up.
+fn pay<'a>(
+    request: Request<'_>,
+    record: &Record,
+    policy: &Arc<Policy>,
+    second: Second<'a>,
+) -> Option<(Second<'a>, Option<Reservation>)> {
+    let estimate = Estimate::of(&request.outgoing.peek);
+    let reservation = reserve_now(policy, record.client(), second.target, estimate).ok()?;
+    // Asked last: a leg that is not sent costs nothing.
+    let paid = policy.budget.withdraw(policy.budget_rules, std::time::Instant::now());
+    paid.then_some((second, reservation))
+}
+
+/// Another endpoint of the same target, or else the next target at which the request has not failed. It must be well
+/// and have a place free: a second leg is there to be fast. All of these are in the plan, so they are within the
+/// boundary.
 fn second_leg<'a>(
     request: Request<'_>,
+    record: &Record,
     policy: &'a Policy,
     race: &Race<'a>,
     rivals: &[BackendIndex],
-    tried: &mut Tried,
+    tried: &Places,
 ) -> Option<Second<'a>> {
-    if let Some((place, endpoint)) = pick(request.router, race.backend, race.ask, tried.places())
+    if let Some((place, endpoint)) = pick(request.router, race.backend, race.ask, tried.all())
         && is_well(endpoint)
         && let Ok(slot) = place_at(race.backend)
     {
-        tried.push(place);
         return Some(Second {
             target: race.target,
             backend: race.backend,
             endpoint,
+            place: Some(place),
             wire: None,
             ask: None,
             slot,
         });
     }
-    let target = *rivals.first()?;
+    let target = rivals.iter().copied().find(|rival| record.may_try(*rival))?;
     let backend = policy.backends.get(target)?;
     let ask = ask(backend, request.outgoing);
     let (_, endpoint) = pick(request.router, backend, &ask, &[])?;
@@ -154,9 +171,5 @@ fn second_leg<'a>(
     }
     let wire = Wire::of(request.outgoing, backend).ok()?;
     let slot = place_at(backend).ok()?;
-    Some(Second { target, backend, endpoint, wire: Some(wire), ask: Some(ask), slot })
-}
-
-fn is_well(endpoint: &Endpoint) -> bool {
-    endpoint.health.standing(std::time::Instant::now()) == Standing::Good
+    Some(Second { target, backend, endpoint, place: None, wire: Some(wire), ask: Some(ask), slot })
 }

@@ -2,6 +2,7 @@
 
 use super::Router;
 use super::hedge::{self, Race};
+use super::tries::Tries;
 use crate::account::{Leg, Record};
 use crate::budget::{self, Estimate, Exceeded, Reservation};
 use crate::route::{Ask, Prefix, choose};
@@ -12,29 +13,6 @@ use tokio::time::Instant;
 
 /// Endpoints of one backend that are tried before the next backend is.
 const ENDPOINTS_PER_TARGET: usize = 2;
-
-/// The endpoints of one backend that were tried, by their places: nothing is allocated for so few.
-#[derive(Default)]
-pub(super) struct Tried {
-    /// Beside each may have been a second leg.
-    places: [usize; 2 * ENDPOINTS_PER_TARGET],
-    count: usize,
-}
-
-impl Tried {
-    /// All of them.
-    pub(super) fn places(&self) -> &[usize] {
-        self.places.get(..self.count).unwrap_or_default()
-    }
-
-    /// One more. There is room for all that can be.
-    pub(super) fn push(&mut self, place: usize) {
-        if let Some(next) = self.places.get_mut(self.count) {
-            *next = place;
-            self.count += 1;
-        }
-    }
-}
 
 /// What all legs of a request share.
 #[derive(Clone, Copy)]
@@ -64,12 +42,15 @@ impl Request<'_> {
     }
 }
 
-/// Tries one target; the record has the failures. `rivals` are targets that a second leg may go to.
+/// Tries one target; the record has the failures. `rest` are the further targets of the plan, to which a second leg
+/// may go if the request is hedged.
 pub(super) async fn try_target(
     request: Request<'_>,
     record: &mut Record,
     target: BackendIndex,
-    rivals: Option<&[BackendIndex]>,
+    rest: &[BackendIndex],
+    hedged: bool,
+    tries: &mut Tries,
 ) -> Option<Answer> {
     let policy = Arc::clone(record.policy());
     let backend = policy.backends.get(target)?;
@@ -92,13 +73,17 @@ pub(super) async fn try_target(
         slot = Some(Arc::new(entered));
     }
     let ask = ask(backend, request.outgoing);
-    let mut tried = Tried::default();
-    for _ in 0..ENDPOINTS_PER_TARGET {
-        let (place, endpoint) = pick(request.router, backend, &ask, tried.places())?;
-        if !tried.places().is_empty() && !may_go_on(record, request.total) {
+    let rivals = hedged.then_some(rest);
+    let attempts = if tries.places.is_empty() { ENDPOINTS_PER_TARGET } else { 1 };
+    for _ in 0..attempts {
+        let (place, endpoint) = pick(request.router, backend, &ask, tries.places.all())?;
+        if !tries.lets(endpoint, record, rest) {
             return None;
         }
-        tried.push(place);
+        if !tries.places.is_empty() && !may_go_on(record, request.total) {
+            return None;
+        }
+        tries.places.push(place);
         let reserved = request.reserve(record, target).await;
         let Ok(reservation) =
             reserved.map_err(|exceeded| record.passed_over(target, Failure::Unpaid(exceeded)))
@@ -116,7 +101,7 @@ pub(super) async fn try_target(
         remember(backend, &ask, endpoint);
         let begun = record.begin(Leg::Main, target, endpoint, slot.clone(), reservation);
         let race = Race { target, backend, endpoint, wire: &wire, begun: &begun, rivals, ask: &ask };
-        match hedge::run(request, record, race, &mut tried).await {
+        match hedge::run(request, record, race, &mut tries.places).await {
             Ok(answer) => {
                 record.answered(answer.status);
                 return Some(answer);

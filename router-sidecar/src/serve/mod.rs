@@ -13,6 +13,7 @@ mod listener;
 mod operation;
 mod paths;
 mod resume;
+mod tries;
 
 pub use admin::admin_service;
 pub use body::AnswerBody;

@@ -213,3 +213,38 @@ async fn on_probation_one_request_at_a_time_tries_it() {
     assert_eq!(rig.chat(ask("hi", true)).await.backend(), "bad");
     assert_eq!(bad.seen().requests, 4);
 }
+
+#[tokio::test]
+async fn a_pod_that_is_left_alone_comes_after_what_is_well_unless_it_asked_for_it() {
+    for (fault, fallback, next, (backend, requests)) in [
+        (Fault::Reset, "next", Fault::None, ("next", 1)),
+        (Fault::Status(429), "next", Fault::None, ("next", 1)),
+        (Fault::Reset, "next", Fault::Status(500), ("pods", 2)),
+        (Fault::Status(429), "next", Fault::Status(500), ("", 1)),
+        // Its answer to the last failure rules pods out that are in the cluster as well.
+        (Fault::Reset, "next", Fault::Overflow, ("", 1)),
+        // There is nothing else.
+        (Fault::Reset, "", Fault::None, ("pods", 2)),
+    ] {
+        let (one, two, after) = (engine().await, engine().await, engine().await);
+        let rig = Rig::start(&format!(
+            "backends:\n{}\n{}\ndefault: {{backends: [{{name: pods}}], fallback: [{fallback}]}}\nejection: {{consecutiveFailures: 1, baseMs: 60000}}",
+            fleet("pods", &[one.address, two.address]),
+            fleet("next", &[after.address])
+        ))
+        .await;
+        let does = |pod: &Provider, fault| {
+            pod.script(Script { faults: [fault].into(), ..Script::default() });
+        };
+        does(&one, fault);
+        while one.seen().requests == 0 {
+            assert_eq!(rig.chat(ask("hi", true)).await.backend(), "pods");
+        }
+        // Now it rests, and the other one fails.
+        does(&two, Fault::ErrorEvent);
+        does(&after, next);
+        let reply = rig.chat(ask("hi", true)).await;
+        let seen = (reply.backend(), one.seen().requests);
+        assert_eq!(seen, (backend, requests), "{fault:?} {fallback} {next:?}: {reply:?}");
+    }
+}

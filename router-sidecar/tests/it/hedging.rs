@@ -232,3 +232,98 @@ async fn a_second_leg_that_is_not_sent_moves_no_session() {
         assert_eq!((home.seen().requests, away.seen().requests), (turns, 0));
     }
 }
+
+#[tokio::test]
+async fn a_second_leg_that_is_not_sent_leaves_its_pod_to_the_request() {
+    let (one, two) = (engine().await, engine().await);
+    let pods = fleet("pods", &[one.address, two.address]);
+    let rig = Rig::start(&format!(
+        "backends:\n{pods}\ndefault: {{backends: [{{name: pods}}], hedge: true}}\nbudgets: [{{name: all, per: Month, tokens: 100000, backends: [pods]}}]\ntimeouts: {{firstTokenMs: 3000}}"
+    ))
+    .await;
+    let turn = |more: &str| {
+        let body = ask("hi", true).replacen('{', &format!("{{{more}"), 1);
+        let rig = &rig;
+        async move { rig.chat_with(&[("x-session-id", "alice")], body).await }
+    };
+    for _ in 0..LEARNED {
+        turn("").await;
+    }
+    let (home, away) = home_and_away(&one, &two);
+    assert_eq!(away.seen().requests, 0);
+    home.script(Script { faults: [Fault::Stall].into(), ..Script::default() });
+    // There is enough for one leg, not for two at a time.
+    let reply = turn(r#""max_tokens":60000,"#).await;
+    assert_eq!((reply.status.as_u16(), away.seen().requests), (200, 1), "{reply:?}");
+    assert!(!rig.metrics().await.contains("hedges_total{"));
+}
+
+#[tokio::test]
+async fn a_second_leg_that_is_not_sent_has_no_place_and_reserves_nothing() {
+    let (first, second) = (engine().await, engine().await);
+    let next = fleet("next", &[second.address]).replacen(
+        "name: next,",
+        "name: next, concurrency: {maxRequests: 1},",
+        1,
+    );
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{next}\ndefault: {{backends: [{{name: pods}}], fallback: [next], hedge: true}}\nretries: {{budgetPercent: 0, minPerSecond: 0}}\nbudgets: [{{name: next, per: Month, tokens: 5000, backends: [next], onExceeded: Fallback}}]",
+        fleet("pods", &[first.address])
+    ))
+    .await;
+    for _ in 0..LEARNED {
+        rig.chat(ask("hi", true)).await;
+    }
+    let policy = std::sync::Arc::clone(&rig.router.store.current().unwrap().policies[0]);
+    let gate = &policy.backends[1].gate.as_ref().unwrap().0;
+    first.script(Script { gap_ms: 1000, reply: "Hi".to_owned(), ..Script::default() });
+    let mut asks = std::pin::pin!(rig.chat(ask("hi", true)));
+    let reply = loop {
+        if let Ok(reply) = tokio::time::timeout(std::time::Duration::from_millis(5), &mut asks).await {
+            break reply;
+        }
+        assert!(gate.try_enter().is_some(), "its place is taken");
+        let left = policy.budgets[0].available(jiff::Timestamp::now().as_second());
+        assert_eq!(left, 5000, "something is reserved");
+    };
+    assert_eq!((reply.backend(), second.seen().requests), ("pods", 0));
+}
+
+#[tokio::test]
+async fn a_second_leg_does_not_go_where_the_request_failed_before() {
+    let (one, two, next, last) = (engine().await, engine().await, engine().await, engine().await);
+    let pods = fleet("pods", &[one.address, two.address]).replacen(
+        "name: pods,",
+        "name: pods, concurrency: {maxRequests: 1},",
+        1,
+    );
+    for (fallback, backend, hedges) in [("next", "pods", 1), ("next, last", "last", 2)] {
+        let rig = Rig::start(&format!(
+            "backends:\n{pods}\n{}\n{}\ndefault: {{backends: [{{name: pods}}], fallback: [{fallback}], hedge: true}}\ntimeouts: {{firstTokenMs: 3000}}",
+            fleet("next", &[next.address]),
+            fleet("last", &[last.address])
+        ))
+        .await;
+        let turn = || rig.chat_with(&[("x-session-id", "alice")], ask("hi", true));
+        let before = (one.seen().requests, next.seen().requests);
+        for _ in 0..LEARNED {
+            assert_eq!(turn().await.backend(), "pods");
+        }
+        let (home, away) = if one.seen().requests > before.0 { (&one, &two) } else { (&two, &one) };
+        // Of two places somebody has one, so that the second leg goes to the next target, where it fails.
+        let gate = rig.router.store.current().unwrap().policies[0].backends[0].gate.clone().unwrap().0;
+        let _place = gate.try_enter().unwrap();
+        home.script(Script { faults: [Fault::Stall].into(), ..Script::default() });
+        next.script(Script { faults: [Fault::Status(500)].into(), ..Script::default() });
+        // The other pod is slow, too.
+        away.script(Script { gap_ms: 1500, reply: "Hi".to_owned(), ..Script::default() });
+        let reply = turn().await;
+        assert_eq!((reply.status.as_u16(), reply.backend()), (200, backend), "{reply:?}");
+        assert_eq!(next.seen().requests - before.1, 1, "once is enough");
+        let metrics = rig.metrics().await;
+        let sent = metrics.lines().filter(|line| line.contains("router_hedges_total{")).count();
+        assert_eq!(sent, hedges, "{metrics}");
+        home.script(Script::default());
+        away.script(Script::default());
+    }
+}
