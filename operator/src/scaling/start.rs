@@ -26,9 +26,8 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// Takes in the newest replica that serves. `remembered` is what an operator before this one saw: with it, the
-    /// replicas that served before this operator began say nothing new, as when they began to serve may be long after
-    /// their start.
+    /// Takes in the newest replica that serves. `remembered` is what an operator before this one saw. The replicas that
+    /// served before this operator began say nothing, as when they began to serve last may be long after their start.
     pub(super) fn observe(
         &mut self,
         newest: Option<Started>,
@@ -37,14 +36,14 @@ impl Start {
         if !std::mem::replace(&mut self.begun, true) {
             // Whoever may write a status may write anything.
             self.known = remembered().map(|known| known.clamp(SHORTEST, LONGEST));
-            if self.known.is_some() {
-                self.newest = newest.map(|started| started.made);
-            }
+            self.newest = newest.map(|started| started.made);
         }
         let news = newest.filter(|started| self.newest.is_none_or(|before| started.made > before));
         if let Some(Started { made, took }) = news {
             self.newest = Some(made);
-            self.known = Some(took.clamp(SHORTEST, LONGEST));
+            if took <= LONGEST {
+                self.known = Some(took.max(SHORTEST));
+            }
         }
         self.known
     }
@@ -72,7 +71,9 @@ mod tests {
             (Some(started(100, 172_800)), Some(60)),
             (None, Some(60)),
             (Some(started(900, 0)), Some(1)),
-            (Some(started(950, 90_000)), Some(3600)),
+            // What takes longer than an hour tells of something else.
+            (Some(started(950, 90_000)), Some(1)),
+            (Some(started(980, 3600)), Some(3600)),
         ] {
             let seen = start.observe(newest, || None).map(|took| took.as_secs());
             assert_eq!(seen, known, "{newest:?}");
@@ -89,6 +90,16 @@ mod tests {
         assert_eq!(seen(Some(started(100, 172_800))), Some(42));
         assert_eq!(seen(Some(started(100, 172_800))), Some(42));
         assert_eq!(seen(Some(started(200, 50))), Some(50));
+    }
+
+    #[test]
+    fn nobody_knows_how_long_they_took_who_served_before() {
+        let mut start = Start::default();
+        let mut seen = |newest| start.observe(newest, || None).map(|took| took.as_secs());
+        assert_eq!(seen(Some(started(100, 1800))), None, "it may have been unready for a moment since");
+        assert_eq!(seen(Some(started(100, 1800))), None);
+        assert_eq!(seen(Some(started(200, 90_000))), None);
+        assert_eq!(seen(Some(started(300, 50))), Some(50));
     }
 
     #[test]
