@@ -274,7 +274,8 @@ impl Member {
         let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
         let books = self.books.get_or_insert_with(|| Books::opened(known, now));
         let compared = targets.comparison(&self.key);
-        let replicas = pods.ready.saturating_add(pods.loading).saturating_add(pods.terminating);
+        let going = pods.terminating.saturating_add(pods.marked);
+        let replicas = pods.ready.saturating_add(pods.loading).saturating_add(going);
         books.add(now, (replicas, price.hourly), (served.prompt, served.completion), compared);
     }
 

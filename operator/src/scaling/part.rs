@@ -47,11 +47,19 @@ impl Part<'_> {
         mode(self.object) == Some(other)
     }
 
-    /// What there would be if what was decided before were carried out: without it the same decision would be made
-    /// again and again, and a replica at most would ever be found to be too many.
-    fn advised(&self, member: &Member, start: SignedDuration, now: Timestamp) -> Option<Supply> {
-        let advised = member.advised(self.object.spec.replicas)?;
-        Some(Supply { draining: 0, ..self.pods.supply(advised, start, now) })
+    /// What there would be if what was decided before were carried out, while there is `supply`: without it the same
+    /// decision would be made again and again, and a replica at most would ever be found to be too many. Those that
+    /// would not be there have their GPUs all the same.
+    fn advised(
+        &self,
+        member: &Member,
+        supply: Supply,
+        start: SignedDuration,
+        now: Timestamp,
+    ) -> Option<Supply> {
+        let advised = self.pods.supply(member.advised(self.object.spec.replicas)?, start, now);
+        let may_stay = advised.may_stay + supply.loading.saturating_sub(advised.loading);
+        Some(Supply { draining: 0, may_stay, ..advised })
     }
 
     /// What the decision may do with it. Beside others that are scaled, one whose number is set stays as it is.
@@ -74,11 +82,12 @@ impl Part<'_> {
         }
     }
 
-    /// GPUs that its pods will take and that may still count as free.
+    /// GPUs that its pods will take and that may still count as free. Instead of a pod that is not there yet one that
+    /// is marked stays.
     fn claimed(&self, variant: &Variant) -> u32 {
-        let claimed =
-            variant.supply.pending.saturating_sub(variant.supply.stuck).saturating_add(self.pods.placed);
-        claimed.saturating_mul(variant.gpus)
+        let Supply { pending, stuck, .. } = variant.supply;
+        let claimed = pending.saturating_sub(stuck).saturating_sub(self.pods.marked);
+        claimed.saturating_add(self.pods.placed).saturating_mul(variant.gpus)
     }
 }
 
@@ -145,7 +154,7 @@ pub(super) fn look(
         // Who takes part has facts.
         let Some(capacity) = member.capacity(book) else { continue };
         looked.there.push((capacity, supply));
-        let advised = || part.advised(member, start, now);
+        let advised = || part.advised(member, supply, start, now);
         let mut supply = if any_active { supply } else { advised().unwrap_or(supply) };
         if parts.len() == 1 {
             // Nobody steps in for what waits for a node.

@@ -27,8 +27,10 @@ pub struct Pods<'a> {
     pub loading: u32,
     /// They have no node yet.
     pub pending: u32,
-    /// They are on their way out, or are to go next.
+    /// They are on their way out.
     pub terminating: u32,
+    /// They are to go next. Until they were told to stop they have their GPUs, and go on if they are wanted again.
+    pub marked: u32,
     /// When the oldest of those that do not serve yet was made.
     pub coming_since: Option<Timestamp>,
     /// The newest of those that serve, unless its engine was started again since: then nobody knows.
@@ -63,8 +65,12 @@ impl<'a> Pods<'a> {
         if goes.is_some_and(|goes| now.duration_since(goes) > OVERDUE) {
             return;
         }
-        if goes.is_some() || draining_since(pod).is_some() {
+        if goes.is_some() {
             self.terminating += 1;
+            return;
+        }
+        if draining_since(pod).is_some() {
+            self.marked += 1;
             return;
         }
         let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
@@ -106,13 +112,16 @@ impl<'a> Pods<'a> {
         };
         let (ready, loading, pending) = (take(self.ready), take(self.loading), take(self.pending));
         let waits = loading + pending + left > 0;
+        let may_stay = self.marked + (self.ready - ready);
         let age = self.coming_since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
         Supply {
             ready,
             loading,
             pending: pending + left,
             stuck: self.stuck.min(pending),
-            draining: self.terminating + (self.ready - ready),
+            draining: self.terminating + may_stay,
+            // They stay before others are made.
+            may_stay: may_stay.saturating_sub(pending + left),
             arrives_in: waits.then(|| (start - age).max(SignedDuration::ZERO)),
         }
     }
@@ -210,6 +219,21 @@ mod tests {
         let pods = [pod(true, Some("a"), false), pod(true, Some("a"), false), new(), new()];
         let supply = count(&pods, now).supply(3, SignedDuration::from_secs(60), now.parse().unwrap());
         assert_eq!((supply.ready, supply.loading, supply.draining), (2, 1, 0));
+    }
+
+    #[test]
+    fn who_is_to_go_and_was_not_told_to_stop_may_stay_in_the_place_of_others() {
+        let now = "2026-01-05T10:01:00Z";
+        let mut marked = serde_json::to_value(&*pod(true, Some("a"), false)).unwrap();
+        marked["metadata"]["annotations"] = json!({labels::DRAINING_SINCE: now});
+        let marked = Arc::new(serde_json::from_value(marked).unwrap());
+        let pods =
+            [pod(true, Some("a"), false), pod(true, Some("a"), false), marked, pod(true, Some("b"), true)];
+        let pods = count(&pods, now);
+        for (desired, may_stay, draining) in [(0, 3, 4), (1, 2, 3), (2, 1, 2), (3, 0, 2), (4, 0, 2)] {
+            let supply = pods.supply(desired, SignedDuration::from_secs(60), now.parse().unwrap());
+            assert_eq!((supply.may_stay, supply.draining), (may_stay, draining), "{desired} desired");
+        }
     }
 
     #[test]

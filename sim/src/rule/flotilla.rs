@@ -58,6 +58,7 @@ impl Rule for Flotilla {
                 pending: 0,
                 stuck: 0,
                 draining: view.draining,
+                may_stay: 0,
                 arrives_in,
             },
             room: None,

@@ -16,6 +16,8 @@ pub struct Supply {
     pub stuck: u32,
     /// They answer what they have and then go; they count no more.
     pub draining: u32,
+    /// Replicas that are none of the others, have their GPUs and serve on if they are wanted: most of those that drain.
+    pub may_stay: u32,
     /// How long until what is loading or pending serves, on average; unknown where nothing is, or nothing was ever
     /// seen to start.
     pub arrives_in: Option<SignedDuration>,
@@ -50,14 +52,16 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// The most replicas that can be had: by the bound and by free GPUs, so many of which others were given just now,
-    /// but never fewer than there are within the bound. Who waits for a node in vain gets no more, free GPUs or not.
+    /// The most replicas that can be had: by the bound, by those that may stay, and by free GPUs, so many of which
+    /// others were given just now, but never fewer than there are within the bound. Who waits for a node in vain gets
+    /// no more on free GPUs.
     pub(super) fn most(&self, given: u32) -> u32 {
+        let there = self.supply.replicas().saturating_add(self.supply.may_stay);
         if self.supply.stuck > 0 {
-            return self.max_replicas.min(self.supply.replicas());
+            return self.max_replicas.min(there);
         }
         let room = self.room.map(|room| room.saturating_sub(given.div_ceil(self.gpus.max(1))));
-        let within = room.map_or(u32::MAX, |room| self.supply.replicas().saturating_add(room));
+        let within = room.map_or(u32::MAX, |room| there.saturating_add(room));
         self.max_replicas.min(within)
     }
 }

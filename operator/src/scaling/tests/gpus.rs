@@ -3,6 +3,7 @@
 use super::bench::{Bench, SECOND, capacity, object, pod};
 use crate::decide::placement::Inventory;
 use crate::decide::placement::testing::{inventory, node, takes};
+use flotilla_crds::labels;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -104,4 +105,66 @@ fn a_model_that_idles_with_its_only_replica_waiting_says_that_it_waits() {
         bench.second("llama", 0, 0);
     }
     assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (1, "NoFreeGPU"));
+}
+
+/// As many pods that serve as there are GPUs, and a spec that asks for `replicas`.
+fn full(mode: &str, replicas: usize) -> Bench {
+    let scaling =
+        json!({"mode": mode, "maxReplicas": 9, "stabilizationWindow": "30s", "replicaCapacity": capacity()});
+    let count = i32::try_from(replicas).unwrap();
+    let mut bench =
+        Bench::new(vec![object("llama", scaling, count, Some(count))]).with_pods("llama", replicas);
+    let gpus = u32::try_from(replicas).unwrap();
+    let node = node("a", "NVIDIA-L4", 23034, gpus);
+    bench.world.inventory = Arc::new(inventory(&[node], &[takes("a", gpus)]));
+    bench
+}
+
+#[test]
+fn a_replica_that_is_marked_to_go_stays_if_it_is_wanted_again_though_no_gpu_is_free() {
+    let mut bench = full("Active", 2);
+    for _ in 0..60 {
+        bench.second("llama", 10, 1);
+    }
+    assert_eq!(bench.desired("llama"), 1);
+    let mut marked = pod("llama", 1, true);
+    marked["metadata"]["annotations"] = json!({labels::DRAINING_SINCE: bench.now});
+    bench.world.pods[1] = Arc::new(serde_json::from_value(marked.clone()).unwrap());
+    let mut gone = bench;
+    for _ in 0..30 {
+        gone.second("llama", 4 * SECOND, 1);
+    }
+    assert_eq!((gone.desired("llama"), gone.reason("llama").as_str()), (2, "NoFreeGPU"), "it counts once");
+
+    let mut bench = full("Active", 2);
+    for _ in 0..60 {
+        bench.second("llama", 10, 1);
+    }
+    marked["metadata"]["deletionTimestamp"] = json!(bench.now);
+    bench.world.pods[1] = Arc::new(serde_json::from_value(marked).unwrap());
+    for _ in 0..30 {
+        bench.second("llama", 4 * SECOND, 1);
+    }
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (1, "NoFreeGPU"), "it ends already");
+}
+
+#[test]
+fn replicas_that_serve_can_be_advised_again_though_no_gpu_is_free() {
+    let mut bench = full("Advisory", 3);
+    for _ in 0..90 {
+        bench.second("llama", 10, 1);
+    }
+    assert_eq!(bench.desired("llama"), 1);
+    for _ in 0..70 {
+        bench.second("llama", 2 * SECOND + SECOND / 5, 1);
+    }
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (3, "WithinTarget"));
+    for _ in 0..70 {
+        bench.second("llama", 8 * SECOND, 1);
+    }
+    assert_eq!(
+        (bench.desired("llama"), bench.reason("llama").as_str()),
+        (3, "NoFreeGPU"),
+        "there are no more"
+    );
 }
