@@ -146,6 +146,7 @@ impl Session {
             let from = Reporter { router, session: id };
             session.state.ledger.lock().leave(from, Timestamp::now().as_second());
         }
+        session.state.reports.end(&pod);
         let served = session.state.registry.disconnect(id);
         session.touch(served).await;
     }

@@ -141,8 +141,9 @@ impl Autoscaler {
             self.begin_anew(now);
         }
         let left_out = self.last.as_ref().is_some_and(|last| last.left_out);
-        let heard = self.heard(&world.targets, now);
         // What comes now came in the last second, not in all of them since the last pass.
+        let since = self.last.as_ref().map(|last| last.at).filter(|_| !left_out || quiet);
+        let heard = self.heard(&world.targets, now, since.unwrap_or(now - TICK));
         let made_up = if left_out && !quiet {
             self.pass(&world, &heard.silence(now - TICK), now - TICK)
         } else {
@@ -175,8 +176,10 @@ impl Autoscaler {
         }
     }
 
-    fn heard<'a>(&self, targets: &'a Targets, now: Timestamp) -> Heard<'a> {
-        let routers = self.reports.sums(now, |policy, backend| targets.get(policy, backend));
+    /// What there is to hear; what was served, since `since`.
+    fn heard<'a>(&self, targets: &'a Targets, now: Timestamp, since: Timestamp) -> Heard<'a> {
+        let passed = now.duration_since(since);
+        let routers = self.reports.sums(now, passed, |policy, backend| targets.get(policy, backend));
         Heard { routers, engines: self.engines.sums(now) }
     }
 

@@ -9,6 +9,12 @@ use std::collections::HashMap;
 
 /// A router that was silent for so long is not counted: it reports every second.
 const AGED_OUT: SignedDuration = SignedDuration::from_secs(10);
+/// What a router was asked for counts for so long after its report. Others have its clients by then, if it is gone.
+const FRESH: SignedDuration = SignedDuration::from_secs(3);
+/// The same of a router whose stream has ended: its last second counts once.
+const LAST: SignedDuration = SignedDuration::from_secs(1);
+/// What counts once is not told as if it came in less.
+const BRIEFEST: SignedDuration = SignedDuration::from_millis(1);
 /// Two reports closer than this say nothing of a rate.
 const SHORTEST: SignedDuration = SignedDuration::from_millis(500);
 
@@ -21,6 +27,8 @@ pub struct Reports(Mutex<HashMap<String, Router>>);
 struct Router {
     at: Timestamp,
     series: Vec<Series>,
+    /// Whether its stream has ended since.
+    ended: bool,
     /// Nothing is asked of any of its backends, nor was since the report before.
     quiet: bool,
 }
@@ -34,6 +42,9 @@ struct Series {
     since: Timestamp,
     /// Tokens per second.
     offered: Tokens,
+    /// Tokens that were offered while the report was late; they count in the next pass.
+    late: Tokens,
+    /// Tokens that were served and count in the next pass.
     served: Tokens,
 }
 
@@ -42,7 +53,7 @@ struct Series {
 pub struct Reported {
     /// For the decision; without what waits in engines.
     pub demand: Demand,
-    /// Tokens per second that were served.
+    /// Tokens per second that were served since the pass before.
     pub served: Tokens,
     /// Tokens of the requests in flight.
     pub in_flight: Tokens,
@@ -52,16 +63,25 @@ impl Reports {
     /// Takes the report of the router in a pod (`namespace/name`).
     pub fn take(&self, pod: &str, backends: Vec<BackendDemand>, now: Timestamp) {
         let mut routers = self.0.lock();
-        let before = routers.remove(pod).map(|router| router.series).unwrap_or_default();
+        let before = routers.remove(pod);
+        let counted = before.as_ref().map_or(FRESH, Router::counts_for);
+        let before = before.map(|router| router.series).unwrap_or_default();
         let series = backends.into_iter().enumerate().map(|(place, demand)| {
             let of = |s: &&Series| s.last.policy == demand.policy && s.last.backend == demand.backend;
             // A router names its backends in the same order each time, until its config is another one.
             let before = before.get(place).filter(of).or_else(|| before.iter().find(of));
-            Series::after(before, demand, now)
+            Series::after(before, demand, counted, now)
         });
         let series: Vec<Series> = series.collect();
         let quiet = series.iter().all(Series::is_quiet);
-        routers.insert(pod.to_owned(), Router { at: now, series, quiet });
+        routers.insert(pod.to_owned(), Router { at: now, series, ended: false, quiet });
+    }
+
+    /// The stream of the router in a pod has ended. Its counts stay for a while, as it may open another one.
+    pub fn end(&self, pod: &str) {
+        if let Some(router) = self.0.lock().get_mut(pod) {
+            router.ended = true;
+        }
     }
 
     /// Forgets every report.
@@ -74,20 +94,23 @@ impl Reports {
         self.0.lock().values().all(|router| router.quiet)
     }
 
-    /// The sum for each model; `target` says which one a policy's backend is. A model that is not in it has no router
-    /// that speaks of it.
+    /// The sum for each model, so long after the last call, which every token that was served is in once; `target` says
+    /// which one a policy's backend is. A model that is not in it has no router that speaks of it.
     pub fn sums<'a>(
         &self,
         now: Timestamp,
+        passed: SignedDuration,
         target: impl Fn(&str, &str) -> Option<&'a ObjectKey>,
     ) -> HashMap<&'a ObjectKey, Reported> {
         let mut routers = self.0.lock();
         routers.retain(|_, router| now.duration_since(router.at) < AGED_OUT);
         let mut sums: HashMap<&ObjectKey, Reported> = HashMap::new();
-        for router in routers.values() {
-            for series in &router.series {
+        let per_second = 1.0 / passed.max(BRIEFEST).as_secs_f64();
+        for router in routers.values_mut() {
+            let fresh = now.duration_since(router.at) < router.counts_for();
+            for series in &mut router.series {
+                let one = series.reported(router.at, fresh, per_second);
                 if let Some(key) = target(&series.last.policy, &series.last.backend) {
-                    let one = series.reported(router.at);
                     sums.entry(key).and_modify(|sum| *sum = sum.plus(&one)).or_insert(one);
                 }
             }
@@ -96,53 +119,69 @@ impl Reports {
     }
 }
 
+impl Router {
+    /// How long what it was asked for counts.
+    const fn counts_for(&self) -> SignedDuration {
+        if self.ended { LAST } else { FRESH }
+    }
+}
+
 impl Series {
-    fn after(before: Option<&Self>, last: BackendDemand, now: Timestamp) -> Self {
+    /// After another report. What was asked for before counted for as long as `counted`.
+    fn after(before: Option<&Self>, last: BackendDemand, counted: SignedDuration, now: Timestamp) -> Self {
         let Some(before) = before else {
             // What came before the first report has no time that it came in.
             let zero = Tokens::default();
-            return Self { base: last.clone(), last, since: now, offered: zero, served: zero };
+            return Self { base: last.clone(), last, since: now, offered: zero, late: zero, served: zero };
         };
+        let served = before.served
+            + Tokens::new(
+                grown(before.last.served_prompt_tokens, last.served_prompt_tokens),
+                grown(before.last.served_completion_tokens, last.served_completion_tokens),
+            );
         let passed = now.duration_since(before.since);
         if passed < SHORTEST {
-            let Self { base, since, offered, served, .. } = before;
-            return Self { last, base: base.clone(), since: *since, offered: *offered, served: *served };
+            let Self { base, since, offered, late, .. } = before;
+            return Self { last, base: base.clone(), since: *since, offered: *offered, late: *late, served };
         }
-        let per_second = 1.0 / passed.as_secs_f64();
         let base = &before.base;
         let offered = Tokens::new(
             grown(base.offered_prompt_tokens, last.offered_prompt_tokens),
             grown(base.offered_completion_tokens, last.offered_completion_tokens),
         );
-        let served = Tokens::new(
-            grown(base.served_prompt_tokens, last.served_prompt_tokens),
-            grown(base.served_completion_tokens, last.served_completion_tokens),
-        );
+        let seconds = passed.as_secs_f64();
+        let uncounted = (seconds - counted.as_secs_f64()).max(0.0) / seconds;
         Self {
             base: last.clone(),
             last,
             since: now,
-            offered: offered * per_second,
-            served: served * per_second,
+            offered: offered * (1.0 / seconds),
+            late: before.late + offered * uncounted,
+            served,
         }
     }
 
     fn is_quiet(&self) -> bool {
         let last = &self.last;
         let waiting = [last.waiting_prompt_tokens, last.waiting_completion_tokens];
-        last.in_flight == 0 && waiting == [0, 0] && self.offered.is_zero() && self.served.is_zero()
+        let counted = [self.offered, self.late, self.served];
+        last.in_flight == 0 && waiting == [0, 0] && counted.into_iter().all(Tokens::is_zero)
     }
 
-    fn reported(&self, at: Timestamp) -> Reported {
+    /// For a pass; what counts once is told, and gone.
+    fn reported(&mut self, at: Timestamp, fresh: bool, per_second: f64) -> Reported {
+        let offered = if fresh { self.offered } else { Tokens::default() };
+        let late = std::mem::take(&mut self.late) * per_second;
+        let served = std::mem::take(&mut self.served) * per_second;
         let last = &self.last;
         Reported {
             demand: Demand {
                 at,
-                offered: self.offered,
+                offered: offered + late,
                 waiting: tokens(last.waiting_prompt_tokens, last.waiting_completion_tokens),
                 in_flight: last.in_flight,
             },
-            served: self.served,
+            served,
             in_flight: tokens(last.in_flight_prompt_tokens, last.in_flight_completion_tokens),
         }
     }
@@ -197,7 +236,8 @@ mod tests {
     fn sum(reports: &Reports, now: Timestamp) -> Option<Demand> {
         let key = ObjectKey { namespace: "apps".to_owned(), name: "llama".to_owned() };
         let known = |policy: &str, backend: &str| (policy, backend) == ("apps/split", "fleet");
-        let sums = reports.sums(now, |policy, backend| known(policy, backend).then_some(&key));
+        let second = SignedDuration::from_secs(1);
+        let sums = reports.sums(now, second, |policy, backend| known(policy, backend).then_some(&key));
         sums.get(&key).map(|reported| reported.demand)
     }
 
@@ -258,6 +298,44 @@ mod tests {
         reports.take("apps/a", report(5000, 0), at(0));
         reports.take("apps/a", report(70, 0), at(1000));
         assert!((sum(&reports, at(1000)).unwrap().offered.prompt - 70.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_a_router_that_is_gone_was_asked_for_does_not_count_for_long() {
+        for (ended, counts) in [(true, 1), (false, 3)] {
+            let reports = Reports::default();
+            reports.take("apps/a", report(0, 7), at(0));
+            reports.take("apps/a", report(100, 7), at(1000));
+            if ended {
+                reports.end("apps/a");
+            }
+            let offered = |second: i64| sum(&reports, at((1 + second) * 1000)).map(|sum| sum.offered.prompt);
+            let told: Vec<_> = (0..=10).map(offered).collect();
+            let expected = |second| Some(if second < counts { 100.0 } else { 0.0 });
+            assert_eq!(told[..10], (0..10).map(expected).collect::<Vec<_>>(), "ended: {ended}");
+            assert_eq!(told[10], None);
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_while_a_report_was_late_counts_when_it_comes() {
+        for ended in [false, true] {
+            let reports = Reports::default();
+            let mut told = 0.0;
+            for second in 0..30 {
+                if !(11..18).contains(&second) {
+                    reports.take(
+                        "apps/a",
+                        report(second * 100, 1),
+                        at(i64::try_from(second).unwrap() * 1000),
+                    );
+                } else if ended {
+                    reports.end("apps/a");
+                }
+                told += sum(&reports, at(i64::try_from(second).unwrap() * 1000)).unwrap().offered.prompt;
+            }
+            assert!((told - 2900.0).abs() < 1e-6, "{told}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) const SERVICE: &str = "/api/v1/namespaces/apps/services/tiny";
 pub(crate) const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/apps/events";
 
 /// Leadership as the operator gets it: from an election, here with an API server of its own.
-async fn leadership(leads: bool) -> Leadership {
+pub(crate) async fn leadership(leads: bool) -> Leadership {
     let server = ApiServer::default();
     let (election, mut leadership) = Election::new(server.client(), "flotilla", "a".to_owned());
     if leads {

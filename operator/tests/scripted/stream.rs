@@ -1,11 +1,14 @@
 //! Which replica takes routers: the leader, as long as it is one.
 
 use axum::body::Body;
+use flotilla_crds::router_config::BackendDemand;
 use flotilla_operator::fleet::{Catalog, trigger};
 use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::push::{Authenticator, Registry, State, stream};
+use flotilla_operator::routing_policy::ObjectKey;
 use futures::StreamExt as _;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use serde_json::json;
 use std::convert::Infallible;
@@ -14,6 +17,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::api_server::ApiServer;
+use crate::reconcile::leadership;
 
 /// An API server that knows every token, as that of the pod `apps/chat`.
 fn reviewer() -> Client {
@@ -53,9 +57,12 @@ fn state(leadership: Leadership) -> (State, Arc<Registry>) {
 
 /// A router that connects and says nothing.
 async fn connect(state: &State) -> axum::response::Response {
+    connect_with(state, Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>())).await
+}
+
+async fn connect_with(state: &State, up: Body) -> axum::response::Response {
     let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "Bearer t".parse().unwrap())]);
-    let silence = futures::stream::pending::<Result<Vec<u8>, Infallible>>();
-    stream(axum::extract::State(state.clone()), headers, Body::from_stream(silence)).await
+    stream(axum::extract::State(state.clone()), headers, up).await
 }
 
 /// The label of a leader that died without the API server stays on its pod: routers still find it there.
@@ -81,4 +88,27 @@ async fn a_replica_that_does_not_lead_takes_no_router() {
     let ended = async { while lines.next().await.is_some() {} };
     tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
     assert!(registry.is_empty());
+}
+
+/// Its clients are asking another one by then.
+#[tokio::test]
+async fn what_a_router_was_asked_for_counts_no_more_when_its_stream_ends() {
+    let (state, _) = state(leadership(true).await);
+    let key = ObjectKey { namespace: "apps".to_owned(), name: "llama".to_owned() };
+    let (start, second) = (Timestamp::UNIX_EPOCH, SignedDuration::from_secs(1));
+    for (offered, at) in [(0, start), (100, start + second)] {
+        let (policy, backend) = ("apps/split".to_owned(), "fleet".to_owned());
+        let demand =
+            BackendDemand { policy, backend, offered_prompt_tokens: offered, ..BackendDemand::default() };
+        state.reports.take("apps/chat", vec![demand], at);
+    }
+    let offered = || {
+        let sums = state.reports.sums(start + second * 2, second, |_, _| Some(&key));
+        sums.get(&key).map(|sum| sum.demand.offered.is_zero())
+    };
+    assert_eq!(offered(), Some(false));
+    let taken = connect_with(&state, Body::empty()).await;
+    let mut lines = taken.into_body().into_data_stream();
+    while lines.next().await.is_some() {}
+    assert_eq!(offered(), Some(true));
 }

@@ -3,6 +3,7 @@
 use super::bench::{Bench, capacity, object};
 use crate::decide::placement::testing::{inventory, node};
 use flotilla_crds::model_deployment::{EconomicsStatus, ScalingStatus};
+use flotilla_crds::router_config::BackendDemand;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -109,4 +110,38 @@ fn where_there_never_was_a_price_there_are_no_costs() {
     bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-X1", 23034, 20)], &[]));
     serve(&mut bench, 200);
     assert_eq!(status(&bench).economics, None);
+}
+
+/// Seconds in which another router says that nothing is asked of it; what was served in them, as metrics have it.
+fn beside(bench: &mut Bench, seconds: usize) -> f64 {
+    let mut served = 0.0;
+    for _ in 0..seconds {
+        let (policy, backend) = ("apps/split".to_owned(), "llama".to_owned());
+        let nothing = BackendDemand { policy, backend, ..BackendDemand::default() };
+        bench.reports.take("apps/other", vec![nothing], bench.now);
+        bench.pass();
+        served += bench.figure("served_tokens_per_second").unwrap();
+    }
+    served
+}
+
+#[test]
+fn what_a_router_settles_as_it_stops_counts_once() {
+    let mut bench = bench(None);
+    serve(&mut bench, 10);
+    bench.served += 60_000;
+    bench.second("llama", 0, 0);
+    let served = bench.figure("served_tokens_per_second").unwrap() + beside(&mut bench, 20);
+    assert!((served - 60_000.0).abs() < 1.0, "{served}");
+}
+
+#[test]
+fn what_was_served_while_a_router_was_slow_to_report_is_not_lost() {
+    let mut bench = bench(None);
+    serve(&mut bench, 10);
+    let before = beside(&mut bench, 6);
+    bench.served += 7000;
+    bench.second("llama", 0, 1);
+    let served = before + bench.figure("served_tokens_per_second").unwrap() + beside(&mut bench, 3);
+    assert!((served - 7000.0).abs() < 1.0, "{served}");
 }
