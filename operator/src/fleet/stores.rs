@@ -70,8 +70,8 @@ pub struct FleetBackend {
     pub hold: Option<Hold>,
     /// Whether its load is looked at.
     pub scaled: bool,
-    /// Why, and how many of a hundred requests it cannot take now.
-    pub spilling: Option<(SpillState, u8)>,
+    /// Why, and how many of a hundred requests it cannot take now; the most first.
+    pub spilling: Vec<(SpillState, u8)>,
 }
 
 impl Stores {

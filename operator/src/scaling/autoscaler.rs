@@ -213,6 +213,9 @@ impl Autoscaler {
                 _ => {}
             }
             self.forget(&decided.gone, &scaled);
+            for (key, shares) in decided.shares {
+                news.spills |= self.board.share(&key, shares);
+            }
             for (key, mode, status) in decided.statuses {
                 let whom = self.board.post(&key, mode, status, now);
                 news.spills |= whom == NewsFor::Routers;

@@ -1,5 +1,6 @@
 //! Where decisions lie until the reconciler carries them out.
 
+use crate::decide::spill::Spilling;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, ScalingMode, ScalingStatus};
@@ -22,7 +23,11 @@ const NEWS: f64 = 0.1;
 
 /// The last decision for each `ModelDeployment`.
 #[derive(Debug, Default)]
-pub struct Board(Mutex<HashMap<ObjectKey, Posted>>);
+pub struct Board {
+    posted: Mutex<HashMap<ObjectKey, Posted>>,
+    /// What goes outside, where it is not the same for all policies: the most first.
+    shares: Mutex<HashMap<ObjectKey, Vec<Spilling>>>,
+}
 
 /// Who has to hear of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +74,7 @@ struct Posted {
 impl Board {
     /// Whether a decision has to be told whole, to be posted: most passes find nothing that is worth it.
     pub(super) fn asks(&self, key: &ObjectKey, brief: &Brief<'_>, now: Timestamp) -> bool {
-        let mut posted = self.0.lock();
+        let mut posted = self.posted.lock();
         let Some(before) = posted.get_mut(key) else { return true };
         let age = now.duration_since(before.at);
         if before.differs(brief, age) {
@@ -84,7 +89,7 @@ impl Board {
 
     /// Posts a decision, and says whom it is news for.
     pub fn post(&self, key: &ObjectKey, mode: ScalingMode, status: ScalingStatus, now: Timestamp) -> NewsFor {
-        let mut posted = self.0.lock();
+        let mut posted = self.posted.lock();
         let before = posted.get(key);
         if before.is_some_and(|before| !before.is_news(mode, &status, now)) {
             return NewsFor::Nobody;
@@ -94,9 +99,24 @@ impl Board {
         if spills { NewsFor::Routers } else { NewsFor::Status }
     }
 
+    /// What goes outside for different policies, the most first; says whether that is another than before.
+    pub(super) fn share(&self, key: &ObjectKey, shares: Vec<Spilling>) -> bool {
+        let mut all = self.shares.lock();
+        if shares.len() < 2 {
+            // The status says it.
+            return all.remove(key).is_some();
+        }
+        all.insert(key.clone(), shares.clone()).is_none_or(|before| before != shares)
+    }
+
+    /// What goes outside for different policies, where it is not the same for all.
+    pub(super) fn shares(&self, key: &ObjectKey) -> Vec<Spilling> {
+        self.shares.lock().get(key).cloned().unwrap_or_default()
+    }
+
     /// Nothing was posted after this moment: the clock went back.
     pub(super) fn went_back_to(&self, now: Timestamp) {
-        for posted in self.0.lock().values_mut() {
+        for posted in self.posted.lock().values_mut() {
             posted.at = posted.at.min(now);
             posted.looked = posted.looked.min(now);
         }
@@ -104,7 +124,8 @@ impl Board {
 
     /// Forgets an object that is not scaled any more.
     pub(super) fn forget(&self, key: &ObjectKey) {
-        self.0.lock().remove(key);
+        self.posted.lock().remove(key);
+        self.shares.lock().remove(key);
     }
 
     /// Replicas that an object is to have, if that was decided: what was decided in another mode was only advice.
@@ -112,20 +133,20 @@ impl Board {
         if mode(object) != Some(ScalingMode::Active) {
             return None;
         }
-        let posted = self.0.lock();
+        let posted = self.posted.lock();
         let posted = posted.get(&ObjectKey::of(object)).filter(|posted| posted.mode == ScalingMode::Active);
         posted.map(|posted| posted.status.desired)
     }
 
     /// Replicas of an object that were decided or advised last.
     pub fn desired(&self, key: &ObjectKey) -> Option<i32> {
-        self.0.lock().get(key).map(|posted| posted.status.desired)
+        self.posted.lock().get(key).map(|posted| posted.status.desired)
     }
 
     /// For the status of an object: the last decision, or before there is one, what the status has.
     pub fn status(&self, object: &ModelDeployment) -> Option<ScalingStatus> {
         object.spec.scaling.as_ref()?;
-        let posted = self.0.lock().get(&ObjectKey::of(object)).map(|posted| posted.status.clone());
+        let posted = self.posted.lock().get(&ObjectKey::of(object)).map(|posted| posted.status.clone());
         posted.or_else(|| object.status.as_ref()?.scaling.clone())
     }
 }

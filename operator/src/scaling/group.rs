@@ -8,7 +8,7 @@ use super::{InvalidScaling, policy, status};
 use crate::decide::scale::{
     Book, Capacity, Decision, Engines, Policy, Reason, Scaler, Situation, Supply, Tokens, Variant,
 };
-use crate::decide::spill::Load;
+use crate::decide::spill::{Load, Spilling};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::model_deployment::{ScalingMode, ScalingSpec, ScalingStatus};
 use jiff::Timestamp;
@@ -36,6 +36,8 @@ pub(super) struct Decided {
     pub(super) statuses: Vec<(ObjectKey, ScalingMode, ScalingStatus)>,
     /// Objects that belong to it no more.
     pub(super) gone: Vec<ObjectKey>,
+    /// What goes outside for different policies, of all that were decided for.
+    pub(super) shares: Vec<(ObjectKey, Vec<Spilling>)>,
     /// For metrics; none before anything is known.
     pub(super) row: Option<Row>,
 }
@@ -115,8 +117,9 @@ impl Group {
         let serving = serving(&parts, &self.members);
         let start_seconds = starts.and_then(|start| i32::try_from(start.as_secs()).ok());
         let mut statuses = Vec::with_capacity(parts.len());
-        let outcomes = parts.iter().zip(&decision.replicas).zip(served);
-        for ((part, desired), served) in outcomes {
+        let mut all_shares = Vec::with_capacity(parts.len());
+        let outcomes = parts.iter().zip(&decision.replicas).zip(served).enumerate();
+        for (variant, ((part, desired), served)) in outcomes {
             let Part { object, pods, .. } = part;
             let Some(member) = self.members.get_mut(part.place) else { continue };
             let external = part.is(ScalingMode::External);
@@ -126,7 +129,7 @@ impl Group {
             // Only in mode Active is the decision what there will be.
             let wanted = if part.is(ScalingMode::Active) { *desired } else { part.replicas };
             let there = there_for(member, pods, wanted, &serving, around.targets);
-            let spill = member.spills(object, there, load, around.targets, now);
+            let (spill, shares) = member.spills(object, there, load, around.targets, now);
             row.spill = row.spill.max(spill.as_ref().map_or(0.0, |spill| spill.percent.into()));
             member.account(object, pods, served, around.targets, now);
             let brief = Brief {
@@ -139,6 +142,7 @@ impl Group {
             if !asks(&member.key, &brief) {
                 continue;
             }
+            all_shares.push((member.key.clone(), shares));
             let [offered, backlog, capacity] = brief.figures;
             let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
             let (message, history) = if external {
@@ -161,7 +165,7 @@ impl Group {
             };
             statuses.push((member.key.clone(), brief.mode, status));
         }
-        Decided { statuses, gone, row: Some(row) }
+        Decided { statuses, shares: all_shares, gone, row: Some(row) }
     }
 }
 

@@ -6,8 +6,10 @@ use super::spill::remembered;
 use super::start::Start;
 use super::{Facts, GpuPrice, Pods, Reported, Targets};
 use crate::decide::placement::Inventory;
-use crate::decide::scale::{Asked, Book, Capacity, Direct, Engines, Key, Meter, OutputLength, Tokens};
-use crate::decide::spill::{self, Load, Outlook};
+use crate::decide::scale::{
+    Asked, Book, Capacity, Direct, Engines, History, Key, Meter, OutputLength, Tokens,
+};
+use crate::decide::spill::{self, Load, Outlook, Spilling};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, ScalingStatus, SpillStatus};
@@ -305,7 +307,7 @@ impl Member {
         load: Option<Load>,
         targets: &Targets,
         now: Timestamp,
-    ) -> Option<SpillStatus> {
+    ) -> (Option<SpillStatus>, Vec<Spilling>) {
         let outlook = Outlook {
             fits: self.fits(),
             room: self.room() > 0,
@@ -319,8 +321,11 @@ impl Member {
             let known = remembered(known).map(|spilling| spill::Memory::remembered(spilling, now));
             known.unwrap_or_default()
         };
-        let spilling = self.spill.get_or_insert_with(remembered).observe(&outlook, now)?;
-        super::spill::status(spilling, &outlook, &self.key, targets)
+        let memory = self.spill.get_or_insert_with(remembered);
+        memory.observe(&outlook, now);
+        let shares = super::spill::shares(memory, &self.key, targets);
+        let first = shares.first();
+        (first.map(|first| super::spill::status(*first, &outlook, &self.key, targets)), shares)
     }
 
     fn facts(&self) -> Option<&Facts> {

@@ -2,7 +2,7 @@
 
 use super::Targets;
 use super::board::Board;
-use crate::decide::spill::{Outlook, Spilling};
+use crate::decide::spill::{Memory, Outlook, Spilling};
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{ScalingStatus, SpillStatus};
@@ -10,6 +10,7 @@ use flotilla_crds::router_config::{Spill, SpillState};
 use flotilla_crds::routing_policy::SpillSpec;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::cmp::Reverse;
 
 /// A policy that sends requests for a model outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,31 +21,37 @@ pub struct Outlet {
     pub spec: SpillSpec,
 }
 
-/// The status, if any policy sends requests outside for this reason.
+/// The largest share for each policy in the states that it names, as far as they differ; the largest of all first.
+pub(super) fn shares(memory: &Memory, key: &ObjectKey, targets: &Targets) -> Vec<Spilling> {
+    let largest = |outlet: &Outlet| memory.largest(|state| outlet.spec.applies_in(state));
+    let mut shares: Vec<Spilling> = targets.outlets(key).filter_map(largest).collect();
+    shares.sort_by_key(|share| Reverse(share.percent));
+    shares.dedup();
+    shares
+}
+
+/// The status of what goes.
 pub(super) fn status(
     spilling: Spilling,
     outlook: &Outlook,
     key: &ObjectKey,
     targets: &Targets,
-) -> Option<SpillStatus> {
+) -> SpillStatus {
     let outlets = targets.outlets(key).filter(|outlet| outlet.spec.applies_in(spilling.state));
     let to: Vec<_> =
         outlets.map(|outlet| format!("{} (policy {})", outlet.spec.backend, outlet.policy)).collect();
-    if to.is_empty() {
-        return None;
-    }
     let how_many = match spilling.percent {
         100 => "all requests".to_owned(),
         percent => format!("{percent} % of requests"),
     };
     let why = why(spilling.state, outlook);
-    Some(SpillStatus {
+    SpillStatus {
         state: spilling.state,
         percent: spilling.percent.into(),
         // As a status has it: in whole seconds.
         since: Time(Timestamp::from_second(spilling.since.as_second()).unwrap_or(spilling.since)),
         message: format!("{why}: {how_many} that may leave the cluster go to {}", to.join(", ")),
-    })
+    }
 }
 
 fn why(state: SpillState, outlook: &Outlook) -> String {
@@ -75,15 +82,18 @@ pub(super) fn remembered(status: Option<&ScalingStatus>) -> Option<Spilling> {
     Some(Spilling { state: spill.state, percent, since: spill.since.0 })
 }
 
-/// Why, and how many of a hundred requests for a model go outside now; routes say where to.
-pub fn spilling(object: &ModelDeployment, board: &Board) -> Option<(SpillState, u8)> {
-    remembered(board.status(object).as_ref()).map(|spilling| (spilling.state, spilling.percent))
+/// Why, and how many of a hundred requests for a model go outside now, the most first; routes say where to. The first
+/// is what the status has; the others are for policies that do not send any for this reason.
+pub fn spilling(object: &ModelDeployment, board: &Board) -> Vec<(SpillState, u8)> {
+    let Some(first) = remembered(board.status(object).as_ref()) else { return Vec::new() };
+    let others = board.shares(&ObjectKey::of(object)).into_iter().filter(|share| share.state != first.state);
+    std::iter::once(first).chain(others).map(|share| (share.state, share.percent)).collect()
 }
 
-/// For a policy's backend that is such a model.
-pub fn told(spec: Option<&SpillSpec>, spilling: Option<(SpillState, u8)>) -> Option<Spill> {
-    let (state, percent) = spilling?;
-    let spec = spec.filter(|spec| spec.applies_in(state))?;
+/// For a policy's backend that is such a model: the first that it sends requests outside for.
+pub fn told(spec: Option<&SpillSpec>, spilling: impl IntoIterator<Item = (SpillState, u8)>) -> Option<Spill> {
+    let spec = spec?;
+    let (state, percent) = spilling.into_iter().find(|(state, _)| spec.applies_in(*state))?;
     Some(Spill { backend: spec.backend.clone(), state, percent })
 }
 

@@ -23,35 +23,34 @@ pub struct Spilling {
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     /// Ever smaller shares, the oldest first, each with the last moment that it held.
-    recent: VecDeque<(Timestamp, SpillState, u8)>,
-    now: Option<Spilling>,
+    recent: VecDeque<(Timestamp, Spilling)>,
 }
 
 impl Memory {
     /// What a status says, so that a restart of the operator sends nothing back.
     pub fn remembered(spilling: Spilling, now: Timestamp) -> Self {
-        let recent = VecDeque::from([(now, spilling.state, spilling.percent)]);
-        Self { recent, now: Some(spilling) }
+        Self { recent: VecDeque::from([(now, spilling)]) }
     }
 
     /// Takes in how things are; more has to go at once, less after a while.
-    pub fn observe(&mut self, outlook: &Outlook, now: Timestamp) -> Option<Spilling> {
-        let full = self.now.is_some_and(|spilling| spilling.state == SpillState::Saturated);
+    pub fn observe(&mut self, outlook: &Outlook, now: Timestamp) {
+        let before = |state| self.recent.iter().find(|(_, before)| before.state == state);
+        let full = before(SpillState::Saturated).is_some();
         if let Some((state, percent)) = outlook.state(full) {
-            while self.recent.back().is_some_and(|(.., smaller)| *smaller <= percent) {
+            let since = before(state).map_or(now, |(_, before)| before.since);
+            while self.recent.back().is_some_and(|(_, smaller)| smaller.percent <= percent) {
                 self.recent.pop_back();
             }
-            self.recent.push_back((now, state, percent));
+            self.recent.push_back((now, Spilling { state, percent, since }));
         }
-        while self.recent.front().is_some_and(|(at, ..)| now.duration_since(*at) >= RETURN_AFTER) {
+        while self.recent.front().is_some_and(|(at, _)| now.duration_since(*at) >= RETURN_AFTER) {
             self.recent.pop_front();
         }
-        let before = self.now;
-        self.now = self.recent.front().map(|(_, state, percent)| {
-            let since = before.filter(|before| before.state == *state).map_or(now, |before| before.since);
-            Spilling { state: *state, percent: *percent, since }
-        });
-        self.now
+    }
+
+    /// The largest share in the states that matter: what goes for another one is no reason to keep the rest.
+    pub fn largest(&self, matters: impl Fn(SpillState) -> bool) -> Option<Spilling> {
+        self.recent.iter().map(|(_, spilling)| *spilling).find(|spilling| matters(spilling.state))
     }
 }
 
@@ -72,6 +71,11 @@ mod tests {
         Timestamp::from_second(1_767_571_200 + second).unwrap()
     }
 
+    fn observe(memory: &mut Memory, outlook: &Outlook, now: Timestamp) -> Option<Spilling> {
+        memory.observe(outlook, now);
+        memory.largest(|_| true)
+    }
+
     /// The states of second after second, told when they change.
     fn told(
         memory: &mut Memory,
@@ -79,7 +83,7 @@ mod tests {
     ) -> Vec<(i64, Option<(SpillState, u8)>)> {
         let mut changes: Vec<(i64, Option<(SpillState, u8)>)> = Vec::new();
         for (second, outlook) in (0..).zip(outlooks) {
-            let state = memory.observe(&outlook, at(second)).map(|s| (s.state, s.percent));
+            let state = observe(memory, &outlook, at(second)).map(|s| (s.state, s.percent));
             if changes.last().is_none_or(|(_, last)| *last != state) {
                 changes.push((second, state));
             }
@@ -136,11 +140,27 @@ mod tests {
             memory.observe(&busy(if second < 5 { 1.5 } else { 3.0 }), at(second));
         }
         assert_eq!(
-            memory.observe(&busy(3.0), at(10)).map(|s| s.since),
+            observe(&mut memory, &busy(3.0), at(10)).map(|s| s.since),
             Some(at(0)),
             "another share is no new reason"
         );
-        assert_eq!(memory.observe(&ZERO, at(11)).map(|s| s.since), Some(at(11)));
+        assert_eq!(observe(&mut memory, &ZERO, at(11)).map(|s| s.since), Some(at(11)));
+    }
+
+    #[test]
+    fn a_smaller_share_for_another_reason_is_known_beside_the_largest_while_it_lasts() {
+        let mut memory = Memory::default();
+        let loading = Outlook { desired: 1, loading: 1, ..ZERO };
+        memory.observe(&loading, at(0));
+        memory.observe(&busy(1.5), at(1));
+        let saturated = |memory: &Memory| memory.largest(|state| state == Saturated);
+        let expected = Spilling { state: Saturated, percent: 40, since: at(1) };
+        assert_eq!(saturated(&memory), Some(expected));
+        assert_eq!(memory.largest(|_| true).map(|s| (s.state, s.percent)), Some((Loading, 100)));
+        memory.observe(&busy(0.9), at(2));
+        assert_eq!(saturated(&memory), Some(expected), "it was full, and falls after a while");
+        memory.observe(&loading, at(3));
+        assert_eq!(saturated(&memory), None, "nothing serves any more");
     }
 
     #[test]
@@ -148,9 +168,9 @@ mod tests {
         let spilling = Spilling { state: Saturated, percent: 40, since: at(-100) };
         let unknown = Outlook { load: None, ..busy(0.0) };
         let mut memory = Memory::remembered(spilling, at(0));
-        assert_eq!(memory.observe(&unknown, at(0)), Some(spilling));
-        assert_eq!(memory.observe(&unknown, at(14)), Some(spilling));
-        assert_eq!(memory.observe(&unknown, at(15)), None);
+        assert_eq!(observe(&mut memory, &unknown, at(0)), Some(spilling));
+        assert_eq!(observe(&mut memory, &unknown, at(14)), Some(spilling));
+        assert_eq!(observe(&mut memory, &unknown, at(15)), None);
     }
 
     proptest! {
@@ -162,9 +182,9 @@ mod tests {
             let mut shares: Vec<u8> = Vec::new();
             for (second, load) in (0..).zip(&loads) {
                 let outlook = busy(*load);
-                let full = memory.now.is_some();
+                let full = memory.largest(|_| true).is_some();
                 shares.push(outlook.state(full).map_or(0, |(_, percent)| percent));
-                let told = memory.observe(&outlook, at(second)).map_or(0, |s| s.percent);
+                let told = observe(&mut memory, &outlook, at(second)).map_or(0, |s| s.percent);
                 let window = &shares[shares.len().saturating_sub(15)..];
                 prop_assert_eq!(Some(&told), window.iter().max());
             }

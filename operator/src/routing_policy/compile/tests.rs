@@ -68,7 +68,7 @@ fn whole_world() -> World {
                 adapters: vec![FleetAdapter { name: "legal".to_owned(), choice: AdapterChoice::Lora(0) }],
                 hold: None,
                 scaled: true,
-                spilling: None,
+                spilling: Vec::new(),
             },
         )]),
         secrets: BTreeMap::from([("keys", BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]))]),
@@ -110,14 +110,18 @@ fn requests_spill_in_the_states_that_the_policy_names() {
             BackendTarget::External(_) => None,
         }
     };
-    world.fleet.get_mut("llama").unwrap().spilling = Some((SpillState::Saturated, 40));
+    world.fleet.get_mut("llama").unwrap().spilling = vec![(SpillState::Saturated, 40)];
     assert_eq!(spill(&object, &world, &Feature::ALL), None, "the policy does not want it");
     object.spec.spill = Some(serde_saphyr::from_str("{backend: gpt, when: [NoFit, Saturated]}").unwrap());
     let expected = Spill { backend: "gpt".to_owned(), state: SpillState::Saturated, percent: 40 };
     assert_eq!(spill(&object, &world, &Feature::ALL), Some(expected));
     assert_eq!(spill(&object, &world, &[]), None, "an older router would refuse what it does not know");
-    world.fleet.get_mut("llama").unwrap().spilling = Some((SpillState::Loading, 100));
+    world.fleet.get_mut("llama").unwrap().spilling = vec![(SpillState::Loading, 100)];
     assert_eq!(spill(&object, &world, &Feature::ALL), None);
+    world.fleet.get_mut("llama").unwrap().spilling =
+        vec![(SpillState::Loading, 100), (SpillState::Saturated, 40)];
+    let percent = spill(&object, &world, &Feature::ALL).map(|spill| (spill.state, spill.percent));
+    assert_eq!(percent, Some((SpillState::Saturated, 40)), "the most in the states that it names");
 }
 
 #[test]

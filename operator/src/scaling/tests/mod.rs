@@ -5,4 +5,5 @@ mod costs;
 mod decisions;
 mod edits;
 mod gpus;
+mod outside;
 mod rest;
