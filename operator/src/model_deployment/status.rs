@@ -70,6 +70,11 @@ pub fn status(
             (types::MODEL_LOADED, &parts.loaded),
             (types::AVAILABLE, &parts.available),
         ]);
+    // A spec that cannot be carried out leaves the replicas of the one before: their figures are theirs.
+    let (quantization, memory) = match need {
+        Some(need) => (need.quantization.clone(), Some(memory(&object.spec, need, &before))),
+        None => (before.quantization, before.memory),
+    };
     ModelDeploymentStatus {
         observed_generation: object.metadata.generation,
         conditions,
@@ -79,8 +84,8 @@ pub fn status(
         selector: Some(selector(name).iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")),
         served_name: Some(object.served_name().to_owned()),
         endpoint: Some(format!("http://{name}.{namespace}.svc/v1")),
-        quantization: need.and_then(|need| need.quantization.clone()),
-        memory: need.map(|need| memory(&object.spec, need, &before)),
+        quantization,
+        memory,
         calibration: remembered(object),
         placement: choice.as_ref().map(placement),
         download: observed.download.as_ref().map(Download::status),

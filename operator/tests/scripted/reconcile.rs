@@ -161,3 +161,23 @@ async fn a_service_of_somebody_else_is_not_taken() {
     let object = server.get(OBJECT).unwrap();
     assert_eq!(object["status"]["conditions"][0]["reason"], "NameTaken");
 }
+
+/// An operator that begins to lead then still knows enough of the replicas to follow their load.
+#[tokio::test]
+async fn a_spec_that_cannot_be_carried_out_leaves_the_figures_of_the_one_before() {
+    let server = ApiServer::default();
+    let context = context(&server, true, Files::off()).await;
+    once(&server, &context).await.unwrap();
+    let before = server.get(OBJECT).unwrap()["status"].clone();
+    assert!(before["memory"]["required"].is_string(), "{before}");
+    let mut invalid = server.get(OBJECT).unwrap();
+    invalid["metadata"]["generation"] = json!(2);
+    invalid["spec"]["model"]["preset"] = json!("no-such-model");
+    server.put(OBJECT, invalid);
+    once(&server, &context).await.unwrap();
+    let after = server.get(OBJECT).unwrap()["status"].clone();
+    assert_eq!((&after["observedGeneration"], &after["placement"]), (&json!(2), &Value::Null));
+    for figures in ["memory", "quantization"] {
+        assert_eq!(after[figures], before[figures]);
+    }
+}
