@@ -129,8 +129,8 @@ impl Scaler {
             more_in: more_in(policy, variants),
         };
         let asked = Band::of(offered, queue, policy);
-        let floor = if self.may_be_zero(policy, supply, now) { 0.0 } else { ANY };
-        let floor = floor.max(scheduled(policy, now));
+        let least = if self.may_be_zero(policy, supply, now) { 0.0 } else { ANY };
+        let floor = scheduled(policy, now).max(least);
         let band = asked.raised_to(floor);
         let peak = self.peak.add(now, band.at_most);
 
@@ -154,7 +154,8 @@ impl Scaler {
             fleet.grow(&mut replicas, band.at_least, Variant::most);
             self.grown(situation, &replicas, asked, band, &fleet, supply)
         } else {
-            self.maybe_shrink(situation, &mut replicas, &fleet, at_most, band, now)
+            let unscheduled = asked.raised_to(least);
+            self.maybe_shrink(situation, &mut replicas, &fleet, at_most, (band, unscheduled), now)
         };
         Decision { replicas, wished, reason, figures: Some(figures), waiting: 0 }
     }
@@ -216,13 +217,13 @@ impl Scaler {
         replicas: &mut [u32],
         fleet: &Fleet<'_>,
         at_most: f64,
-        band: Band,
+        (band, unscheduled): (Band, Band),
         now: Timestamp,
     ) -> Reason {
         let policy = situation.policy;
         let mut fewer = replicas.to_vec();
         if fleet.shrink(&mut fewer, band.at_most).is_none() {
-            return steady(situation.variants, replicas, band);
+            return steady(situation.variants, replicas, fleet, unscheduled);
         }
         let longer_ago = |then: Option<Timestamp>, least: SignedDuration| {
             then.is_none_or(|then| now.duration_since(then) >= least)
@@ -273,14 +274,16 @@ fn by_bounds(variants: &[Variant], replicas: &[u32]) -> Option<Reason> {
     }
 }
 
-/// Why nothing changes where nothing has to.
-fn steady(variants: &[Variant], replicas: &[u32], band: Band) -> Reason {
+/// Why nothing changes where nothing has to; `unscheduled` is what there would have to be without schedules.
+fn steady(variants: &[Variant], replicas: &[u32], fleet: &Fleet<'_>, unscheduled: Band) -> Reason {
     let least = variants.iter().zip(replicas).all(|(variant, count)| *count <= variant.min_replicas);
+    } else if fleet.shrink(&mut replicas.to_vec(), unscheduled.at_most).is_some() {
+        Reason::Scheduled
     let before: u32 = variants.iter().map(|variant| variant.supply.replicas()).sum();
     let after: u32 = replicas.iter().sum();
     if after < before {
         Reason::AtMaximum
-    } else if least && whole(band.at_least) < after {
+    } else if least && whole(unscheduled.at_least) < after {
         Reason::AtMinimum
     } else {
         Reason::WithinTarget

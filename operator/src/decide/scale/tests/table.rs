@@ -140,6 +140,29 @@ fn bounds_and_schedules_that_change_the_number_are_named() {
 }
 
 #[test]
+fn what_only_a_schedule_keeps_is_told_as_such() {
+    for (scheduled, min, busy, reason) in [
+        (5, 0, 0.5, Reason::Scheduled),
+        (5, 0, 0.0, Reason::Scheduled),
+        (1, 0, 4.0, Reason::WithinTarget),
+        (5, 0, 4.0, Reason::WithinTarget),
+        (5, 5, 0.5, Reason::AtMinimum),
+    ] {
+        let mut world = World::one(5);
+        world.variants[0].min_replicas = min;
+        world.policy.schedules.push(always(scheduled));
+        for _ in 0..3 {
+            let decision = world.run(200, busy);
+            assert_eq!(
+                (decision.total(), decision.reason),
+                (5, reason),
+                "{scheduled}, {min}, {busy}: {decision}"
+            );
+        }
+    }
+}
+
+#[test]
 fn one_that_must_be_there_is_no_schedule() {
     let mut world = World::one(0);
     let decision = world.run(1, 0.0);
