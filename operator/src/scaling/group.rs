@@ -19,6 +19,8 @@ use std::borrow::Cow;
 pub(super) struct Group {
     rules: Option<Rules>,
     members: Vec<Member>,
+    /// In whose replicas the window is measured.
+    first: Option<ObjectKey>,
     /// What the gauges show.
     pub(super) shown: Option<Row>,
 }
@@ -85,6 +87,12 @@ impl Group {
             Err(invalid) => return Decided { gone, ..refused(&given, around.board, invalid) },
         };
         let parts = take_part(&mut self.members, given, around, book);
+        let first = parts.first().and_then(|part| self.members.get(part.place)).map(|member| &member.key);
+        if let Some(first) = first.filter(|first| self.first.as_ref() != Some(first))
+            && self.first.replace(first.clone()).is_some()
+        {
+            scaler.see_a_window_anew(policy);
+        }
         let starts = self.members.iter().filter_map(|member| member.start).max();
         policy.start_time = starts.unwrap_or(Policy::default().start_time);
         let Looked { asked, served, there, mut variants, stuck } =

@@ -7,3 +7,4 @@ mod edits;
 mod gpus;
 mod outside;
 mod rest;
+mod variants;
