@@ -36,10 +36,10 @@ struct Rules {
 pub(super) struct Decided {
     /// Of those that were asked for.
     pub(super) statuses: Vec<(ObjectKey, ScalingMode, ScalingStatus)>,
-    /// Objects that belong to it no more.
-    pub(super) gone: Vec<ObjectKey>,
     /// What goes outside for different policies, of all that were decided for.
     pub(super) shares: Vec<(ObjectKey, Vec<Spilling>)>,
+    /// Objects that belong to it no more.
+    pub(super) gone: Vec<ObjectKey>,
     /// For metrics; none before anything is known.
     pub(super) row: Option<Row>,
 }
@@ -134,11 +134,15 @@ impl Group {
             if !part.is(ScalingMode::Active) {
                 member.advise(object.spec.replicas, *desired);
             }
+            if let Some(change) = decision.change(variant, now).filter(|_| !external) {
+                member.history.add(change);
+            }
             // Only in mode Active is the decision what there will be.
             let wanted = if part.is(ScalingMode::Active) { *desired } else { part.replicas };
             let there = there_for(member, pods, wanted, &serving, around.targets);
             let (spill, shares) = member.spills(object, there, load, around.targets, now);
             row.spill = row.spill.max(spill.as_ref().map_or(0.0, |spill| spill.percent.into()));
+            all_shares.push((member.key.clone(), shares));
             member.account(object, pods, served, around.targets, now);
             let brief = Brief {
                 mode: mode(object).unwrap_or_default(),
@@ -150,13 +154,12 @@ impl Group {
             if !asks(&member.key, &brief) {
                 continue;
             }
-            all_shares.push((member.key.clone(), shares));
             let [offered, backlog, capacity] = brief.figures;
             let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
             let (message, history) = if external {
                 (EXTERNAL_MESSAGE.to_owned(), Vec::new())
             } else {
-                (decision.to_string(), status::history(scaler.history(), known))
+                (decision.to_string(), status::history(&member.history, known))
             };
             let status = ScalingStatus {
                 offered_tokens_per_second: offered,

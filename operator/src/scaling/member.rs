@@ -42,6 +42,8 @@ pub(super) struct Member {
     books: Option<Books>,
     /// What its spec had, and what was decided, where others set the number.
     advice: Option<(i32, u32)>,
+    /// The last changes of its number.
+    pub(super) history: History,
 }
 
 /// The replicas of a member, as whoever sends it requests sees them.
@@ -99,6 +101,7 @@ impl Member {
             spill: None,
             books: None,
             advice: None,
+            history: History::default(),
         }
     }
 
@@ -107,6 +110,7 @@ impl Member {
         (self.meter, self.metered) = (Meter::default(), None);
         self.direct = Direct::default();
         self.spill = None;
+        self.history = History::default();
     }
 
     /// The replicas that there would be by what was decided so far, of an object whose number others set. It begins
@@ -299,7 +303,8 @@ impl Member {
         told.or_else(|| known.cloned())
     }
 
-    /// What there is and what is asked, and the status if requests go outside for it.
+    /// What there is and what is asked, and what goes outside for it: the status, if anything does, and the shares for
+    /// different policies.
     pub(super) fn spills(
         &mut self,
         object: &ModelDeployment,

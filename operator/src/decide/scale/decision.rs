@@ -1,6 +1,7 @@
 //! What was decided, and why.
 
-use super::Tokens;
+use super::{Change, Tokens};
+use jiff::Timestamp;
 use std::fmt;
 
 macro_rules! reasons {
@@ -80,6 +81,8 @@ pub struct Figures {
 pub struct Decision {
     /// Of each variant, in the order of the situation.
     pub replicas: Vec<u32>,
+    /// The same before: those that there were, or were on their way.
+    pub before: Vec<u32>,
     /// Of all variants, if there were GPUs for all and no upper bound.
     pub wished: u32,
     /// In one word.
@@ -103,8 +106,23 @@ impl Decision {
 
     /// Replicas of all variants together.
     pub fn total(&self) -> u32 {
-        self.replicas.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        sum(&self.replicas)
     }
+
+    /// The same before.
+    pub fn total_before(&self) -> u32 {
+        sum(&self.before)
+    }
+
+    /// What becomes of a variant; none where it has the replicas that it had.
+    pub fn change(&self, variant: usize, at: Timestamp) -> Option<Change> {
+        let (from, to) = (*self.before.get(variant)?, *self.replicas.get(variant)?);
+        (from != to).then(|| Change { at, from, to, reason: self.reason, message: self.to_string() })
+    }
+}
+
+fn sum(replicas: &[u32]) -> u32 {
+    replicas.iter().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 impl fmt::Display for Decision {
@@ -119,17 +137,22 @@ impl fmt::Display for Decision {
                 _ => write!(f, "{total} are kept"),
             };
         };
+        // Of several variants, figures are in replicas of the first, and numbers are of all.
+        let several = self.replicas.len() > 1;
+        let (of, all) = if several { (" of the first object", " in all") } else { ("", "") };
         let Tokens { prompt, completion } = figures.offered;
         let busy = figures.busy;
         match self.reason {
             Reason::MetricsUnavailable => write!(f, "neither routers nor engines report: {total} are kept"),
             Reason::Idle => f.write_str("nothing was asked for long enough"),
             Reason::Waking => write!(f, "the first request starts {total}"),
-            Reason::Scheduled => write!(f, "a schedule keeps {total}, demand {:.1}", figures.at_least),
+            Reason::Scheduled => {
+                write!(f, "a schedule keeps {total}{all}, demand {:.1}{of}", figures.at_least)
+            }
             reason => {
                 write!(
                     f,
-                    "{prompt:.0} prompt and {completion:.0} completion tokens/s keep {busy:.1} replicas busy"
+                    "{prompt:.0} prompt and {completion:.0} completion tokens/s keep {busy:.1} replicas{of} busy"
                 )?;
                 let waiting = figures.waiting.prompt + figures.waiting.completion;
                 if waiting >= 1.0 {
@@ -151,14 +174,16 @@ impl fmt::Display for Decision {
                     Reason::AtMaximum if self.wished <= total => write!(f, "; {total} are the most allowed"),
                     Reason::AtMaximum => write!(f, "; {} are wanted, {total} allowed", self.wished),
                     Reason::AtMinimum => write!(f, "; {total} are the fewest allowed"),
-                    Reason::DemandRose => write!(f, "; {total} are wanted instead of {:.0}", figures.supply),
+                    Reason::DemandRose => {
+                        write!(f, "; {total} are wanted{all} instead of {}", self.total_before())
+                    }
                     Reason::DemandFell => write!(
                         f,
-                        "; no more than {:.1} were needed all through the window, {total} stay",
+                        "; no more than {:.1}{of} were needed all through the window, {total} stay{all}",
                         figures.at_most
                     ),
                     Reason::Stabilizing => {
-                        write!(f, "; {:.1} were needed within the window", figures.at_most)
+                        write!(f, "; {:.1}{of} were needed within the window", figures.at_most)
                     }
                     Reason::Draining => write!(f, "; one replica goes at a time"),
                     _ => write!(f, "; {total} are right"),

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 /// Changes that are remembered.
 const KEPT: usize = 5;
 
-/// One change of the number of replicas.
+/// One change of the number of replicas of one variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// When it was decided.
     pub at: Timestamp,
-    /// Replicas before, of all variants.
+    /// Replicas before.
     pub from: u32,
     /// Replicas that were asked for.
     pub to: u32,
@@ -31,7 +31,7 @@ pub struct History {
 impl History {
     /// Adds a change. The same change for the same reason again, because what was asked for has not been seen yet, is
     /// the one that is there.
-    pub(super) fn add(&mut self, change: Change) {
+    pub fn add(&mut self, change: Change) {
         let repeated = self
             .changes
             .front()

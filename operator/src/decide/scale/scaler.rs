@@ -5,7 +5,7 @@ use super::load::Load;
 use super::peak::Peak;
 use super::trend::Trend;
 use super::variant::{Fleet, whole};
-use super::{Change, Decision, Demand, Figures, History, Policy, Reason, Tokens, Variant};
+use super::{Decision, Demand, Figures, Policy, Reason, Tokens, Variant};
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Ordering;
 
@@ -39,7 +39,6 @@ pub struct Scaler {
     idle_since: Option<Timestamp>,
     grew_at: Option<Timestamp>,
     shrank_at: Option<Timestamp>,
-    history: History,
 }
 
 impl Scaler {
@@ -54,7 +53,6 @@ impl Scaler {
             idle_since: None,
             grew_at: None,
             shrank_at: None,
-            history: History::default(),
         }
     }
 
@@ -63,11 +61,6 @@ impl Scaler {
     pub fn see_a_window_anew(&mut self, policy: &Policy) {
         self.peak = Peak::new(policy.window);
         self.since = None;
-    }
-
-    /// The last changes.
-    pub const fn history(&self) -> &History {
-        &self.history
     }
 
     /// Decides, once a second or less often.
@@ -81,7 +74,7 @@ impl Scaler {
         if let Some(bound) = by_bounds(situation.variants, &decision.replicas) {
             decision.reason = bound;
         }
-        self.remember(situation, &decision, now);
+        self.remember(&decision, now);
         decision
     }
 
@@ -94,11 +87,11 @@ impl Scaler {
         self.idle_since = None;
         let fleet = Fleet::new(situation.variants, |capacity| capacity.work(self.mix));
         let mut replicas = fleet.current();
-        let before: u32 = replicas.iter().sum();
+        let there: u32 = replicas.iter().sum();
         fleet.grow(&mut replicas, scheduled(situation.policy, now), Variant::most);
         let wished = replicas.iter().sum();
-        let reason = if wished > before { Reason::Scheduled } else { Reason::MetricsUnavailable };
-        Decision { replicas, wished, reason, figures: None, waiting: 0 }
+        let reason = if wished > there { Reason::Scheduled } else { Reason::MetricsUnavailable };
+        Decision { before: before(situation.variants), replicas, wished, reason, figures: None, waiting: 0 }
     }
 
     fn by_demand(&mut self, situation: &Situation<'_>, demand: &Demand, now: Timestamp) -> Decision {
@@ -157,7 +150,7 @@ impl Scaler {
             let unscheduled = asked.raised_to(least);
             self.maybe_shrink(situation, &mut replicas, &fleet, at_most, (band, unscheduled), now)
         };
-        Decision { replicas, wished, reason, figures: Some(figures), waiting: 0 }
+        Decision { before: before(variants), replicas, wished, reason, figures: Some(figures), waiting: 0 }
     }
 
     fn observe(&mut self, demand: &Demand, now: Timestamp) {
@@ -246,17 +239,18 @@ impl Scaler {
         }
     }
 
-    fn remember(&mut self, situation: &Situation<'_>, decision: &Decision, now: Timestamp) {
-        let before = situation.variants.iter().fold(0_u32, |sum, v| sum.saturating_add(v.supply.replicas()));
-        let after = decision.total();
-        match after.cmp(&before) {
+    fn remember(&mut self, decision: &Decision, now: Timestamp) {
+        match decision.total().cmp(&decision.total_before()) {
             Ordering::Greater => self.grew_at = Some(now),
             Ordering::Less => self.shrank_at = Some(now),
-            Ordering::Equal => return,
+            Ordering::Equal => {}
         }
-        let message = decision.to_string();
-        self.history.add(Change { at: now, from: before, to: after, reason: decision.reason, message });
     }
+}
+
+/// Replicas of each variant that there are or will be.
+fn before(variants: &[Variant]) -> Vec<u32> {
+    variants.iter().map(|variant| variant.supply.replicas()).collect()
 }
 
 /// Which bound it was, where those of the spec alone changed the number.
@@ -277,14 +271,14 @@ fn by_bounds(variants: &[Variant], replicas: &[u32]) -> Option<Reason> {
 /// Why nothing changes where nothing has to; `unscheduled` is what there would have to be without schedules.
 fn steady(variants: &[Variant], replicas: &[u32], fleet: &Fleet<'_>, unscheduled: Band) -> Reason {
     let least = variants.iter().zip(replicas).all(|(variant, count)| *count <= variant.min_replicas);
-    } else if fleet.shrink(&mut replicas.to_vec(), unscheduled.at_most).is_some() {
-        Reason::Scheduled
     let before: u32 = variants.iter().map(|variant| variant.supply.replicas()).sum();
     let after: u32 = replicas.iter().sum();
     if after < before {
         Reason::AtMaximum
     } else if least && whole(unscheduled.at_least) < after {
         Reason::AtMinimum
+    } else if fleet.shrink(&mut replicas.to_vec(), unscheduled.at_most).is_some() {
+        Reason::Scheduled
     } else {
         Reason::WithinTarget
     }

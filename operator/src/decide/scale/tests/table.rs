@@ -134,7 +134,7 @@ fn bounds_and_schedules_that_change_the_number_are_named() {
             (replicas, reason),
             "{busy:?}, {change:?}: {decision}"
         );
-        let told = world.scaler.history().iter().next().map(|change| change.reason);
+        let told = world.history.iter().next().map(|change| change.reason);
         assert_eq!(told, (replicas != 10).then_some(reason));
     }
 }
@@ -209,13 +209,13 @@ fn every_message_has_its_figures() {
         decision.to_string(),
         @"12 prompt and 0 completion tokens/s keep 12.0 replicas busy; 15 are right"
     );
-    let rose = world.scaler.history().iter().next().unwrap();
+    let rose = world.history.iter().next().unwrap();
     insta::assert_snapshot!(
         rose.message,
         @"12 prompt and 0 completion tokens/s keep 12.0 replicas busy; 15 are wanted instead of 10"
     );
     world.run(600, 3.0);
-    let fell = world.scaler.history().iter().next().unwrap();
+    let fell = world.history.iter().next().unwrap();
     insta::assert_snapshot!(
         fell.message,
         @"3 prompt and 0 completion tokens/s keep 3.0 replicas busy; no more than 4.3 were needed all through the window, 5 stay"
@@ -228,7 +228,7 @@ fn the_last_five_changes_are_remembered_and_repeats_are_one() {
     for step in 1..=8 {
         world.run(70, f64::from(step) * 2.0);
     }
-    let history: Vec<_> = world.scaler.history().iter().collect();
+    let history: Vec<_> = world.history.iter().collect();
     assert_eq!(history.len(), 5);
     assert!(history.windows(2).all(|pair| pair[0].at > pair[1].at && pair[0].from == pair[1].to));
 
@@ -239,9 +239,5 @@ fn the_last_five_changes_are_remembered_and_repeats_are_one() {
         world.variants[0].supply = Supply { ready: 1, ..Supply::default() };
         world.run(1, 4.0);
     }
-    assert_eq!(
-        world.scaler.history().iter().count(),
-        1,
-        "an answer that was not seen yet is not given twice"
-    );
+    assert_eq!(world.history.iter().count(), 1, "an answer that was not seen yet is not given twice");
 }

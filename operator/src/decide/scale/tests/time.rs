@@ -38,7 +38,7 @@ fn to_zero_after_idling_and_back_at_the_first_request() {
     assert_eq!(world.replicas(), 1, "the last stays until the time is over");
     world.run(20, 0.0);
     assert_eq!(world.replicas(), 0);
-    assert_eq!(world.scaler.history().iter().next().unwrap().reason, Reason::Idle);
+    assert_eq!(world.history.iter().next().unwrap().reason, Reason::Idle);
     world.run(3600, 0.0);
     assert_eq!(world.replicas(), 0);
 

@@ -1,6 +1,8 @@
 //! One model whose replicas do as they are told at once, and a clock.
 
-use crate::decide::scale::{Capacity, Decision, Demand, Policy, Scaler, Situation, Supply, Tokens, Variant};
+use crate::decide::scale::{
+    Capacity, Decision, Demand, History, Policy, Scaler, Situation, Supply, Tokens, Variant,
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// 2026-01-05T00:00:00Z, a Monday.
@@ -13,6 +15,8 @@ pub(super) struct World {
     pub(super) scaler: Scaler,
     /// Decisions that changed anything: the second, replicas before and after.
     pub(super) changes: Vec<(i64, u32, u32)>,
+    /// What the first variant would tell of them.
+    pub(super) history: History,
 }
 
 /// One token keeps a replica busy for a second.
@@ -37,7 +41,8 @@ pub(super) fn policy() -> Policy {
 impl World {
     pub(super) fn new(policy: Policy, variants: Vec<Variant>) -> Self {
         let scaler = Scaler::new(&policy);
-        Self { now: Timestamp::from_second(START).unwrap(), policy, variants, scaler, changes: Vec::new() }
+        let now = Timestamp::from_second(START).unwrap();
+        Self { now, policy, variants, scaler, changes: Vec::new(), history: History::default() }
     }
 
     pub(super) fn one(ready: u32) -> Self {
@@ -76,6 +81,9 @@ impl World {
             } else {
                 *supply = Supply { ready: *count, ..Supply::default() };
             }
+        }
+        if let Some(change) = decision.change(0, self.now) {
+            self.history.add(change);
         }
         if decision.total() != before {
             self.changes.push((self.second(), before, decision.total()));
