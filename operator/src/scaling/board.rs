@@ -106,7 +106,11 @@ impl Board {
             // The status says it.
             return all.remove(key).is_some();
         }
-        all.insert(key.clone(), shares.clone()).is_none_or(|before| before != shares)
+        if all.get(key) == Some(&shares) {
+            return false;
+        }
+        all.insert(key.clone(), shares);
+        true
     }
 
     /// What goes outside for different policies, where it is not the same for all.
