@@ -6,7 +6,7 @@ use super::member::Member;
 use super::part::{Around, Given, Looked, Part, look, serving, take_part, there_for};
 use super::{InvalidScaling, policy, status};
 use crate::decide::scale::{
-    Book, Capacity, Decision, Engines, Policy, Reason, Scaler, Situation, Supply, Tokens, Variant,
+    Asked, Book, Capacity, Decision, Engines, Policy, Reason, Scaler, Situation, Supply, Tokens, Variant,
 };
 use crate::decide::spill::{Load, Spilling};
 use crate::routing_policy::ObjectKey;
@@ -88,9 +88,7 @@ impl Group {
         };
         let parts = take_part(&mut self.members, given, around, book);
         let first = parts.first().and_then(|part| self.members.get(part.place)).map(|member| &member.key);
-        if let Some(first) = first.filter(|first| self.first.as_ref() != Some(first))
-            && self.first.replace(first.clone()).is_some()
-        {
+        if is_another(&mut self.first, first) {
             scaler.see_a_window_anew(policy);
         }
         let starts = self.members.iter().filter_map(|member| member.start).max();
@@ -111,16 +109,7 @@ impl Group {
             decision.reason = Reason::NoFit;
         }
         let (offered, backlog, capacity) = figures(&decision, &there);
-        let mut row = Row {
-            offered,
-            backlog,
-            capacity,
-            desired: decision.total().into(),
-            spill: 0.0,
-            in_flight: asked.map_or(0.0, |asked| asked.demand.in_flight.into()),
-            served: asked.map_or(0.0, |asked| asked.served.prompt + asked.served.completion),
-            engines: engines(parts.iter().map(|part| part.said.engines)),
-        };
+        let mut row = row((offered, backlog, capacity), &decision, asked, &parts);
         let load = load(&decision, &there);
         let serving = serving(&parts, &self.members);
         let start_seconds = starts.and_then(|start| i32::try_from(start.as_secs()).ok());
@@ -177,6 +166,31 @@ impl Group {
             statuses.push((member.key.clone(), brief.mode, status));
         }
         Decided { statuses, shares: all_shares, gone, row: Some(row) }
+    }
+}
+
+/// Whether the first object is another one than before.
+fn is_another(known: &mut Option<ObjectKey>, first: Option<&ObjectKey>) -> bool {
+    let Some(first) = first.filter(|first| known.as_ref() != Some(first)) else { return false };
+    known.replace(first.clone()).is_some()
+}
+
+/// What metrics show, before it is known what goes outside.
+fn row(
+    (offered, backlog, capacity): (f64, f64, f64),
+    decision: &Decision,
+    asked: Option<Asked>,
+    parts: &[Part<'_>],
+) -> Row {
+    Row {
+        offered,
+        backlog,
+        capacity,
+        desired: decision.total().into(),
+        spill: 0.0,
+        in_flight: asked.map_or(0.0, |asked| asked.demand.in_flight.into()),
+        served: asked.map_or(0.0, |asked| asked.served.prompt + asked.served.completion),
+        engines: engines(parts.iter().map(|part| part.said.engines)),
     }
 }
 
