@@ -282,6 +282,8 @@ async fn send_elsewhere(
         };
         match answer {
             Ok(response) => {
+                // It may have come before anybody looked at the connection.
+                begun.sent.set();
                 Answered::mark(&response);
                 return Ok(response.map(Rest::Other));
             }
