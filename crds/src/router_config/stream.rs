@@ -68,8 +68,9 @@ pub enum RouterMessage {
     Unknown,
 }
 
-/// What clients of one router ask of one fleet backend of one policy. A request counts for the backend that it would
-/// have if every replica were ready, so that a model at zero has demand, too.
+/// What clients of one router ask of one fleet backend of one policy. A request is offered to the backend that it would
+/// have if every replica were ready, so that a model at zero has demand, too. It is in flight where it waits or is
+/// answered, and for no backend of the fleet while it is outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackendDemand {

@@ -77,8 +77,8 @@ pub struct Record {
     /// How the last attempt ended that is over.
     outcome: Option<Outcome>,
     refused: Option<Code>,
-    /// The fleet backend that the request is demand for, as long as it waits for it or is answered by it.
-    asked: Option<(BackendIndex, Asked)>,
+    /// What it is of the demand for fleet backends, once it was planned.
+    asked: Option<Asked>,
     /// Its spans, if there are any.
     trace: Option<Box<Trace>>,
 }
@@ -118,20 +118,36 @@ impl Record {
         }
     }
 
-    /// The request is demand for this fleet backend. A later plan of the same request changes nothing.
-    pub fn asks(&mut self, backend: BackendIndex, limit: Option<u32>, choices: u32) {
+    /// The request is demand for this fleet backend, if it is meant for one. A later plan of the same request changes
+    /// nothing.
+    pub fn asks(&mut self, meant: Option<BackendIndex>, limit: Option<u32>, choices: u32) {
         self.choices = choices;
-        if self.asked.is_none()
-            && let Some(to) = self.policy.backends.get(backend)
-        {
-            self.asked = Some((backend, to.demand.ask(self.prompt_estimate.into(), limit, choices)));
+        if self.asked.is_none() {
+            let meant = meant.and_then(|meant| self.policy.backends.get(meant));
+            let meant = meant.map(|backend| &backend.demand);
+            self.asked = Some(Asked::of(meant, self.prompt_estimate.into(), limit, choices));
         }
     }
 
     /// Whether the request waits in the router now.
     pub fn waits(&mut self, waits: bool) {
-        if let Some((_, asked)) = &mut self.asked {
+        if let Some(asked) = &mut self.asked {
             asked.waits(waits);
+        }
+    }
+
+    /// From now on it waits at this target, or is answered by it: it is load on this one, wherever it was meant for.
+    pub fn goes_to(&mut self, target: BackendIndex) {
+        if let Some(asked) = &mut self.asked {
+            let backend = self.policy.backends.get(target).filter(|backend| backend.side == Side::InCluster);
+            asked.goes_to(backend.map(|backend| &backend.demand));
+        }
+    }
+
+    /// The leg that there is has the request.
+    fn goes_to_its_leg(&mut self) {
+        if let Some(attempt) = &self.attempt {
+            self.goes_to(attempt.backend);
         }
     }
 
@@ -142,11 +158,9 @@ impl Record {
 
     /// Another config is in force: from now on its policy decides. Only before the first attempt.
     pub fn follows(&mut self, policy: Arc<Policy>) {
-        let name = |index: usize| self.policy.backends.get(index).map(|backend| backend.name.as_str());
-        self.asked = self.asked.take().and_then(|(before, asked)| {
-            let place = policy.backends.iter().position(|b| Some(b.name.as_str()) == name(before));
-            Some((place?, asked))
-        });
+        // Where it waits may be gone: then its next plan says anew where it is meant for.
+        let known = |asked: &Asked| policy.backends.iter().any(|backend| asked.is_at(&backend.demand));
+        self.asked = self.asked.take().filter(known);
         self.policy = policy;
     }
 
@@ -216,9 +230,8 @@ impl Record {
             }
         }
         self.attempts += 1;
-        // Whoever is answered by another is no load on the one it was meant for.
-        if leg == Leg::Main && self.asked.as_ref().is_some_and(|(asked, _)| *asked != target) {
-            self.asked = None;
+        if leg == Leg::Main {
+            self.goes_to(target);
         }
         let sent = Sent::default();
         let probe = endpoint.health.begin(now, self.policy.timeouts.first_token);
@@ -277,6 +290,7 @@ impl Record {
         }
         if leg == Leg::Main {
             self.attempt = self.hedge.take();
+            self.goes_to_its_leg();
         }
     }
 
@@ -304,6 +318,7 @@ impl Record {
     pub fn won(&mut self, leg: Leg) {
         if leg == Leg::Hedge {
             std::mem::swap(&mut self.attempt, &mut self.hedge);
+            self.goes_to_its_leg();
         }
         if let Some(mut loser) = self.hedge.take() {
             loser.outcome = Outcome::Outrun;

@@ -61,6 +61,8 @@ pub(super) async fn try_target(
             return None;
         }
     };
+    // Who waits for a place waits there, and not where the request was meant for.
+    record.goes_to(target);
     let mut slot = None;
     if let Some((gate, rules)) = &backend.gate {
         record.waits(true);

@@ -132,9 +132,7 @@ pub(super) fn planned(record: &mut Record, outgoing: &Outgoing, draw: f64) -> Re
     record.found(found);
     let planned = route::plan(&policy, &facts, draw, standing);
     let wanted = planned.as_ref().map_or_else(|refusal| refusal.wanted, |plan| plan.wanted);
-    if let Some(backend) = wanted {
-        record.asks(backend, outgoing.peek.max_tokens, outgoing.peek.choices);
-    }
+    record.asks(wanted, outgoing.peek.max_tokens, outgoing.peek.choices);
     planned
 }
 

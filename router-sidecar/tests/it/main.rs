@@ -18,6 +18,7 @@ mod clients;
 mod collector;
 mod continuation;
 mod contract;
+mod demand;
 mod ejection;
 mod embeddings;
 mod ends;
