@@ -9,7 +9,7 @@ use super::operation::{explain, planned, turn_down, waits_for};
 use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::{Code, RETRY_AFTER, Rejection};
-use crate::snapshot::{Backend, BackendIndex, HoldRules, Place, Policy, Side};
+use crate::snapshot::{Backend, BackendIndex, HoldRules, Place, Policy};
 use crate::upstream::Outgoing;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -118,8 +118,8 @@ async fn wait(
     reject(record, not_ready(message, rules.start), false)
 }
 
-/// The policy in force, once a fleet backend of it can be used that could not be when it was seen last. It may be any
-/// of the request's candidates: what the operator wakes is not always what the draw meant.
+/// The policy in force, once it has gained something since it was seen last. That may be for any of the request's
+/// candidates: what the operator wakes is not always what the draw meant.
 async fn gained(
     router: &Router,
     seen: &mut Arc<Policy>,
@@ -143,11 +143,21 @@ async fn gained(
     }
 }
 
-/// Whether a fleet backend can be used now that could not be before.
+/// Whether a backend can be used now that could not be before, or what is meant for one may go elsewhere where it
+/// could not go before. How much of it does not matter: what waits has no other target, so all of it may.
 fn gains(before: &Policy, now: &Policy) -> bool {
-    let usable = |backend: &Backend| backend.side == Side::InCluster && !backend.endpoints.is_empty();
-    let was = |name: &str| before.backends.iter().any(|backend| backend.name == name && usable(backend));
-    now.backends.iter().any(|backend| usable(backend) && !was(&backend.name))
+    let usable = |backend: &Backend| !backend.endpoints.is_empty();
+    now.backends.iter().any(|backend| {
+        let was = before.backends.iter().find(|was| was.name == backend.name);
+        let comes = usable(backend) && !was.is_some_and(|was| usable(was));
+        let to = spills_to(now, backend);
+        comes || to.is_some() && to != was.and_then(|was| spills_to(before, was))
+    })
+}
+
+/// The name of the backend that what is meant for this one may go to instead.
+fn spills_to<'a>(policy: &'a Policy, backend: &Backend) -> Option<&'a str> {
+    Some(policy.backends.get(backend.spill?.to)?.name.as_str())
 }
 
 fn not_ready(message: impl Into<String>, again: Duration) -> Rejection {

@@ -105,3 +105,50 @@ async fn where_the_budget_outside_is_spent_requests_stay_with_the_fleet_or_are_r
     assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "pods"));
     assert_eq!(api.seen().requests, 0);
 }
+
+fn in_flight(rig: &Rig) -> u32 {
+    flotilla_router::account::demands(&rig.router.store.current().unwrap()).remove(0).in_flight
+}
+
+#[tokio::test]
+async fn who_waits_goes_outside_once_the_model_spills_but_for_those_that_must_stay() {
+    for state in ["ScaledToZero", "NoFreeGPU"] {
+        let api = provider().await;
+        let rig = Arc::new(Rig::start(&policy(&api, &[], "")).await);
+        let ask_as = |class: &'static str, stream| {
+            let rig = Arc::clone(&rig);
+            tokio::spawn(async move { rig.chat_with(&[("x-data-class", class)], ask("hello", stream)).await })
+        };
+        let free = [ask_as("", false), ask_as("", true)];
+        let bound = ask_as("phi", false);
+        eventually("all wait", || in_flight(&rig) == 3).await;
+        rig.apply(&policy(&api, &[], &format!(", spill: {{backend: api, state: {state}, percent: 100}}")));
+        for request in free {
+            let reply = request.await.unwrap();
+            assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "api"), "{state}: {reply:?}");
+        }
+        eventually("the other one waits", || in_flight(&rig) == 1).await;
+        let pod = engine().await;
+        rig.apply(&policy(&api, &[pod.address], ""));
+        let reply = bound.await.unwrap();
+        assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "pods"), "{state}: {reply:?}");
+        assert_eq!((api.seen().requests, in_flight(&rig)), (2, 0), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_goes_outside_once_an_api_of_the_route_can_be_used() {
+    let api = provider().await;
+    let with = policy(&api, &[], "").replacen("default: {", "default: {fallback: [api], ", 1);
+    let without = with.replacen("{name: api,", "{name: api, unavailable: no key yet,", 1);
+    let rig = Arc::new(Rig::start(&without).await);
+    let waits = tokio::spawn({
+        let rig = Arc::clone(&rig);
+        async move { rig.chat(ask("hello", true)).await }
+    });
+    eventually("it waits", || in_flight(&rig) == 1).await;
+    rig.apply(&with);
+    let reply = waits.await.unwrap();
+    assert_eq!((reply.status, reply.backend()), (StatusCode::OK, "api"), "{reply:?}");
+    assert_eq!(in_flight(&rig), 0);
+}
