@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 #[serde(transparent)]
 pub(super) struct Written(Vec<Entry>);
 
+/// Fields of a later version are passed over: an operator that goes back to this one goes on with what it knows.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct Entry {
     account: Account,
     /// When its period began and when the next one does: that tells how long periods are.

@@ -311,7 +311,7 @@ impl Record {
             backend.endpoints.iter().filter(|endpoint| !Arc::ptr_eq(&endpoint.health, &attempt.health));
         let mut well = others.filter(|endpoint| endpoint.health.standing(now) == Standing::Good);
         attempt.had_most(self.started, self.policy.timeouts.total)
-            && well.any(|endpoint| endpoint.health.has_answered_since(attempt.begun))
+            && well.any(|endpoint| endpoint.health.has_worked_since(attempt.begun))
     }
 
     /// This leg was faster: the other one is called off, and counted, since its target was at work.

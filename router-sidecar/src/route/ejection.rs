@@ -62,7 +62,7 @@ pub struct History {
     times: u32,
     cooling_until: Option<Instant>,
     probe_until: Option<Instant>,
-    succeeded: Option<Instant>,
+    worked: Option<Instant>,
 }
 
 impl History {
@@ -77,7 +77,7 @@ impl History {
             times: 0,
             cooling_until: None,
             probe_until: None,
-            succeeded: None,
+            worked: None,
         }
     }
 
@@ -125,16 +125,20 @@ impl History {
     /// It answered, to the end.
     pub fn success(&mut self, now: Instant) {
         self.count(now, 0);
-        self.succeeded = Some(now);
         self.consecutive = 0;
         self.ejected_until = None;
         self.probe_until = None;
         self.times = 0;
     }
 
-    /// Whether it has answered since then.
-    pub fn has_succeeded_since(&self, then: Instant) -> bool {
-        self.succeeded.is_some_and(|at| at >= then)
+    /// What it answered was asked of its model: a refusal says nothing of that.
+    pub fn worked(&mut self, now: Instant) {
+        self.worked = Some(now);
+    }
+
+    /// Whether its model has answered since then.
+    pub fn has_worked_since(&self, then: Instant) -> bool {
+        self.worked.is_some_and(|at| at >= then)
     }
 
     /// It failed; true if that ejects it.
@@ -359,15 +363,15 @@ mod tests {
     }
 
     #[test]
-    fn the_last_success_is_known() {
+    fn the_last_answer_of_its_model_is_known_and_a_refusal_is_none() {
         let start = Instant::now();
         let mut history = History::new(start);
-        history.failure(start, &RULES);
-        assert!(!history.has_succeeded_since(start));
-        history.success(start + second(1));
+        history.success(start);
+        assert!(!history.has_worked_since(start));
+        history.worked(start + second(1));
         history.failure(start + second(2), &RULES);
-        assert!(history.has_succeeded_since(start + second(1)));
-        assert!(!history.has_succeeded_since(start + second(2)));
+        assert!(history.has_worked_since(start + second(1)));
+        assert!(!history.has_worked_since(start + second(2)));
     }
 
     #[test]

@@ -110,7 +110,9 @@ pub(super) async fn try_target(
             }
             Err(failure) => record.failed(Leg::Main, failure),
         }
-        if record.last_failure().is_some_and(|failure| failure.next() != Next::Any) {
+        // A second leg may have failed, too, and have said where the request may not go.
+        let goes_on = record.last_failure().is_none_or(|failure| failure.next() == Next::Any);
+        if !goes_on || !record.leaves_open(target) {
             return None;
         }
     }

@@ -33,14 +33,19 @@ impl Health {
         self.0.lock().begins_to_answer(now);
     }
 
-    /// It answered well to the end, or told the client what is wrong with its request.
-    pub fn answered(&self, now: Instant) {
-        self.0.lock().success(now);
+    /// It answered well to the end, or, if its model had nothing to do with it, told the client what is wrong with its
+    /// request.
+    pub fn answered(&self, now: Instant, by_model: bool) {
+        let mut history = self.0.lock();
+        history.success(now);
+        if by_model {
+            history.worked(now);
+        }
     }
 
-    /// Whether it has answered since then.
-    pub fn has_answered_since(&self, then: Instant) -> bool {
-        self.0.lock().has_succeeded_since(then)
+    /// Whether its model has answered since then.
+    pub fn has_worked_since(&self, then: Instant) -> bool {
+        self.0.lock().has_worked_since(then)
     }
 
     /// It failed before its first content; true if that ejects it.

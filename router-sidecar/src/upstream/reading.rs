@@ -125,7 +125,10 @@ impl Reading {
             Self::Events(relay) => relay.finish(out),
             Self::Decoded(decoded) => decoded.relay.finish(out),
             Self::Foreign(foreign) => foreign.finish(out),
-            Self::Whole { tail: Some(tail), tokens, .. } => *tokens = tail.usage(),
+            Self::Whole { tail: Some(tail), opening, error, length, tokens, .. } => {
+                *tokens = tail.usage();
+                *error = tail.whole(*length).and_then(|all| error_in(*opening, all));
+            }
             Self::Whole { kept, opening, error, tokens, held, described, .. } => {
                 let joined;
                 let all = match kept.as_slice() {
@@ -136,9 +139,7 @@ impl Reading {
                     }
                 };
                 *tokens = usage_of(all);
-                if *opening == Opening::Error && is_error(all) {
-                    *error = Some(Bytes::copy_from_slice(all));
-                }
+                *error = error_in(*opening, all);
                 if let Some(described) = described {
                     described.add(all);
                 }
@@ -247,16 +248,29 @@ impl Reading {
         !self.relay().is_some_and(EventRelay::is_open) && !self.failed()
     }
 
-    /// The usage reported, and about how many tokens came: the chunks of text of a stream, or by the length of the rest.
+    /// The usage reported, and about how many tokens came, in case there is none: the chunks of text of a stream, or by
+    /// the length of a chat in one piece. Some report zeros until they know better, or in the place of nothing.
     pub fn seen(&self) -> (Option<Tokens>, u64) {
-        match self {
+        let (tokens, about) = match self {
             Self::Events(relay) => (relay.tokens, relay.pieces),
             Self::Decoded(decoded) => (decoded.tokens(), decoded.relay.pieces),
-            Self::Whole { tokens, is_text: true, length, .. } => (*tokens, estimate(*length)),
+            Self::Whole { tokens, error: None, is_text: true, length, .. } => (*tokens, estimate(*length)),
             Self::Whole { tokens, .. } => (*tokens, 0),
             Self::Foreign(foreign) => (foreign.tokens, 0),
-        }
+        };
+        let tokens = tokens.filter(|tokens| *tokens != Tokens::default());
+        // Each chunk of text is of a token at least.
+        let counted = |tokens: Tokens| match tokens.completion {
+            0 if self.is_stream() => Tokens { completion: about, ..tokens },
+            _ => tokens,
+        };
+        (tokens.map(counted), about)
     }
+}
+
+/// The error that came in the place of an answer that begins so.
+fn error_in(opening: Opening, all: &[u8]) -> Option<Bytes> {
+    (opening == Opening::Error && is_error(all)).then(|| Bytes::copy_from_slice(all))
 }
 
 fn is_events(headers: &HeaderMap) -> bool {

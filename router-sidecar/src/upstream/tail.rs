@@ -37,6 +37,12 @@ impl Tail {
         }
     }
 
+    /// All of an answer of this length, if it is.
+    pub(super) fn whole(&self, length: usize) -> Option<&[u8]> {
+        let Self(bytes) = self;
+        (bytes.len() == length).then_some(bytes)
+    }
+
     /// The usage in it.
     pub(super) fn usage(&self) -> Option<Tokens> {
         let Self(bytes) = self;
@@ -64,7 +70,7 @@ mod tests {
             for kept in [0, pieces.len() / 2, pieces.len()] {
                 let mut tail = Tail::of(&pieces[..kept]);
                 pieces[kept..].iter().for_each(|piece| tail.push(piece));
-                assert!(tail.0.len() <= 2 * AT_LEAST);
+                assert!(tail.0.len() <= 2 * AT_LEAST && tail.whole(answer.len()).is_none());
                 let tokens = tail.usage().unwrap();
                 assert_eq!((tokens.prompt, tokens.completion), (7, 9), "pieces of {size}");
             }

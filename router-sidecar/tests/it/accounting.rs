@@ -185,7 +185,9 @@ async fn an_answer_without_usage_is_counted_by_its_length_kept_or_not() {
     let usage = r#","usage":{"prompt_tokens":7,"completion_tokens":9,"total_tokens":16}"#;
     let buffered = Limits::default().buffered;
     for (buffered, length) in [(buffered, 40), (buffered, 9 << 20), (4000, 40_000)] {
-        for (end, counted) in [(usage, [7, 9]), ("", [5, answer(length, "").len() as u64 / 4])] {
+        let zeros = r#","usage":{"prompt_tokens":0,"completion_tokens":0}"#;
+        let about = |end| [5, answer(length, end).len() as u64 / 4];
+        for (end, counted) in [(usage, [7, 9]), ("", about("")), (zeros, about(zeros))] {
             let pod = Raw::start(whole("200 OK", &answer(length, end))).await;
             let rig = Rig::bare(Limits { buffered, ..Limits::default() }).await;
             rig.apply(&format!(

@@ -123,8 +123,9 @@ async fn a_pod_that_hangs_on_answers_in_one_piece_is_at_fault_while_another_give
 }
 
 /// Whether the first of two pods is blamed for an answer that did not come in the request's time, a minute. The clock of
-/// the deadline is set forward; how long the request had waited before is said.
-async fn is_blamed(streamed: bool, waited: u64, other_answers: bool, other_is_well: bool) -> bool {
+/// the deadline is set forward; how long the request had waited before is said, and whether the other one has answered
+/// meanwhile, and by its model.
+async fn is_blamed(streamed: bool, waited: u64, other_answers: Option<bool>, other_is_well: bool) -> bool {
     let rig = Rig::start(&format!(
         "backends:\n{}\ndefault: {{backends: [{{name: fleet}}]}}\ntimeouts: {{totalMs: 60000}}\nejection: {{consecutiveFailures: 1}}",
         fleet("fleet", &[nobody().await, nobody().await])
@@ -138,8 +139,8 @@ async fn is_blamed(streamed: bool, waited: u64, other_answers: bool, other_is_we
     let metrics = Arc::clone(&rig.router.metrics);
     let mut record = Record::new(metrics, Arc::clone(&policy), started, streamed, 10);
     drop(record.begin(Leg::Main, 0, one, None, None));
-    if other_answers {
-        other.health.answered(Instant::now());
+    if let Some(by_model) = other_answers {
+        other.health.answered(Instant::now(), by_model);
     }
     if !other_is_well {
         other.health.broke_off(Instant::now(), &policy.ejection);
@@ -152,11 +153,12 @@ async fn is_blamed(streamed: bool, waited: u64, other_answers: bool, other_is_we
 
 #[tokio::test]
 async fn who_hangs_is_told_from_who_has_a_long_answer() {
-    assert!(is_blamed(false, 20, true, true).await);
-    assert!(!is_blamed(true, 20, true, true).await, "a stream has its own time to the first content");
-    assert!(!is_blamed(false, 40, true, true).await, "it had less than half of the time");
-    assert!(!is_blamed(false, 20, false, true).await, "nobody has answered meanwhile");
-    assert!(!is_blamed(false, 20, true, false).await, "nobody else is well");
+    assert!(is_blamed(false, 20, Some(true), true).await);
+    assert!(!is_blamed(true, 20, Some(true), true).await, "a stream has its own time to the first content");
+    assert!(!is_blamed(false, 40, Some(true), true).await, "it had less than half of the time");
+    assert!(!is_blamed(false, 20, None, true).await, "nobody has answered meanwhile");
+    assert!(!is_blamed(false, 20, Some(false), true).await, "a refusal takes no time");
+    assert!(!is_blamed(false, 20, Some(true), false).await, "nobody else is well");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use crate::raw::{Raw, chunked, says, until_close, whole};
 use crate::rig::{Reply, Rig, ask, engine, eventually, fleet};
 use flotilla_e2e::provider::{Provider, Script};
+use flotilla_router::serve::Limits;
 
 const ERROR: &str =
     "data: {\"error\":{\"message\":\"out of pages\",\"type\":\"InternalServerError\",\"code\":500}}\n\n";
@@ -71,6 +72,30 @@ async fn an_error_in_the_place_of_an_answer_leads_elsewhere() {
 }
 
 #[tokio::test]
+async fn an_error_is_known_though_there_is_no_room_to_keep_it() {
+    let error = ERROR.strip_prefix("data: ").unwrap().trim_end();
+    let (one, two) = (Raw::start(whole("200 OK", error)).await, engine().await);
+    let rig = Rig::bare(Limits { buffered: ask("hi", false).len() + 10, ..Limits::default() }).await;
+    rig.apply(&format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: one}}], fallback: [two]}}",
+        fleet("one", &[one.address]),
+        fleet("two", &[two.address])
+    ));
+    assert_eq!(rig.chat(ask("hi", false)).await.backend(), "two");
+    let usage = rig.usage("one");
+    assert_eq!((usage.failed, usage.prompt_tokens, usage.completion_tokens), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn what_was_seen_counts_where_usage_tells_the_prompt_alone() {
+    let said = says("Once").replace("null}]", r#"null}],"usage":{"prompt_tokens":7,"completion_tokens":0}"#);
+    let (_one, _two, rig) = pair(chunked(&[&said, &said, &said]), "").await;
+    rig.chat(ask("hi", true)).await;
+    let usage = rig.usage("one");
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (7, 3));
+}
+
+#[tokio::test]
 async fn what_only_begins_like_an_error_is_an_answer() {
     let good = r#""choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]"#;
     let long = "x".repeat(300_000);
@@ -87,7 +112,10 @@ async fn what_only_begins_like_an_error_is_an_answer() {
         for answer in [whole("200 OK", &body), in_chunks(&[&body[..1], &body[1..]])] {
             let (_one, two, rig) = pair(answer, "").await;
             assert!(text(&rig.chat(ask("hi", false)).await) == body, "{body:.60}");
-            assert_eq!((rig.usage("one").failed, two.seen().requests), (0, 0), "{body:.60}");
+            let usage = rig.usage("one");
+            assert_eq!((usage.failed, two.seen().requests), (0, 0), "{body:.60}");
+            let counts = body.len() >= 4 && !body.starts_with(r#"{"error":{"#);
+            assert_eq!(usage.completion_tokens > 0, counts, "{body:.60}");
         }
     }
     // A refusal is for the client to read.

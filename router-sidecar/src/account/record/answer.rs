@@ -71,7 +71,8 @@ impl Record {
         if let Some(attempt) = &mut self.attempt {
             attempt.outcome = outcome;
             if outcome == Outcome::Complete {
-                attempt.health.answered(Instant::now());
+                let by_model = attempt.status.is_some_and(|status| status.is_success());
+                attempt.health.answered(Instant::now(), by_model);
             }
         }
     }
