@@ -257,6 +257,8 @@ impl Session {
                 return self.send(&OperatorMessage::Leases { leases }).await;
             }
             RouterMessage::Unknown => return Ok(()),
+            // Before it was given any, its report is no report of nothing: the next one has all of it.
+            RouterMessage::Demand { .. } if !self.sent_any => return Ok(()),
             RouterMessage::Demand { mut backends } => {
                 // A router speaks of the policies that it was given, and of no others.
                 backends.retain(|demand| {

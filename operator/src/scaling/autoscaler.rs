@@ -161,6 +161,7 @@ impl Autoscaler {
         let gone = std::mem::take(&mut self.groups);
         self.end(gone, &[]);
         self.last = None;
+        self.reports.forget();
     }
 
     /// The clock went back: moments that were remembered are in the future now, and nothing would seem to happen until it

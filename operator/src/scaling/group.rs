@@ -145,11 +145,7 @@ impl Group {
             }
             let [offered, backlog, capacity] = brief.figures;
             let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
-            let (message, history) = if external {
-                (EXTERNAL_MESSAGE.to_owned(), Vec::new())
-            } else {
-                (decision.to_string(), status::history(&member.history, known))
-            };
+            let message = if external { EXTERNAL_MESSAGE.to_owned() } else { decision.to_string() };
             let status = ScalingStatus {
                 offered_tokens_per_second: offered,
                 backlog_tokens: backlog,
@@ -161,7 +157,7 @@ impl Group {
                 economics: member.economics(known, around.targets),
                 learned: member.learned(book),
                 start_seconds: start_seconds.or_else(|| known.and_then(|known| known.start_seconds)),
-                history,
+                history: status::history(&member.history, known),
             };
             statuses.push((member.key.clone(), brief.mode, status));
         }
@@ -240,11 +236,13 @@ impl Rules {
 /// What was decided last, as the board has it: the status of the object may be older.
 fn refused(given: &[Given<'_>], board: &Board, invalid: &InvalidScaling) -> Decided {
     let statuses = given.iter().map(|(object, key, decided, ..)| {
+        let known = board.status(object);
         let status = ScalingStatus {
-            desired: decided.unwrap_or_else(|| present(object)),
+            // What was advised is not what there is.
+            desired: decided.or(known.as_ref().map(|known| known.desired)).unwrap_or_else(|| present(object)),
             reason: INVALID.to_owned(),
             message: format!("{invalid}; until that is mended, what was decided before stays"),
-            ..board.status(object).unwrap_or_default()
+            ..known.unwrap_or_default()
         };
         (key.clone(), mode(object).unwrap_or_default(), status)
     });

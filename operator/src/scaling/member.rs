@@ -10,6 +10,7 @@ use crate::decide::scale::{
     Asked, Book, Capacity, Direct, Engines, History, Key, Meter, OutputLength, Tokens,
 };
 use crate::decide::spill::{self, Load, Outlook, Spilling};
+use crate::model_deployment::need::inputs;
 use crate::routing_policy::ObjectKey;
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::model_deployment::{EconomicsStatus, LearnedCapacity, ScalingStatus, SpillStatus};
@@ -61,21 +62,47 @@ pub(super) struct There {
 struct Basis {
     generation: Option<i64>,
     required: Option<Quantity>,
+    inputs: Option<String>,
+    /// Whether the memory is that of the spec, and not of one before it.
+    of_spec: bool,
     inventory: Arc<Inventory>,
     nodes: Vec<String>,
 }
 
 impl Basis {
-    fn is(
-        &self,
-        generation: Option<i64>,
-        required: Option<&Quantity>,
+    fn of(
+        object: &ModelDeployment,
+        before: Option<&Self>,
         inventory: &Arc<Inventory>,
         nodes: &[&str],
-    ) -> bool {
-        Arc::ptr_eq(&self.inventory, inventory)
-            && (self.generation, self.required.as_ref()) == (generation, required)
-            && self.nodes == nodes
+    ) -> Self {
+        let memory = object.status.as_ref().and_then(|status| status.memory.as_ref());
+        let is_of_spec = || {
+            let known = memory.and_then(|memory| memory.inputs.as_deref());
+            known.is_none_or(|known| known == inputs(&object.spec))
+        };
+        Self {
+            generation: object.metadata.generation,
+            required: memory.map(|memory| memory.required.clone()),
+            inputs: memory.and_then(|memory| memory.inputs.clone()),
+            of_spec: before
+                .filter(|before| before.is_of(object))
+                .map_or_else(is_of_spec, |before| before.of_spec),
+            inventory: Arc::clone(inventory),
+            nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
+        }
+    }
+
+    /// Whether neither spec nor memory have changed.
+    fn is_of(&self, object: &ModelDeployment) -> bool {
+        let memory = object.status.as_ref().and_then(|status| status.memory.as_ref());
+        self.generation == object.metadata.generation
+            && self.required.as_ref() == memory.map(|memory| &memory.required)
+            && self.inputs.as_ref() == memory.and_then(|memory| memory.inputs.as_ref())
+    }
+
+    fn is(&self, object: &ModelDeployment, inventory: &Arc<Inventory>, nodes: &[&str]) -> bool {
+        Arc::ptr_eq(&self.inventory, inventory) && self.is_of(object) && self.nodes == nodes
     }
 }
 
@@ -135,30 +162,24 @@ impl Member {
         let known = status.and_then(|status| status.scaling.as_ref()?.start_seconds);
         let remembered = || known.map(|seconds| SignedDuration::from_secs(seconds.into()));
         self.start = self.starts.observe(pods.newest, remembered);
-        let generation = object.metadata.generation;
-        let required = status.and_then(|status| Some(&status.memory.as_ref()?.required));
         let nodes = pods.nodes.as_slice();
-        if self.facts.as_ref().is_none_or(|(read, _)| !read.is(generation, required, inventory, nodes)) {
-            let facts = Facts::of(object, inventory, nodes);
-            let basis = || Basis {
-                generation,
-                required: required.cloned(),
-                inventory: Arc::clone(inventory),
-                nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
-            };
-            let quantization = status.and_then(|status| status.quantization.as_deref()).unwrap_or_default();
+        if self.facts.as_ref().is_none_or(|(read, _)| !read.is(object, inventory, nodes)) {
+            let basis = Basis::of(object, self.facts.as_ref().map(|(read, _)| read), inventory, nodes);
+            let may_be_read = basis.of_spec || self.facts.is_none();
+            let facts = may_be_read.then(|| Facts::of(object, inventory, nodes)).flatten();
             // A spec that cannot be carried out leaves its replicas as they are, and what is known of them.
             if let (None, Some((read, _))) = (&facts, &mut self.facts) {
-                *read = basis();
+                *read = basis;
                 return true;
             }
+            let quantization = status.and_then(|status| status.quantization.as_deref()).unwrap_or_default();
             self.learns = Key {
                 model: format!("{}/{}/{quantization}", self.key.namespace, object.served_name()),
                 engine: format!("{:?}", object.spec.engine.engine_type),
                 gpu: facts.as_ref().map(|facts| facts.product.clone()).unwrap_or_default(),
                 ..self.learns
             };
-            self.facts = facts.map(|facts| (basis(), facts));
+            self.facts = facts.map(|facts| (basis, facts));
         }
         self.facts.is_some()
     }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a pod waits for its policy. Both may come from one manifest, and this replica hears of the policy a
-/// moment after the API server took it. Well below the webhook's own timeout.
-const POLICY_DEADLINE: Duration = Duration::from_secs(1);
+/// moment after the API server took it, or seconds after if the cluster is busy: a pod that gets no router stays
+/// without one. Below the webhook's own timeout of 5 s.
+const POLICY_DEADLINE: Duration = Duration::from_secs(3);
 
 /// What the webhook works with.
 #[derive(Clone)]

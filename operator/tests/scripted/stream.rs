@@ -1,7 +1,7 @@
 //! Which replica takes routers: the leader, as long as it is one.
 
 use axum::body::Body;
-use flotilla_crds::router_config::BackendDemand;
+use flotilla_crds::router_config::{BackendDemand, RouterMessage};
 use flotilla_operator::fleet::{Catalog, trigger};
 use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::push::{Authenticator, Registry, State, stream};
@@ -111,4 +111,25 @@ async fn what_a_router_was_asked_for_counts_no_more_when_its_stream_ends() {
     let mut lines = taken.into_body().into_data_stream();
     while lines.next().await.is_some() {}
     assert_eq!(offered(), Some(true));
+}
+
+/// A router that opens its stream anew may tell what is asked of it before it is told of its policies again.
+#[tokio::test]
+async fn a_report_before_the_config_is_no_report_of_nothing() {
+    let (state, _) = state(leadership(true).await);
+    let key = ObjectKey { namespace: "apps".to_owned(), name: "llama".to_owned() };
+    let demand = BackendDemand {
+        policy: "apps/split".to_owned(),
+        backend: "fleet".to_owned(),
+        in_flight: 3,
+        ..BackendDemand::default()
+    };
+    let now = Timestamp::now();
+    state.reports.take("apps/chat", vec![demand.clone()], now);
+    let report = serde_json::to_string(&RouterMessage::Demand { backends: vec![demand] }).unwrap();
+    let taken = connect_with(&state, Body::from(format!("{report}\n"))).await;
+    let mut lines = taken.into_body().into_data_stream();
+    while lines.next().await.is_some() {}
+    let sums = state.reports.sums(now, SignedDuration::from_secs(1), |_, _| Some(&key));
+    assert_eq!(sums.get(&key).map(|sum| sum.demand.in_flight), Some(3));
 }

@@ -97,7 +97,8 @@ impl Decision {
     /// Takes in that so many replicas have waited for a node for long, where nothing else is the matter: the number is
     /// right, and not all of it runs. `room` says whether GPUs are free for them.
     pub fn lack_nodes(&mut self, waiting: u32, room: bool) {
-        let right = matches!(self.reason, Reason::WithinTarget | Reason::AtMinimum);
+        let right = matches!(self.reason, Reason::WithinTarget | Reason::AtMinimum | Reason::Scheduled)
+            && self.replicas == self.before;
         if waiting > 0 && right && self.figures.is_some() {
             self.waiting = waiting;
             self.reason = if room { Reason::Unschedulable } else { Reason::NoFreeGPU };

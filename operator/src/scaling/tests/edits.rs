@@ -2,6 +2,9 @@
 
 use super::super::*;
 use super::bench::{Bench, SECOND, capacity, object};
+use crate::model_deployment::need::inputs;
+use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::MemoryStatus;
 use flotilla_crds::router_config::SpillState;
 use serde_json::{Value, json};
 
@@ -29,6 +32,38 @@ fn old_advice_is_not_carried_out_by_who_becomes_active() {
     assert_eq!(effective(bench.object("llama"), &bench.board).spec.replicas, 3, "one at a time");
 }
 
+fn memory(object: &mut ModelDeployment) -> &mut MemoryStatus {
+    object.status.as_mut().unwrap().memory.as_mut().unwrap()
+}
+
+#[test]
+fn what_replicas_can_do_follows_from_the_spec_that_made_them() {
+    let preset = |name: &str, generation: i64| {
+        let mut object = object("llama", json!({"maxReplicas": 9}), 1, Some(1));
+        object.metadata.generation = Some(generation);
+        object.spec.model.preset = Some(name.to_owned());
+        object
+    };
+    let mut experts = preset("qwen3-30b-a3b", 1);
+    let made_by = inputs(&experts.spec);
+    memory(&mut experts).inputs = Some(made_by.clone());
+    let mut bench = Bench::new(vec![experts]).with_pods("llama", 1);
+    let mut told = |bench: &mut Bench| {
+        (0..5).for_each(|_| bench.second("llama", SECOND, 1));
+        bench.figure("capacity_tokens_per_second").unwrap()
+    };
+    let before = told(&mut bench);
+    // Nobody knows that one, so that it cannot be carried out, and the status has what there was.
+    let mut unknown = preset("qwen3-30b-a3x", 2);
+    memory(&mut unknown).inputs = Some(made_by);
+    bench.edit(unknown);
+    assert!((told(&mut bench) / before - 1.0).abs() < 1e-6, "the same replicas");
+    let mut dense = preset("mistral-7b", 3);
+    memory(&mut dense).inputs = Some(inputs(&dense.spec));
+    bench.edit(dense);
+    assert!(told(&mut bench) < before / 2.0, "all of its weights are read for each token");
+}
+
 #[test]
 fn requests_come_back_though_the_spec_cannot_be_carried_out_any_more() {
     let scaling = || json!({"maxReplicas": 9, "replicaCapacity": capacity()});
@@ -37,8 +72,7 @@ fn requests_come_back_though_the_spec_cannot_be_carried_out_any_more() {
     assert_eq!(bench.spill("llama"), Some((SpillState::Pending, 100)));
     let mut invalid = object("llama", scaling(), 1, Some(1));
     invalid.metadata.generation = Some(2);
-    let status = invalid.status.as_mut().unwrap();
-    (status.memory, status.quantization) = (None, None);
+    memory(&mut invalid).inputs = Some("of a spec before it".to_owned());
     bench.edit(invalid);
     bench = bench.with_pods("llama", 1);
     for _ in 0..20 {
@@ -75,6 +109,18 @@ fn while_a_schedule_cannot_be_read_requests_go_where_they_went() {
     assert_eq!((held.desired, held.reason.as_str(), &held.spill), (1, "InvalidSpec", &before.spill));
     assert!(held.message.starts_with("schedule night: \"Mars/Base\""), "{}", held.message);
     assert!(held.message.ends_with("what was decided before stays"), "{}", held.message);
+    let in_mode = |mode: &str, zone: &str| {
+        let mut object = scaling(zone);
+        object.spec.scaling.as_mut().unwrap().mode = serde_json::from_value(json!(mode)).unwrap();
+        object
+    };
+    let mut advised = Bench::new(vec![in_mode("Advisory", "UTC")]).with_pods("llama", 1);
+    (0..30).for_each(|_| advised.second("llama", 3 * SECOND, 1));
+    let advice = advised.desired("llama");
+    advised.edit(in_mode("Advisory", "Mars/Base"));
+    advised.second("llama", 3 * SECOND, 1);
+    assert!(advice > 1 && advised.desired("llama") == advice, "{advice}");
+
     bench.edit(scaling("UTC"));
     bench = bench.with_pods("llama", 1);
     for _ in 0..20 {

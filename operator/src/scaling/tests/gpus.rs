@@ -91,6 +91,25 @@ fn where_the_number_is_right_and_a_replica_waits_for_a_node_that_is_said() {
 }
 
 #[test]
+fn what_a_schedule_keeps_and_waits_for_a_node_is_said_and_a_change_has_its_own_reason() {
+    let scaling = |least: u32, scheduled: u32| {
+        let always = json!({"name": "always", "timeZone": "UTC", "start": "00:00", "end": "23:59", "minReplicas": scheduled});
+        json!({"minReplicas": least, "maxReplicas": 9, "replicaCapacity": capacity(), "schedules": [always]})
+    };
+    let mut bench = Bench::new(vec![object("llama", scaling(1, 2), 2, Some(2))]).with_pods("llama", 1);
+    bench.world.pods.push(Arc::new(serde_json::from_value(pod("llama", 1, false)).unwrap()));
+    bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-L4", 23034, 1)], &[takes("a", 1)]));
+    for _ in 0..60 {
+        bench.second("llama", 10, 1);
+    }
+    assert_eq!((bench.desired("llama"), bench.reason("llama").as_str()), (2, "NoFreeGPU"));
+    bench.edit(object("llama", scaling(4, 2), 2, Some(2)));
+    bench.second("llama", 10, 1);
+    let status = bench.board.status(bench.object("llama")).unwrap();
+    assert_eq!((status.desired, status.history[0].reason.as_str()), (4, "AtMinimum"), "{:?}", status.history);
+}
+
+#[test]
 fn a_model_that_idles_with_its_only_replica_waiting_says_that_it_waits() {
     let scaling = json!({"maxReplicas": 1, "replicaCapacity": capacity()});
     let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]);
