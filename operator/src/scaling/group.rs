@@ -27,8 +27,10 @@ pub(super) struct Group {
 
 /// The policy of the first member, and what follows it.
 struct Rules {
-    spec: ScalingSpec,
-    made: Result<(Policy, Scaler), InvalidScaling>,
+    /// That of the last spec that could be read, if there was one.
+    followed: Option<(ScalingSpec, Policy, Scaler)>,
+    /// The present spec, and what is wrong with it.
+    refused: Option<(ScalingSpec, InvalidScaling)>,
 }
 
 /// What came out.
@@ -82,9 +84,10 @@ impl Group {
             }
         }
         let rules = Rules::of(&mut self.rules, spec);
-        let (policy, scaler) = match &mut rules.made {
-            Ok(made) => (&mut made.0, &mut made.1),
-            Err(invalid) => return Decided { gone, ..refused(&given, around.board, invalid) },
+        let invalid = rules.refused.as_ref().map(|(_, invalid)| invalid);
+        let Some((_, policy, scaler)) = &mut rules.followed else {
+            let refused = invalid.map(|invalid| refused(&given, around.board, invalid));
+            return Decided { gone, ..refused.unwrap_or_default() };
         };
         let parts = take_part(&mut self.members, given, around, book);
         let first = parts.first().and_then(|part| self.members.get(part.place)).map(|member| &member.key);
@@ -136,7 +139,7 @@ impl Group {
             let brief = Brief {
                 mode: mode(object).unwrap_or_default(),
                 desired: if external { object.spec.replicas } else { count(*desired) },
-                reason: if external { EXTERNAL } else { decision.reason.as_str() },
+                reason: said(external, invalid, &decision),
                 figures: [offered, backlog, capacity].map(status::whole),
                 spill: spill.as_ref().map(|spill| (spill.state, spill.percent)),
             };
@@ -145,7 +148,7 @@ impl Group {
             }
             let [offered, backlog, capacity] = brief.figures;
             let known = object.status.as_ref().and_then(|status| status.scaling.as_ref());
-            let message = if external { EXTERNAL_MESSAGE.to_owned() } else { decision.to_string() };
+            let message = said_in_a_sentence(external, invalid, &decision);
             let status = ScalingStatus {
                 offered_tokens_per_second: offered,
                 backlog_tokens: backlog,
@@ -162,6 +165,23 @@ impl Group {
             statuses.push((member.key.clone(), brief.mode, status));
         }
         Decided { statuses, shares: all_shares, gone, row: Some(row) }
+    }
+}
+
+/// The reason that a status has.
+fn said(external: bool, invalid: Option<&InvalidScaling>, decision: &Decision) -> &'static str {
+    match invalid {
+        _ if external => EXTERNAL,
+        Some(_) => INVALID,
+        None => decision.reason.as_str(),
+    }
+}
+
+fn said_in_a_sentence(external: bool, invalid: Option<&InvalidScaling>, decision: &Decision) -> String {
+    match invalid {
+        _ if external => EXTERNAL_MESSAGE.to_owned(),
+        Some(invalid) => format!("{invalid}; until that is mended, the rules before it hold: {decision}"),
+        None => decision.to_string(),
     }
 }
 
@@ -206,34 +226,48 @@ const INVALID: &str = "InvalidSpec";
 
 impl Rules {
     /// Those of the spec; the same ones as long as it is the same. Of another one, what was seen of the load stays, as it
-    /// does not follow from the spec.
+    /// does not follow from the spec. One that cannot be read leaves the rules that there were.
     fn of<'a>(held: &'a mut Option<Self>, spec: &ScalingSpec) -> &'a mut Self {
-        match held.take() {
-            Some(rules) if rules.spec == *spec => held.insert(rules),
-            before => {
-                let made = policy(spec).map(|policy| {
-                    let scaler = before.and_then(|before| before.goes_on(spec, &policy));
-                    let scaler = scaler.unwrap_or_else(|| Scaler::new(&policy));
-                    (policy, scaler)
-                });
-                held.insert(Self { spec: spec.clone(), made })
+        let before = match held.take() {
+            Some(rules) if rules.are_of(spec) => return held.insert(rules),
+            before => before.and_then(|before| before.followed).filter(|(before, ..)| in_mode(before, spec)),
+        };
+        held.insert(match policy(spec) {
+            Ok(policy) => {
+                let scaler = before.map(|before| goes_on(before, spec, &policy));
+                let scaler = scaler.unwrap_or_else(|| Scaler::new(&policy));
+                Self { followed: Some((spec.clone(), policy, scaler)), refused: None }
             }
-        }
+            Err(invalid) => Self { followed: before, refused: Some((spec.clone(), invalid)) },
+        })
     }
 
-    /// What was seen, for another spec: nothing if what was decided so far was only advice, or the other way round.
-    fn goes_on(self, spec: &ScalingSpec, policy: &Policy) -> Option<Scaler> {
-        let (before, mut scaler) =
-            self.made.ok().filter(|_| self.spec.mode.unwrap_or_default() == spec.mode.unwrap_or_default())?;
-        let measure = |policy: &Policy| (policy.window, policy.target_utilization, policy.shrink_utilization);
-        if measure(&before) != measure(policy) || self.spec.replica_capacity != spec.replica_capacity {
-            scaler.see_a_window_anew(policy);
-        }
-        Some(scaler)
+    fn are_of(&self, spec: &ScalingSpec) -> bool {
+        let refused = self.refused.as_ref().map(|(refused, _)| refused);
+        refused.or(self.followed.as_ref().map(|(followed, ..)| followed)) == Some(spec)
     }
 }
 
-/// What was decided last, as the board has it: the status of the object may be older.
+/// Whether two specs are in one mode: what was advised says nothing of what there is, nor the other way round.
+fn in_mode(one: &ScalingSpec, other: &ScalingSpec) -> bool {
+    one.mode.unwrap_or_default() == other.mode.unwrap_or_default()
+}
+
+/// What was seen, for another spec.
+fn goes_on(
+    (before, measured, mut scaler): (ScalingSpec, Policy, Scaler),
+    spec: &ScalingSpec,
+    policy: &Policy,
+) -> Scaler {
+    let measure = |policy: &Policy| (policy.window, policy.target_utilization, policy.shrink_utilization);
+    if measure(&measured) != measure(policy) || before.replica_capacity != spec.replica_capacity {
+        scaler.see_a_window_anew(policy);
+    }
+    scaler
+}
+
+/// What was decided last, as the board has it, where there are no rules before those that cannot be read: the status of
+/// the object may be older.
 fn refused(given: &[Given<'_>], board: &Board, invalid: &InvalidScaling) -> Decided {
     let statuses = given.iter().map(|(object, key, decided, ..)| {
         let known = board.status(object);

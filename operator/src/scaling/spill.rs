@@ -63,15 +63,27 @@ fn why(state: SpillState, outlook: &Outlook) -> String {
         (SpillState::NoFreeGPU, _) => {
             "no replica serves, and all GPUs that are large enough are taken".to_owned()
         }
-        (SpillState::Loading, _) if *ready > 0 => format!("{ready} replicas have just begun to serve"),
-        (SpillState::Loading, _) => format!("no replica serves, {loading} start"),
+        (SpillState::Loading, _) if *ready > 0 => {
+            format!("{} just begun to serve", replicas(*ready, "has", "have"))
+        }
+        (SpillState::Loading, _) => format!("no replica serves, {}", replicas(*loading, "starts", "start")),
         (SpillState::Saturated, Some(load)) if *ready > 0 => format!(
-            "{ready} replicas serve and are asked for {:.1} times what they can do, with {:.0} s of work waiting",
-            load.busy, load.waits
+            "{} asked for {:.1} times what the model can do, with {:.0} s of work waiting",
+            replicas(*ready, "serves and is", "serve and are"),
+            load.busy,
+            load.waits
         ),
         (SpillState::Saturated, _) => {
             "the replicas that serve were asked for more than they can do".to_owned()
         }
+    }
+}
+
+/// So many replicas do something.
+fn replicas(count: u32, one: &str, several: &str) -> String {
+    match count {
+        1 => format!("1 replica {one}"),
+        _ => format!("{count} replicas {several}"),
     }
 }
 

@@ -177,7 +177,7 @@ pub(super) fn ends_a_choice(data: &[u8]) -> bool {
     values(data, &FINISH).filter_map(|value| value.strip_prefix(b"\"")).any(|value| {
         let is =
             |said: &&str| value.strip_prefix(said.as_bytes()).is_some_and(|rest| rest.starts_with(b"\""));
-        !GOES_ON.iter().any(|said| is(said))
+        !GOES_ON.iter().any(is)
     })
 }
 

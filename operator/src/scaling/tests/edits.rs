@@ -108,7 +108,20 @@ fn while_a_schedule_cannot_be_read_requests_go_where_they_went() {
     let held = bench.board.status(bench.object("llama")).unwrap();
     assert_eq!((held.desired, held.reason.as_str(), &held.spill), (1, "InvalidSpec", &before.spill));
     assert!(held.message.starts_with("schedule night: \"Mars/Base\""), "{}", held.message);
+    assert!(held.message.contains("the rules before it hold"), "{}", held.message);
+    (0..60).for_each(|_| bench.second("llama", 3 * SECOND, 1));
+    assert!(bench.desired("llama") > 2, "by the rules that there were: {}", bench.desired("llama"));
+    assert_eq!(bench.reason("llama"), "InvalidSpec");
+
+    // Who begins with it knows no rules before it.
+    let mut object = scaling("Mars/Base");
+    object.status.as_mut().unwrap().scaling = Some(before);
+    let mut bench = Bench::new(vec![object]).spilling("llama", &[]);
+    bench.second("llama", 10, 1);
+    let held = bench.board.status(bench.object("llama")).unwrap();
+    assert_eq!((held.desired, held.reason.as_str()), (1, "InvalidSpec"));
     assert!(held.message.ends_with("what was decided before stays"), "{}", held.message);
+    assert_eq!(bench.spill("llama"), Some((SpillState::Pending, 100)));
     let in_mode = |mode: &str, zone: &str| {
         let mut object = scaling(zone);
         object.spec.scaling.as_mut().unwrap().mode = serde_json::from_value(json!(mode)).unwrap();
