@@ -44,7 +44,7 @@ impl Lookup for All {
     fn fleet(&self, name: &str) -> Option<FleetBackend> {
         let endpoints = vec![Endpoint { address: "192.0.2.1:8080".to_owned() }];
         let (context_window, adapters, hold) = (None, Vec::new(), None);
-        let (scaled, spilling) = (false, None);
+        let (scaled, spilling) = (false, Vec::new());
         Some(FleetBackend {
             model: name.to_owned(),
             endpoints,

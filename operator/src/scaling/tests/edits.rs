@@ -48,7 +48,7 @@ fn what_replicas_can_do_follows_from_the_spec_that_made_them() {
     let made_by = inputs(&experts.spec);
     memory(&mut experts).inputs = Some(made_by.clone());
     let mut bench = Bench::new(vec![experts]).with_pods("llama", 1);
-    let mut told = |bench: &mut Bench| {
+    let told = |bench: &mut Bench| {
         (0..5).for_each(|_| bench.second("llama", SECOND, 1));
         bench.figure("capacity_tokens_per_second").unwrap()
     };
