@@ -173,11 +173,12 @@ async fn exchange(http: &Client<HttpConnector, Full<bytes::Bytes>>, to: SocketAd
     };
     let body = body.to_bytes();
     let text = String::from_utf8_lossy(&body);
-    let whole = if stream {
-        text.matches("[DONE]").count() == 1 && !text.contains("\"error\"")
-    } else {
-        text.contains(REPLY)
+    // A pod that dies between the end of its answer and `[DONE]` has said all that there was to say.
+    let ended = match text.matches("[DONE]").count() {
+        0 => text.contains("\"finish_reason\":\"stop\""),
+        count => count == 1,
     };
+    let whole = if stream { ended && !text.contains("\"error\"") } else { text.contains(REPLY) };
     let told = text.matches("\"error\"").count() == 1 && !text.contains("[DONE]");
     let continued = text.contains(": flotilla: the stream broke off");
     // Each word once, unless a second target told it anew, as the stand-in does.
@@ -191,7 +192,10 @@ async fn exchange(http: &Client<HttpConnector, Full<bytes::Bytes>>, to: SocketAd
         (_, false, true) => {
             add(&tally.errors);
         }
-        _ => tally.wrong.lock().push(format!("{n}: {status} {text:.2000}")),
+        _ => {
+            let end = text.char_indices().rev().nth(1500).map_or(0, |(at, _)| at);
+            tally.wrong.lock().push(format!("{n}: {status} …{}", &text[end..]));
+        }
     }
 }
 
