@@ -5,7 +5,6 @@ DELETE /loop, which answers what came back in between. POST /replay asks each of
 DELETE /replay waits for the last and answers what came back. GET /loop and GET /replay tell how many are done.
 """
 
-import json
 import os
 import threading
 import time
@@ -108,7 +107,7 @@ class Handler(JsonHandler):
         self.answer(asking.state() if asking else {})
 
     def do_POST(self):
-        wish = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        wish = self.said()
         if self.path == "/loop":
             Handler.loop = Loop(wish, wish["pauseMs"] / 1000)
             return self.answer({})
@@ -119,6 +118,7 @@ class Handler(JsonHandler):
             self.answer(list(pool.map(ask, [wish] * wish["count"])))
 
     def do_DELETE(self):
+        self.said()
         self.answer((Handler.replay if self.path == "/replay" else Handler.loop).stop())
 
 

@@ -5,6 +5,10 @@ from http.server import BaseHTTPRequestHandler
 
 
 class JsonHandler(BaseHTTPRequestHandler):
+    def said(self):
+        """The body. Where it is left unread, the connection is reset at its end, and a long answer is cut off."""
+        return json.loads(self.rfile.read(int(self.headers["content-length"])) or "{}")
+
     def answer(self, value):
         body = json.dumps(value).encode()
         self.send_response(200)
