@@ -46,6 +46,13 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// Whether it rests because it said so by a 429: then it is not tried, however others fail.
+    pub fn asked_for_rest(self) -> bool {
+        matches!(self, Self::Resting { ejected: false, .. })
+    }
+}
+
 /// Recent requests are those of this time and the same time before it.
 const WINDOW: Duration = Duration::from_secs(15);
 

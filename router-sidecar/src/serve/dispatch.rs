@@ -76,7 +76,7 @@ pub(super) async fn dispatch(
 fn cools_down(record: &Record, target: BackendIndex) -> bool {
     let now = Instant::now().into_std();
     let standing = record.policy().backends.get(target).map(|backend| backend.standing(now));
-    matches!(standing, Some(Standing::Resting { ejected: false, .. }))
+    standing.is_some_and(Standing::asked_for_rest)
 }
 
 /// The answer of a target, its body still under way.

@@ -68,13 +68,11 @@ impl Tries {
         self.left_alone
     }
 
-    /// All other targets have failed: whether an endpoint is left to come back to. Those out of quota are not.
+    /// All other targets have failed: whether an endpoint is left to come back to. Those that asked for a rest are not.
     pub(super) fn come_back(&mut self, backend: &Backend) -> bool {
         let now = Instant::now();
-        let out_of_quota = |endpoint: &Endpoint| {
-            matches!(endpoint.health.standing(now), Standing::Resting { ejected: false, .. })
-        };
-        let resting = backend.endpoints.iter().enumerate().filter(|(_, endpoint)| out_of_quota(endpoint));
+        let rests = |endpoint: &Endpoint| endpoint.health.standing(now).asked_for_rest();
+        let resting = backend.endpoints.iter().enumerate().filter(|(_, endpoint)| rests(endpoint));
         resting.for_each(|(place, _)| self.places.push(place));
         (0..backend.endpoints.len()).any(|place| !self.places.all().contains(&place))
     }

@@ -33,8 +33,7 @@ impl Health {
         self.0.lock().begins_to_answer(now);
     }
 
-    /// It answered well to the end, or, if its model had nothing to do with it, told the client what is wrong with its
-    /// request.
+    /// It answered to the end: by its model, or else by telling the client what is wrong with its request.
     pub fn answered(&self, now: Instant, by_model: bool) {
         let mut history = self.0.lock();
         history.success(now);

@@ -327,3 +327,31 @@ async fn a_second_leg_does_not_go_where_the_request_failed_before() {
         away.script(Script::default());
     }
 }
+
+#[tokio::test]
+async fn what_a_second_leg_said_of_the_request_holds_when_the_first_one_fails_later() {
+    let (one, two, next) = (engine().await, engine().await, engine().await);
+    let pods = fleet("pods", &[one.address, two.address]).replacen(
+        "name: pods,",
+        "name: pods, concurrency: {maxRequests: 1},",
+        1,
+    );
+    let rig = Rig::start(&format!(
+        "backends:\n{pods}\n{}\ndefault: {{backends: [{{name: pods}}], fallback: [next], hedge: true}}\ntimeouts: {{firstTokenMs: 3000}}",
+        fleet("next", &[next.address])
+    ))
+    .await;
+    let turn = || rig.chat_with(&[("x-session-id", "alice")], ask("hi", true));
+    for _ in 0..LEARNED {
+        assert_eq!(turn().await.backend(), "pods");
+    }
+    let (home, away) = home_and_away(&one, &two);
+    // Of two places somebody has one, so that the second leg goes to the next target, which says that it does not fit.
+    let gate = rig.router.store.current().unwrap().policies[0].backends[0].gate.clone().unwrap().0;
+    let _place = gate.try_enter().unwrap();
+    home.script(Script { faults: [Fault::Stall].into(), ..Script::default() });
+    next.script(Script { faults: [Fault::Overflow].into(), ..Script::default() });
+    let reply = turn().await;
+    assert!(!reply.status.is_success(), "{reply:?}");
+    assert_eq!((next.seen().requests, away.seen().requests), (1, 0), "no pod is known to take more");
+}

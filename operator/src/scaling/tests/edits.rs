@@ -195,3 +195,29 @@ fn another_window_has_to_be_seen() {
         assert_eq!(bench.desired("llama"), 4, "{edit}");
     }
 }
+
+#[test]
+fn what_was_told_is_not_told_again_after_a_time_in_which_something_else_scaled() {
+    let in_mode = |mode: &str| {
+        let scaling = json!({"mode": mode, "maxReplicas": 9, "replicaCapacity": capacity()});
+        object("llama", scaling, 1, Some(1))
+    };
+    let mut bench = Bench::new(vec![in_mode("Active")]).with_pods("llama", 1);
+    (0..30).for_each(|_| bench.second("llama", 3 * SECOND, 1));
+    let history = |bench: &Bench| bench.board.status(bench.object("llama")).unwrap().history;
+    let told = history(&bench);
+    assert!(!told.is_empty());
+    bench.edit(in_mode("External"));
+    bench.second("llama", 3 * SECOND, 1);
+    assert_eq!((history(&bench), bench.reason("llama").as_str()), (told, "External"));
+}
+
+#[test]
+fn who_leads_no_more_forgets_what_routers_said() {
+    let scaling = json!({"maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]).with_pods("llama", 1);
+    bench.second("llama", SECOND, 3);
+    assert!(!bench.reports.quiet());
+    bench.autoscaler.resign();
+    assert!(bench.reports.quiet());
+}
