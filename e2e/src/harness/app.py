@@ -3,6 +3,7 @@
 POST /ask asks a number of times and answers what came back; POST /loop asks again and again until
 DELETE /loop, which answers what came back in between. POST /replay asks each of a list of requests at its time, and
 DELETE /replay waits for the last and answers what came back. GET /loop and GET /replay tell how many are done.
+POST /explain answers what the router would do with a request, which is not sent.
 """
 
 import os
@@ -15,19 +16,29 @@ import openai
 from json_server import JsonHandler
 
 client = openai.OpenAI(api_key="unused", max_retries=0, timeout=180)
+EXPLAIN = client.base_url.join("/explain")
 LONGEST_LOOP = 2000
 REPLAYED_AT_ONCE = 128
 
 
-def ask(wish):
-    reply = {"at": time.time(), "status": 200, "text": "", "pieces": 0}
-    arguments = {
+def request(wish):
+    return {
         "model": wish["model"],
         "messages": [{"role": "user", "content": wish["prompt"]}],
         "max_tokens": wish["maxTokens"],
         "temperature": 0,
-        "extra_headers": wish["headers"],
     }
+
+
+def explain(wish):
+    return client.post(
+        str(EXPLAIN), cast_to=object, body=request(wish), options={"headers": wish["headers"]}
+    )
+
+
+def ask(wish):
+    reply = {"at": time.time(), "status": 200, "text": "", "pieces": 0}
+    arguments = request(wish) | {"extra_headers": wish["headers"]}
     if wish["stream"]:
         arguments |= {"stream": True, "stream_options": {"include_usage": True}}
     try:
@@ -108,6 +119,8 @@ class Handler(JsonHandler):
 
     def do_POST(self):
         wish = self.said()
+        if self.path == "/explain":
+            return self.answer(explain(wish))
         if self.path == "/loop":
             Handler.loop = Loop(wish, wish["pauseMs"] / 1000)
             return self.answer({})

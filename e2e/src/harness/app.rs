@@ -8,7 +8,7 @@ use super::wait::{wait_for, wait_until};
 use http::Method;
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ const START: Duration = Duration::from_secs(90);
 
 /// For the first reply of a loop whose model serves.
 const FIRST_REPLY: Duration = Duration::from_secs(30);
+/// For a router to hear of what a status says.
+const FOLLOWS: Duration = Duration::from_secs(30);
 
 /// A running application.
 #[derive(Debug, Clone)]
@@ -209,6 +211,24 @@ impl App {
         self.send(namespace, Method::POST, "/ask", &body).await
     }
 
+    /// Waits until the router would send such a request to this backend, without sending it. A status is written
+    /// before every router has heard of what it says.
+    ///
+    /// # Errors
+    /// If the application cannot be reached, or the router does not come to it in time.
+    pub async fn leads_to(&self, namespace: &TestNamespace, ask: &Ask, backend: &str) -> Result<()> {
+        let body = serde_json::to_value(ask).unwrap_or_default();
+        wait_until(&format!("the router to lead to {backend}"), FOLLOWS, async || {
+            let text = call(namespace, &self.target(), Method::POST, "/explain", Some(&body)).await;
+            let text = text.map_err(|error| error.to_string())?;
+            let told: Value = serde_json::from_str(&text).map_err(|_| text.clone())?;
+            let first = |way: &Value| way["targets"][0] == backend;
+            let ways = told["ways"].as_array().filter(|ways| !ways.is_empty());
+            if ways.is_some_and(|ways| ways.iter().all(first)) { Ok(()) } else { Err(text) }
+        })
+        .await
+    }
+
     /// Starts asking again and again with this pause.
     ///
     /// # Errors
@@ -266,7 +286,7 @@ impl App {
 
     async fn done(&self, namespace: &TestNamespace, path: &str) -> Result<usize> {
         let text = call(namespace, &self.target(), Method::GET, path, None).await?;
-        let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let state: Value = serde_json::from_str(&text).unwrap_or_default();
         state["done"]
             .as_u64()
             .and_then(|done| usize::try_from(done).ok())
@@ -290,7 +310,7 @@ impl App {
         namespace: &TestNamespace,
         method: Method,
         path: &str,
-        body: &serde_json::Value,
+        body: &Value,
     ) -> Result<Vec<Reply>> {
         let text = call(namespace, &self.target(), method, path, Some(body)).await?;
         serde_json::from_str(&text)

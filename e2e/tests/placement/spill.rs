@@ -1,7 +1,7 @@
 //! What has no card goes outside, and comes back when there is one.
 
 use super::objects::{apply, custom, serving};
-use super::scaled::{MODEL, Stage, all_by, model, spilling, to_the_provider};
+use super::scaled::{MODEL, Stage, model, spilling, to_the_provider};
 use super::stage::alone;
 use flotilla_crds::router_config::SpillState;
 use flotilla_e2e::harness::{Ask, start_provider};
@@ -18,11 +18,11 @@ async fn a_model_without_a_card_spills_until_it_has_one() {
         fleet["spec"]["placement"] = json!({"gpuMemory": "200Gi"});
         let stage = Stage::of(cluster, namespace, &[fleet.clone()], to_the_provider).await?;
         let app = stage.application().await?;
-        let hello = Ask::new(MODEL, "Hello").times(3);
+        let hello = Ask::new(MODEL, "Hello");
         stage
             .has("no card that is large enough", |status| spilling(status) == Some((SpillState::NoFit, 100)))
             .await?;
-        all_by(&app.ask(&stage.namespace, &hello).await?, "api");
+        stage.all_go_to(&app, &hello, "api").await?;
 
         let mut other = custom("other", "8Gi");
         other["spec"]["placement"]["gpuProducts"] = json!([CARD]);
@@ -31,12 +31,12 @@ async fn a_model_without_a_card_spills_until_it_has_one() {
         fleet["spec"]["placement"] = json!({"gpuProducts": [CARD]});
         apply(&stage.namespace, &fleet).await?;
         stage.has("no free card", |status| spilling(status) == Some((SpillState::NoFreeGPU, 100))).await?;
-        all_by(&app.ask(&stage.namespace, &hello).await?, "api");
+        stage.all_go_to(&app, &hello, "api").await?;
 
         other["spec"]["replicas"] = json!(0);
         apply(&stage.namespace, &other).await?;
         stage.has("a card", |status| status.ready_replicas == 1 && spilling(status).is_none()).await?;
-        all_by(&app.ask(&stage.namespace, &hello).await?, "fleet");
+        stage.all_go_to(&app, &hello, "fleet").await?;
         Ok(())
     })
     .await;

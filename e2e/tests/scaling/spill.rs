@@ -23,13 +23,14 @@ async fn requests_go_outside_while_a_model_starts_and_come_back() {
             .has("spilling at zero", |status| spilling(status) == Some((SpillState::ScaledToZero, 100)))
             .await?;
 
-        all_by(&app.ask(&stage.namespace, &Ask::new(MODEL, "Hello").times(3)).await?, "api");
+        let hello = Ask::new(MODEL, "Hello");
+        stage.all_go_to(&app, &hello, "api").await?;
         all_by(&app.ask(&stage.namespace, &patient().times(2)).await?, "fleet");
 
         stage
             .has("requests again", |status| status.ready_replicas == 1 && spilling(status).is_none())
             .await?;
-        all_by(&app.ask(&stage.namespace, &Ask::new(MODEL, "Hello").times(3)).await?, "fleet");
+        stage.all_go_to(&app, &hello, "fleet").await?;
         stage.event("Spilling").await?;
         stage.event("SpillEnded").await?;
         Ok(())

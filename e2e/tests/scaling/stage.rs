@@ -4,7 +4,7 @@ use flotilla_crds::model_deployment::{ModelDeploymentStatus, ScalingStatus};
 use flotilla_crds::router_config::SpillState;
 use flotilla_crds::{ModelDeployment, labels};
 use flotilla_e2e::harness::{
-    App, Cluster, HarnessError, PROVIDER, Reply, Result, TestNamespace, case, image, install, wait_for,
+    App, Ask, Cluster, HarnessError, PROVIDER, Reply, Result, TestNamespace, case, image, install, wait_for,
     wait_until,
 };
 use k8s_openapi::api::core::v1::Pod;
@@ -131,6 +131,13 @@ impl Stage {
     /// Starts the application beside an injected router.
     pub async fn application(&self) -> Result<App> {
         App::start(&self.namespace, "chat", &[("app", "chat")]).await
+    }
+
+    /// Waits until the router leads such requests to this backend, and asks three that all go there.
+    pub async fn all_go_to(&self, app: &App, ask: &Ask, backend: &str) -> Result<()> {
+        app.leads_to(&self.namespace, ask, backend).await?;
+        all_by(&app.ask(&self.namespace, &ask.clone().times(3)).await?, backend);
+        Ok(())
     }
 
     /// Waits until the model's status is as wished, and returns it.
