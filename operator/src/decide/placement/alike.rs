@@ -11,32 +11,67 @@ type Selector = BTreeMap<String, String>;
 /// Selectors that are remembered; a fleet has a few.
 const SELECTORS: usize = 64;
 
-/// Nodes that differ in nothing but names and labels, and that a selector lets in, or leaves out.
+/// Nodes that differ in nothing but names, labels and how many of their GPUs pods have, and that a selector lets in, or
+/// leaves out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Alike<'a> {
     /// The first of them.
     pub(super) node: &'a GpuNode,
     /// How many there are.
     pub(super) nodes: u32,
+    /// On how many of them pods have how many GPUs, each number once.
+    pub(super) in_use: &'a [InUse],
     /// Whether the selector lets them in.
     pub(super) selected: bool,
+}
+
+/// So many nodes on each of which pods have so many GPUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InUse {
+    pub(super) used: u32,
+    pub(super) nodes: u32,
 }
 
 /// What was found for the selectors of late. It belongs to one list of nodes that does not change any more.
 #[derive(Debug, Default)]
 pub(super) struct Found(Mutex<BTreeMap<Selector, Arc<[Kind]>>>);
 
+/// The kinds of nodes of an inventory, in the order of their first ones.
+pub(super) struct Kinds<'a> {
+    nodes: &'a [GpuNode],
+    kinds: Arc<[Kind]>,
+}
+
 /// As [`Alike`], with the place of the first one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Kind {
     first: usize,
     nodes: u32,
+    in_use: Vec<InUse>,
     selected: bool,
+}
+
+impl Alike<'_> {
+    /// The sum over all of them of what comes of the GPUs that pods have on one.
+    pub(super) fn sum(&self, of: impl Fn(u32) -> u32) -> u32 {
+        let parts = self.in_use.iter().map(|in_use| of(in_use.used).saturating_mul(in_use.nodes));
+        parts.fold(0, u32::saturating_add)
+    }
+}
+
+impl Kinds<'_> {
+    /// One after the other.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Alike<'_>> {
+        self.kinds.iter().filter_map(|kind| {
+            let Kind { first, nodes, in_use, selected } = kind;
+            Some(Alike { node: self.nodes.get(*first)?, nodes: *nodes, in_use, selected: *selected })
+        })
+    }
 }
 
 impl Inventory {
     /// The kinds of nodes for a selector, in the order of the first one of each.
-    pub(super) fn alike(&self, selector: &Selector) -> impl Iterator<Item = Alike<'_>> {
+    pub(super) fn alike(&self, selector: &Selector) -> Kinds<'_> {
         let found = self.found.0.lock().get(selector).cloned();
         let kinds = found.unwrap_or_else(|| {
             let kinds: Arc<[Kind]> = kinds(&self.nodes, selector).into();
@@ -47,35 +82,45 @@ impl Inventory {
             found.insert(selector.clone(), kinds.clone());
             kinds
         });
-        (0..kinds.len()).filter_map(move |nth| {
-            let Kind { first, nodes, selected } = *kinds.get(nth)?;
-            Some(Alike { node: self.nodes.get(first)?, nodes, selected })
-        })
+        Kinds { nodes: &self.nodes, kinds }
     }
 }
 
 fn kinds(nodes: &[GpuNode], selector: &Selector) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = Vec::new();
     // Most nodes that differ do so in one of these.
-    let mut like: HashMap<(&str, u32, u32, bool), Vec<usize>> = HashMap::new();
+    let mut like: HashMap<(&str, u32, bool), Vec<usize>> = HashMap::new();
     for (place, node) in nodes.iter().enumerate() {
         let selected = selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-        let candidates = like.entry((&node.product, node.gpus, node.used, selected)).or_default();
+        let candidates = like.entry((&node.product, node.gpus, selected)).or_default();
         let same = candidates.iter().find(|kind| {
             kinds.get(**kind).and_then(|kind| nodes.get(kind.first)).is_some_and(|first| first.is_like(node))
         });
         if let Some(kind) = same.and_then(|kind| kinds.get_mut(*kind)) {
-            kind.nodes = kind.nodes.saturating_add(1);
+            kind.add(node.used);
         } else {
             candidates.push(kinds.len());
-            kinds.push(Kind { first: place, nodes: 1, selected });
+            let mut kind = Kind { first: place, nodes: 0, in_use: Vec::new(), selected };
+            kind.add(node.used);
+            kinds.push(kind);
         }
     }
     kinds
 }
 
+impl Kind {
+    /// One more node, on which pods have so many GPUs.
+    fn add(&mut self, used: u32) {
+        self.nodes = self.nodes.saturating_add(1);
+        match self.in_use.iter_mut().find(|in_use| in_use.used == used) {
+            Some(in_use) => in_use.nodes = in_use.nodes.saturating_add(1),
+            None => self.in_use.push(InUse { used, nodes: 1 }),
+        }
+    }
+}
+
 impl GpuNode {
-    /// Whether both offer the same, and keep out the same.
+    /// Whether both offer the same, and keep out the same; free or not.
     fn is_like(&self, other: &Self) -> bool {
         let Self {
             name: _,
@@ -84,14 +129,14 @@ impl GpuNode {
             memory,
             usable_mib,
             gpus,
-            used,
+            used: _,
             sharing,
             partitioned,
             partitions,
             devices,
             taints,
         } = self;
-        (gpus, used, memory, usable_mib) == (&other.gpus, &other.used, &other.memory, &other.usable_mib)
+        (gpus, memory, usable_mib) == (&other.gpus, &other.memory, &other.usable_mib)
             && (product, sharing, partitioned) == (&other.product, &other.sharing, &other.partitioned)
             && (partitions, devices, taints) == (&other.partitions, &other.devices, &other.taints)
     }
@@ -115,12 +160,17 @@ mod tests {
         let nodes = [of("a", "x", 23_034), of("b", "y", 23_034), of("c", "x", 23_034), of("d", "x", 22_000)];
         let cluster = inventory(&nodes, &[takes("c", 1)]);
         let kinds = |selector: &Selector| {
-            let told = |kind: Alike<'_>| (kind.node.name.clone(), kind.nodes, kind.selected);
-            cluster.alike(selector).map(told).collect::<Vec<_>>()
+            let in_use = |kind: &Alike<'_>| kind.in_use.iter().map(|u| (u.used, u.nodes)).collect::<Vec<_>>();
+            let told = |kind: Alike<'_>| (kind.node.name.clone(), kind.nodes, in_use(&kind), kind.selected);
+            cluster.alike(selector).iter().map(told).collect::<Vec<_>>()
         };
-        let told = |name: &str, nodes, selected| (name.to_owned(), nodes, selected);
-        assert_eq!(kinds(&Selector::new()), [told("a", 2, true), told("c", 1, true), told("d", 1, true)]);
-        let in_x = [told("a", 1, true), told("b", 1, false), told("c", 1, true), told("d", 1, true)];
+        let told = |name: &str, in_use: &[_], selected| {
+            (name.to_owned(), in_use.iter().map(|(_, nodes)| nodes).sum(), in_use.to_vec(), selected)
+        };
+        let of_all = [told("a", &[(0, 2), (1, 1)], true), told("d", &[(0, 1)], true)];
+        assert_eq!(kinds(&Selector::new()), of_all);
+        let in_x =
+            [told("a", &[(0, 1), (1, 1)], true), told("b", &[(0, 1)], false), told("d", &[(0, 1)], true)];
         assert_eq!(kinds(&selector("x")), in_x);
         assert_eq!(kinds(&selector("x")), in_x, "as remembered");
     }
@@ -129,7 +179,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let cluster = inventory(&[node("a", "NVIDIA-L4", 23_034, 4)], &[]);
         for pool in 0..3 * SELECTORS {
-            assert_eq!(cluster.alike(&selector(&pool.to_string())).count(), 1);
+            assert_eq!(cluster.alike(&selector(&pool.to_string())).iter().count(), 1);
             assert!(cluster.found.0.lock().len() <= SELECTORS);
         }
     }

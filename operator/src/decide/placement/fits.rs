@@ -159,8 +159,10 @@ enum Look {
 pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
     let mut fits = Fits { required_mib: ask.required_mib, gpus: ask.gpus, ..Fits::default() };
     let mut products: BTreeMap<Cow<'_, str>, ProductFit> = BTreeMap::new();
-    for Alike { node, nodes, selected } in inventory.alike(ask.node_selector) {
-        let (mut free, mut closed, mut passed) = (0_u32, false, None);
+    let kinds = inventory.alike(ask.node_selector);
+    for kind in kinds.iter() {
+        let Alike { node, nodes, selected, .. } = kind;
+        let (mut free, mut closed, mut passed) = (Vec::new(), false, None);
         let mut counted: Vec<Cow<'_, str>> = Vec::new();
         for offer in offers(node, ask, mode) {
             let offer = match offer {
@@ -172,13 +174,13 @@ pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
             };
             match look(&offer, &node.taints, selected, ask) {
                 Look::Fits => {
-                    free = free.saturating_add(offer.free);
+                    free.push((offer.gpus, offer.free));
                     let first = !counted.contains(&offer.product);
                     if first {
                         counted.push(offer.product.clone());
                     }
                     fits.see(&offer);
-                    add(&mut products, offer, first, nodes);
+                    add(&mut products, offer, first, &kind);
                 }
                 Look::Closed => {
                     closed = true;
@@ -189,7 +191,10 @@ pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
                 Look::Ignored => {}
             }
         }
-        fits.room = fits.room.saturating_add((free / ask.gpus.max(1)).saturating_mul(nodes));
+        fits.room = fits.room.saturating_add(kind.sum(|used| {
+            let on_one = free.iter().map(|(gpus, free)| free.on(*gpus, used));
+            on_one.fold(0, u32::saturating_add) / ask.gpus.max(1)
+        }));
         if counted.is_empty() {
             fits.closed = fits.closed.saturating_add(if closed { nodes } else { 0 });
             if let Some(why) = passed.filter(|_| !closed) {
@@ -203,16 +208,22 @@ pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
     fits
 }
 
-/// Adds the offer of so many nodes to its product; `first` says whether it is their first of that product.
-fn add<'a>(products: &mut BTreeMap<Cow<'a, str>, ProductFit>, offer: Offer<'a>, first: bool, nodes: u32) {
+/// Adds the offer of nodes that are alike to its product; `first` says whether it is their first of that product.
+fn add<'a>(
+    products: &mut BTreeMap<Cow<'a, str>, ProductFit>,
+    offer: Offer<'a>,
+    first: bool,
+    kind: &Alike<'_>,
+) {
     let Offer { product, memory_mib, gpus, free, .. } = offer;
+    let nodes = kind.nodes;
     let empty =
         |product: &str| ProductFit { product: product.to_owned(), memory_mib, nodes: 0, gpus: 0, free: 0 };
     let fit = products.entry(product).or_insert_with_key(|product| empty(product));
     fit.memory_mib = fit.memory_mib.min(memory_mib);
     fit.nodes = fit.nodes.saturating_add(if first { nodes } else { 0 });
     fit.gpus = fit.gpus.saturating_add(gpus.saturating_mul(nodes));
-    fit.free = fit.free.saturating_add(free.saturating_mul(nodes));
+    fit.free = fit.free.saturating_add(kind.sum(|used| free.on(gpus, used)));
 }
 
 impl Fits {

@@ -94,11 +94,6 @@ impl GpuNode {
             labels: node_labels,
         })
     }
-
-    /// GPUs, or shares, that no pod has.
-    pub const fn free(&self) -> u32 {
-        self.gpus.saturating_sub(self.used)
-    }
 }
 
 pub(super) fn read_memory(label: Option<&String>) -> GpuMemory {
@@ -188,6 +183,6 @@ mod tests {
             resources: BTreeMap::from([(labels::GPU_RESOURCE.to_owned(), 3)]),
         }];
         let node = GpuNode::of(&node("n", "NVIDIA-A10", 23_028, 2), &Usage::of(&pods), Vec::new()).unwrap();
-        assert_eq!((node.used, node.free()), (2, 0));
+        assert_eq!((node.used, node.gpus), (2, 2));
     }
 }

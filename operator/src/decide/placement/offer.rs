@@ -17,11 +17,38 @@ pub(super) struct Offer<'a> {
     /// GPUs, or shares of them.
     pub(super) gpus: u32,
     /// Of these, those that no pod has.
-    pub(super) free: u32,
+    pub(super) free: Free,
     /// What is against taking them.
     pub(super) against: Option<PassedOver>,
     /// Whether claims are kept off them at present.
     pub(super) closed: bool,
+}
+
+/// GPUs that no pod has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Free {
+    /// So many on each of nodes that are alike.
+    Each(u32),
+    /// What pods leave, which [`super::alike::InUse`] tells for each.
+    Left,
+}
+
+impl Free {
+    /// With so many more on each.
+    const fn and(self, more: u32) -> Self {
+        match self {
+            Self::Each(free) => Self::Each(free.saturating_add(more)),
+            Self::Left => Self::Left,
+        }
+    }
+
+    /// Out of `gpus`, on a node on which pods have `used` of those that `nvidia.com/gpu` counts.
+    pub(super) const fn on(self, gpus: u32, used: u32) -> u32 {
+        match self {
+            Self::Each(free) => free,
+            Self::Left => gpus.saturating_sub(used),
+        }
+    }
 }
 
 /// What a node offers in a mode; an error says why its memory is not known.
@@ -58,7 +85,7 @@ fn labelled<'a>(node: &'a GpuNode, ask: &Ask<'_>, kind: Option<PassedOver>) -> R
         memory_mib: memory_mib / parts,
         usable_mib: usable_mib / parts,
         gpus: node.gpus,
-        free: node.free(),
+        free: Free::Left,
         against: kind.or(sharers.err()),
         closed: false,
     })
@@ -78,7 +105,7 @@ fn partitions<'a>(node: &'a GpuNode, ask: &Ask<'_>, profile: &str) -> Vec<Result
             // A partition is cut out of what the driver leaves: a program sees all of it.
             usable_mib,
             gpus: partition.count,
-            free: partition.count.saturating_sub(partition.used),
+            free: Free::Each(partition.count.saturating_sub(partition.used)),
             against: ask.shared.then_some(PassedOver::Whole),
             closed: false,
         })
@@ -106,7 +133,7 @@ fn devices<'a>(devices: &'a [Device], ask: &Ask<'_>) -> Vec<Offer<'a>> {
             memory_mib: device.memory_mib,
             usable_mib: device.usable_mib,
             gpus: 0,
-            free: 0,
+            free: Free::Each(0),
             against: match (device.shareable, ask.shared) {
                 (true, false) => Some(PassedOver::Shared),
                 (false, true) => Some(PassedOver::Whole),
@@ -121,7 +148,7 @@ fn devices<'a>(devices: &'a [Device], ask: &Ask<'_>) -> Vec<Offer<'a>> {
             (1, u32::from(device.is_free()))
         };
         offer.gpus = offer.gpus.saturating_add(gpus);
-        offer.free = offer.free.saturating_add(free);
+        offer.free = offer.free.and(free);
     }
     offers.into_values().collect()
 }

@@ -200,7 +200,7 @@ proptest! {
             let parts = match node.sharing { Sharing::Shared(Some(n)) => n, _ => 1 };
             let open = node.taints.is_empty() && (parts > 1) == shared && parts <= 16;
             let large = node.usable_mib.unwrap() / u64::from(parts) >= need;
-            if open && large && node.gpus >= gpus_per { node.free() / gpus_per } else { 0 }
+            if open && large && node.gpus >= gpus_per { (node.gpus - node.used) / gpus_per } else { 0 }
         }).sum();
         prop_assert_eq!(fits.room, room);
     }
