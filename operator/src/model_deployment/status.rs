@@ -6,6 +6,7 @@ use super::dereference::Observed;
 use super::failure::{PodFacts, Problem};
 use super::fetching::Download;
 use super::need::Need;
+use super::observe::is_rolled_out;
 use super::placed::{choice, placeable, placement, waiting};
 use super::sized::{memory, sized, unsized_verdict};
 use super::validate::Invalid;
@@ -39,6 +40,8 @@ struct Parts {
     placeable: Verdict,
     loaded: Verdict,
     available: Verdict,
+    /// Whether all replicas are of the present spec.
+    rolled_out: bool,
 }
 
 /// Computes the status.
@@ -145,7 +148,11 @@ fn parts(
         Outcome::NotApplied(_, error) => Verdict::unknown(Reason::ApplyFailed, error.to_string()),
         _ => Verdict::no(Reason::Progressing, format!("{ready} of {desired} replicas serve")),
     };
-    Parts { accepted, sized, needs_size, placeable, loaded, available }
+    let rolled_out = match outcome {
+        Outcome::Applied(_, children) => desired == 0 || is_rolled_out(&children.deployment),
+        _ => true,
+    };
+    Parts { accepted, sized, needs_size, placeable, loaded, available, rolled_out }
 }
 
 fn reason_of(invalid: &Invalid) -> Reason {
@@ -176,7 +183,7 @@ fn loaded(object: &ModelDeployment, observed: &Observed, ready: i32) -> Verdict 
 
 /// Ready, Reconciling and Stalled from the parts: the first part that fails, in the order of cause and effect, says why.
 fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
-    let Parts { accepted, sized, needs_size, placeable, loaded, available } = parts;
+    let Parts { accepted, sized, needs_size, placeable, loaded, available, rolled_out } = parts;
     let sized = needs_size.then_some(sized);
     let causes = [Some(accepted), sized, Some(placeable), Some(loaded)].into_iter().flatten();
     let blocking = causes.into_iter().find(|verdict| verdict.status == Some(false));
@@ -189,7 +196,12 @@ fn summary(parts: &Parts) -> (Verdict, Verdict, Verdict) {
         ),
         None if available.holds() => (
             Verdict::yes(available.reason, available.message.clone()),
-            Verdict::no(Reason::UpToDate, ""),
+            if *rolled_out {
+                Verdict::no(Reason::UpToDate, "")
+            } else {
+                let message = format!("{}; the Deployment is not rolled out yet", available.message);
+                Verdict::yes(Reason::Progressing, message)
+            },
             moving(),
         ),
         None => {
@@ -213,13 +225,13 @@ impl HasConditions for ModelDeploymentStatus {
 mod tests {
     use super::*;
 
-    /// What Ready and Reconciling say of a spec that was carried out.
-    fn said(loaded: Verdict, available: Verdict) -> [String; 2] {
+    /// What Ready and Reconciling say of a spec that was carried out, and is rolled out or not.
+    fn said(loaded: Verdict, available: Verdict, rolled_out: bool) -> [String; 2] {
         let placeable = Verdict::yes(Reason::Fits, "fits");
         let accepted = Verdict::yes(Reason::Accepted, "accepted");
         let sized = Verdict::yes(Reason::FileRead, "read");
         let (ready, reconciling, _) =
-            summary(&Parts { accepted, sized, needs_size: false, placeable, loaded, available });
+            summary(&Parts { accepted, sized, needs_size: false, placeable, loaded, available, rolled_out });
         [ready.message, reconciling.message]
     }
 
@@ -227,8 +239,17 @@ mod tests {
     fn what_is_on_its_way_is_said_once() {
         let some = || Verdict::no(Reason::Progressing, "1 of 2 replicas serve");
         let loaded = Verdict::yes(Reason::Loaded, "the engine has loaded the model");
-        assert_eq!(said(loaded, some()), ["1 of 2 replicas serve"; 2]);
+        assert_eq!(said(loaded.clone(), some(), true), ["1 of 2 replicas serve"; 2]);
         let starting = Verdict::unknown(Reason::Starting, "replicas are starting");
-        assert_eq!(said(starting, some()), ["1 of 2 replicas serve; replicas are starting"; 2]);
+        assert_eq!(said(starting, some(), true), ["1 of 2 replicas serve; replicas are starting"; 2]);
+    }
+
+    #[test]
+    fn what_serves_by_an_earlier_spec_is_not_the_end_of_it() {
+        let loaded = Verdict::yes(Reason::Loaded, "the engine has loaded the model");
+        let all = Verdict::yes(Reason::Serving, "1 of 1 replicas serve");
+        let rolling = "1 of 1 replicas serve; the Deployment is not rolled out yet";
+        assert_eq!(said(loaded.clone(), all.clone(), false), ["1 of 1 replicas serve", rolling]);
+        assert_eq!(said(loaded, all, true), ["1 of 1 replicas serve", ""]);
     }
 }

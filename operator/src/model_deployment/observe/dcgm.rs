@@ -1,6 +1,6 @@
 //! What NVIDIA's dcgm-exporter on the replica's node sees of its GPU.
 
-use super::Replica;
+use super::{Replica, Unasked};
 use crate::decide::observe::{Reading, dcgm};
 use crate::kube_ext::within;
 use crate::model_deployment::failure::ENGINE_CONTAINER;
@@ -22,22 +22,23 @@ pub(super) async fn ask(
     scraper: &Scraper,
     namespace: &str,
     replica: &Replica<'_>,
-) -> Option<Reading> {
-    let (ip, port) = exporter(client, namespace, replica.gpu_node?).await?;
+) -> Result<Option<Reading>, Unasked> {
+    let Some(node) = replica.gpu_node else { return Ok(None) };
+    let Some((ip, port)) = exporter(client, namespace, node).await? else { return Ok(None) };
     match scraper.metrics(ip, port).await {
         Ok(text) => {
-            let device = dcgm::read(&text, replica.namespace, &replica.pod.name, ENGINE_CONTAINER)?;
-            Some(Reading { device: Some(device), ..Reading::default() })
+            let device = dcgm::read(&text, replica.namespace, &replica.pod.name, ENGINE_CONTAINER);
+            Ok(device.map(|device| Reading { device: Some(device), ..Reading::default() }))
         }
         Err(error) => {
             tracing::info!(%error, "what the GPU of a replica holds is not shown: dcgm-exporter did not answer");
-            None
+            Err(Unasked)
         }
     }
 }
 
 /// Where the exporter of a node listens.
-async fn exporter(client: &Client, namespace: &str, node: &str) -> Option<(IpAddr, u16)> {
+async fn exporter(client: &Client, namespace: &str, node: &str) -> Result<Option<(IpAddr, u16)>, Unasked> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     for labels in LABELS {
         let params =
@@ -47,14 +48,14 @@ async fn exporter(client: &Client, namespace: &str, node: &str) -> Option<(IpAdd
             Ok(pods) => pods,
             Err(error) => {
                 tracing::info!(%error, "what the GPU of a replica holds is not shown");
-                return None;
+                return Err(Unasked);
             }
         };
         if let Some(address) = pods.items.iter().find_map(address) {
-            return Some(address);
+            return Ok(Some(address));
         }
     }
-    None
+    Ok(None)
 }
 
 fn address(pod: &Pod) -> Option<(IpAddr, u16)> {

@@ -1,7 +1,7 @@
 //! Asks once for each start of a replica what it took. The only slow step of a reconcile, so it comes last.
 //!
-//! Each source is a file here and a line in `Observer::ask_one`. A source
-//! that is not there, or says nothing, is passed over in silence: a figure that is not known is only not shown.
+//! Each source is a file here and a line in `Observer::ask_one`. A source that is not there, or says nothing, is passed
+//! over in silence: a figure that is not known is only not shown. One that cannot be asked is asked again, a few times.
 
 mod dcgm;
 mod due;
@@ -17,7 +17,7 @@ use super::failure::PodFacts;
 use crate::decide::observe::{Reading, load};
 use crate::scrape::{ScrapeError, Scraper};
 use flotilla_crds::model_deployment::MemorySource;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -26,10 +26,15 @@ use std::time::Duration;
 
 /// What the engine says of itself, which is there as soon as it serves; the earlier counts where two say the same.
 const OF_ENGINE: &[MemorySource] = &[MemorySource::EngineLog, MemorySource::EngineMetrics];
+/// What is known of its GPU from outside.
+const OF_GPU: &[MemorySource] = &[MemorySource::Dcgm];
 /// dcgm-exporter samples every 30 s, so that before this its figure may be from before the model was loaded.
 const SETTLED: Duration = Duration::from_mins(1);
 /// One that does not say within this what it does is busy.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// How often a source is asked that cannot be asked, and how long after the last time.
+const TRIES: u32 = 3;
+const RETRY: SignedDuration = SignedDuration::from_secs(10);
 /// Pods that are remembered. Beyond, all are forgotten, and those without an answer in their status asked again.
 const REMEMBERED: usize = 4096;
 
@@ -79,11 +84,40 @@ impl Observation {
     }
 }
 
+/// A source could not be asked, so that nobody knows what it would have said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unasked;
+
+/// What came of asking some sources.
+#[derive(Debug, Clone, Default)]
+struct Answer {
+    found: Option<Observation>,
+    /// How often they could not be asked, and when they may be again.
+    failed: u32,
+    again: Timestamp,
+}
+
+impl Answer {
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.found.is_none() && self.again <= now
+    }
+
+    /// Takes in what was found, unless it is nothing and a source is to be asked again.
+    fn take(&mut self, found: Observation, all_asked: bool, now: Timestamp) {
+        self.failed = self.failed.saturating_add(u32::from(!all_asked));
+        if all_asked || !found.sources.is_empty() || self.failed >= TRIES {
+            self.found = Some(found);
+        } else {
+            self.again = now.saturating_add(RETRY).unwrap_or(Timestamp::MAX);
+        }
+    }
+}
+
 /// What is known of one pod.
 #[derive(Debug, Clone, Default)]
 struct Answers {
-    engine: Option<Observation>,
-    gpu: Option<Observation>,
+    engine: Answer,
+    gpu: Answer,
 }
 
 /// Asks replicas, and remembers what they answered.
@@ -102,10 +136,16 @@ impl Observer {
 
     /// Whether there is anything to ask about a replica now, or later.
     pub fn next(&self, replica: &Replica<'_>, now: Timestamp) -> Next {
-        let answers = self.answers(replica);
-        let gpu_asked = answers.gpu.is_some() || !self.asks_gpu(replica);
-        let gpu_said = answers.gpu.is_some_and(|gpu| !gpu.sources.is_empty());
-        match next(replica, answers.engine.is_some(), gpu_asked, now) {
+        let Answers { engine, gpu } = self.answers(replica);
+        let failed = [(&engine, !replica.is_known), (&gpu, self.asks_gpu(replica))];
+        let waits = failed.into_iter().filter(|(answer, asks)| *asks && answer.found.is_none());
+        let waits = waits.filter_map(|(answer, _)| Duration::try_from(answer.again.duration_since(now)).ok());
+        if let Some(wait) = waits.filter(|wait| !wait.is_zero()).min() {
+            return Next::Later(wait);
+        }
+        let gpu_asked = gpu.found.is_some() || !self.asks_gpu(replica);
+        let gpu_said = gpu.found.is_some_and(|gpu| !gpu.sources.is_empty());
+        match next(replica, engine.found.is_some(), gpu_asked, now) {
             Next::Nothing if gpu_said && !replica.gpu_is_known => Next::Tell,
             next => next,
         }
@@ -114,21 +154,15 @@ impl Observer {
     /// What the replica took, from every source that is due.
     pub async fn observe(&self, replica: &Replica<'_>, now: Timestamp) -> Observation {
         let mut answers = self.answers(replica);
-        if answers.engine.is_none() && !replica.is_known {
-            let mut found = Observation::default();
-            for source in OF_ENGINE {
-                found.add(*source, self.ask_one(*source, replica).await);
-            }
-            answers.engine = Some(found);
+        if answers.engine.is_due(now) && !replica.is_known {
+            self.ask(OF_ENGINE, replica, &mut answers.engine, now).await;
         }
-        if answers.gpu.is_none() && self.asks_gpu(replica) && due::is_settled(replica.pod, now) {
-            let mut found = Observation::default();
-            found.add(MemorySource::Dcgm, self.ask_one(MemorySource::Dcgm, replica).await);
-            answers.gpu = Some(found);
+        if answers.gpu.is_due(now) && self.asks_gpu(replica) && due::is_settled(replica.pod, now) {
+            self.ask(OF_GPU, replica, &mut answers.gpu, now).await;
         }
         self.remember(replica, answers.clone());
-        let mut found = answers.engine.unwrap_or_default();
-        found.add(MemorySource::Dcgm, answers.gpu.map(|gpu| gpu.reading));
+        let mut found = answers.engine.found.unwrap_or_default();
+        found.add(MemorySource::Dcgm, answers.gpu.found.map(|gpu| gpu.reading));
         found
     }
 
@@ -145,17 +179,33 @@ impl Observer {
         }
     }
 
-    async fn ask_one(&self, source: MemorySource, replica: &Replica<'_>) -> Option<Reading> {
-        match source {
-            MemorySource::EngineLog => engine_log::ask(&self.client, replica).await,
-            MemorySource::EngineMetrics if self.options.engine_metrics => {
-                engine_metrics::ask(&self.scraper, replica).await
+    async fn ask(
+        &self,
+        sources: &[MemorySource],
+        replica: &Replica<'_>,
+        answer: &mut Answer,
+        now: Timestamp,
+    ) {
+        let (mut found, mut all_asked) = (Observation::default(), true);
+        for source in sources {
+            match self.ask_one(*source, replica).await {
+                Ok(reading) => found.add(*source, reading),
+                Err(Unasked) => all_asked = false,
             }
-            MemorySource::Dcgm => {
-                let namespace = self.options.dcgm_namespace.as_deref()?;
+        }
+        answer.take(found, all_asked, now);
+    }
+
+    async fn ask_one(&self, source: MemorySource, replica: &Replica<'_>) -> Result<Option<Reading>, Unasked> {
+        match (source, self.options.dcgm_namespace.as_deref()) {
+            (MemorySource::EngineLog, _) => engine_log::ask(&self.client, replica).await,
+            (MemorySource::EngineMetrics, _) if self.options.engine_metrics => {
+                Ok(engine_metrics::ask(&self.scraper, replica).await)
+            }
+            (MemorySource::Dcgm, Some(namespace)) => {
                 dcgm::ask(&self.client, &self.scraper, namespace, replica).await
             }
-            MemorySource::EngineMetrics => None,
+            (MemorySource::EngineMetrics | MemorySource::Dcgm, _) => Ok(None),
         }
     }
 
@@ -184,8 +234,12 @@ fn key(replica: &Replica<'_>) -> String {
 mod tests {
     use super::*;
     use axum::Router;
+    use axum::http::StatusCode;
     use axum::routing::get;
+    use serde_json::json;
     use std::future::pending;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio_util::task::AbortOnDropHandle;
 
     /// What is believed of an engine with these metrics; none are never told.
@@ -219,6 +273,56 @@ mod tests {
             (Some(BUSY), false, false),
         ] {
             assert_eq!(answers(metrics, asked).await, expected, "{metrics:?}, asked {asked}");
+        }
+    }
+
+    /// Answers an API server gives when it is asked for a log: the first few times that it cannot.
+    async fn log_after(failures: usize) -> (Client, AbortOnDropHandle<()>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let log = async move || match asked.fetch_add(1, Ordering::Relaxed) {
+            before if before < failures => Err(StatusCode::INTERNAL_SERVER_ERROR),
+            _ => Ok("llama_kv_cache:        CPU KV buffer size =    16.00 MiB\n"),
+        };
+        let router = Router::new().route("/api/v1/namespaces/apps/pods/a/log", get(log));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap_or_default() });
+        let config = kube::Config::new(format!("http://{address}").parse().unwrap());
+        (Client::try_from(config).unwrap(), AbortOnDropHandle::new(server))
+    }
+
+    #[tokio::test]
+    async fn a_log_that_could_not_be_read_is_read_again_a_few_times() {
+        let pod = json!({"metadata": {"name": "a"}, "status": {"conditions": [
+            {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-24T10:00:00Z"}]}});
+        let pod = PodFacts::of(&serde_json::from_value(pod).unwrap());
+        let replica = Replica {
+            namespace: "apps",
+            pod: &pod,
+            metrics_port: None,
+            gpu_node: None,
+            is_known: false,
+            gpu_is_known: false,
+        };
+        let retry = Duration::try_from(RETRY).unwrap();
+        for (failures, expected) in [(1, Some(16 << 20)), (usize::MAX, None)] {
+            let (client, _server) = log_after(failures).await;
+            let observer =
+                Observer::new(client, ObserverOptions { engine_metrics: true, dcgm_namespace: None });
+            let mut now: Timestamp = "2026-11-24T10:00:30Z".parse().unwrap();
+            let (mut found, mut asked) = (Observation::default(), 0);
+            while observer.next(&replica, now) == Next::Ask {
+                (found, asked) = (observer.observe(&replica, now).await, asked + 1);
+                if let Next::Later(wait) = observer.next(&replica, now) {
+                    assert_eq!(wait, retry);
+                    let early = observer.observe(&replica, now).await;
+                    assert_eq!(early, Observation::default(), "not before it is due");
+                    now += wait;
+                }
+            }
+            assert_eq!(found.reading.kv_cache, expected);
+            assert_eq!(asked, u32::try_from(failures).unwrap_or(u32::MAX).saturating_add(1).min(TRIES));
+            assert_eq!(observer.next(&replica, now), Next::Tell);
         }
     }
 
