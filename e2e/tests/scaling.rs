@@ -72,7 +72,7 @@ async fn an_idle_model_goes_to_zero_and_wakes_once_for_all_the_requests_that_wai
     with_stage("scaling_zero", &to_zero, async |stage| {
         let app = stage.application().await?;
         let status = stage.has("no replica", |object| object.desired_replicas == Some(0)).await?;
-        assert_eq!(status.scaling.unwrap().reason, "Idle");
+        assert_eq!(status.scaling.unwrap().history[0].reason, "Idle");
         stage.has("no pod", |object| object.replicas == 0).await?;
 
         let half = HERD / 2;

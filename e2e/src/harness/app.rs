@@ -18,12 +18,16 @@ pub const JSON_SERVER: &str = include_str!("json_server.py");
 const IMAGE: &str = "flotilla/openai-client:dev";
 const PORT: u16 = 8000;
 /// To pull the images, and for the router to get its config.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_mins(3);
 
+/// What the API server says when a webhook does not answer in time, and how long it is asked again: a deployment's
+/// controller does so, too.
+const NO_WEBHOOK: &str = "failed calling webhook";
+const TAKEN: Duration = Duration::from_mins(1);
 /// For the first reply of a loop whose model serves.
-const FIRST_REPLY: Duration = Duration::from_secs(30);
+const FIRST_REPLY: Duration = Duration::from_mins(2);
 /// For a router to hear of what a status says.
-const FOLLOWS: Duration = Duration::from_secs(30);
+const FOLLOWS: Duration = Duration::from_mins(1);
 
 /// A running application.
 #[derive(Debug, Clone)]
@@ -168,7 +172,13 @@ impl App {
             }},
         ]);
         for object in objects.as_array().into_iter().flatten() {
-            namespace.apply(&object.to_string()).await?;
+            wait_until(&format!("pod {name} to be taken"), TAKEN, async || {
+                match namespace.apply(&object.to_string()).await {
+                    Err(error) if error.to_string().contains(NO_WEBHOOK) => Err(error.to_string()),
+                    taken => Ok(taken),
+                }
+            })
+            .await??;
         }
         Ok(Self { name: name.to_owned() })
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Time to reach the API server.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Time for any answer, proxied engines included: a small model on a busy machine may think for a while.
-const READ: Duration = Duration::from_mins(2);
+const READ: Duration = Duration::from_mins(10);
 
 /// A client, and how programs reach the same cluster.
 #[derive(Clone)]

@@ -24,7 +24,7 @@ pub const ENGINE_IMAGE: &str = "flotilla/engine-llamacpp:dev";
 /// Labels of operator pods.
 const PODS: &str = "app.kubernetes.io/name=flotilla,app.kubernetes.io/component=operator";
 /// To pull the image and take the lease.
-const ROLLOUT: Duration = Duration::from_mins(2);
+const ROLLOUT: Duration = Duration::from_mins(4);
 /// Tests start engines side by side; the cards of the bed are numbers anyway.
 const GPUS_FOR_TESTS: u32 = 16;
 

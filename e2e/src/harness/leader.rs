@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use std::time::Duration;
 
 /// For an election after a restart.
-const ELECTION: Duration = Duration::from_mins(1);
+const ELECTION: Duration = Duration::from_mins(2);
 
 /// Waits until there is one.
 ///

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The name of its pod and Service.
 pub const PROVIDER: &str = "provider";
 /// To pull the image while other tests start pods.
-const START: Duration = Duration::from_mins(2);
+const START: Duration = Duration::from_mins(4);
 
 /// Starts it and waits until it listens. It takes only the key `apiKey` of this Secret; without one, everybody's.
 ///

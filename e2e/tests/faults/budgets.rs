@@ -2,7 +2,7 @@
 
 use super::operator::{kill_leader, leader};
 use crate::alone;
-use crate::routing::{KEY, SOON, apply, out, policy, provider, script, secret, seen, wait};
+use crate::routing::{KEY, SOON, apply, gateway_serves, out, policy, provider, script, secret, seen, wait};
 use flotilla_e2e::bed;
 use flotilla_e2e::harness::{App, Ask, HarnessError, INSTALL_NAMESPACE, Result, TestNamespace, wait_until};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -64,6 +64,7 @@ async fn a_budget_is_spent_once_whatever_dies() {
         provider(&namespace).await?;
         script(&namespace, &json!({"reply": "word ".repeat(100)})).await?;
         wait(&namespace, "paid", "Programmed", "True", "Programmed").await?;
+        gateway_serves(&namespace, "paid", 2).await?;
         let endpoint = format!("http://paid-gateway.{}.svc/v1", namespace.name);
         let app = App::create(&namespace, "batch", &[("app", "batch")], &endpoint).await?;
         app.ready(&namespace).await?;

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 const LEADER: &str = "flotilla.dev/leader=true";
 /// A container that is killed again and again is started later each time.
-const RECOVERY: Duration = Duration::from_mins(2);
+const RECOVERY: Duration = Duration::from_mins(4);
 
 /// Kills the leader's process; a container that is just being restarted has none.
 pub async fn kill_leader(cluster: &Cluster) -> Result<()> {

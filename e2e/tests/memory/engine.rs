@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// To pull images and load the model.
-const START: Duration = Duration::from_mins(2);
+const START: Duration = Duration::from_mins(4);
 /// Tokens of each answer.
 const ANSWER: u32 = 8;
 const PORT: u16 = 8080;

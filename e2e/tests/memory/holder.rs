@@ -24,7 +24,7 @@ for top in ("/opt/python", "/usr/bin", "/usr/lib", "/lib"):
 open("/tmp/held", "w").close()
 time.sleep(3600)
 "#;
-const START: Duration = Duration::from_mins(1);
+const START: Duration = Duration::from_mins(5);
 
 /// Starts it; it goes with the namespace.
 pub async fn hold(namespace: &TestNamespace) -> Result<()> {

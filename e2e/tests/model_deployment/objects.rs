@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// To pull an engine's image and start it while others do.
-pub const START: Duration = Duration::from_mins(2);
+pub const START: Duration = Duration::from_mins(4);
 /// For the operator to act on something that needs no pod.
-pub const SOON: Duration = Duration::from_mins(1);
+pub const SOON: Duration = Duration::from_mins(3);
 
 /// A test with Flotilla installed.
 pub async fn with_flotilla<F>(test: &str, body: F)

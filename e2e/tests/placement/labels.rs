@@ -4,7 +4,9 @@ use super::objects::{apply, custom, get, serving, wait};
 use super::stage::{SOON, alone, cards, lands_on, runs};
 use flotilla_e2e::command::output;
 use flotilla_e2e::harness::{Cluster, Result, wait_until};
+use futures::FutureExt as _;
 use futures::future::try_join;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 
 #[tokio::test]
 async fn large_cards_stay_free_for_what_needs_them() {
@@ -83,10 +85,11 @@ async fn labels_that_change_move_what_comes_and_leave_what_runs() {
             );
             assert_eq!(nodes[1].0, "gpu-4090", "a card has room where the first runs, and it is too small");
             Ok(())
-        }
-        .await;
+        };
+        let changed = AssertUnwindSafe(changed).catch_unwind().await;
+        // Other tests count on it, whatever became of this one.
         relabel(&cluster, "gpu-4060ti", "16380")?;
-        changed
+        changed.unwrap_or_else(|panic| resume_unwind(panic))
     })
     .await;
 }

@@ -13,11 +13,11 @@ static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// What other tests find: room for engines side by side.
 const PLENTY: u32 = 16;
 /// For a pod that has a card to start, and for a decision to show.
-pub const SOON: Duration = Duration::from_mins(1);
+pub const SOON: Duration = Duration::from_mins(3);
 /// A node is given up by the control plane after 50 s, and its pods half a minute later.
-pub const GIVEN_UP: Duration = Duration::from_mins(2);
+pub const GIVEN_UP: Duration = Duration::from_mins(4);
 /// For pods to end, those of a node that was killed included.
-const GONE: Duration = Duration::from_mins(2);
+const GONE: Duration = Duration::from_mins(4);
 
 /// Runs a test with one card on each of the bed's nodes. Whatever the test changes is put back.
 pub async fn alone<F>(test: &str, body: F)

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longer than routers leave an endpoint alone after a few rounds of failures: 10 s, and twice as long each time.
-const RECOVERY: Duration = Duration::from_mins(2);
+const RECOVERY: Duration = Duration::from_mins(4);
 
 fn only(backend: &str, count: usize) -> BTreeMap<String, usize> {
     BTreeMap::from([(backend.to_owned(), count)])
@@ -53,7 +53,7 @@ async fn a_failing_provider_is_covered_by_the_fleet_and_the_other_way_round() {
         apply(&namespace, &inwards).await?;
         wait(&namespace, "split", "Ready", "True", "Programmed").await?;
         output(&mut cluster.kubectl(["scale", "mdep", "fleet", "--replicas=0", "-n", &namespace.name])?)?;
-        let stopped = ["wait", "--for=delete", "pod", "-l", "flotilla.dev/model-deployment=fleet", "-n", &namespace.name];
+        let stopped = ["wait", "--for=delete", "--timeout=120s", "pod", "-l", "flotilla.dev/model-deployment=fleet", "-n", &namespace.name];
         output(&mut cluster.kubectl(stopped)?)?;
         assert_eq!(by_backend(&app.ask(&namespace, &ask.clone().times(5)).await?), only("out", 5));
         let before = seen(&namespace).await?.requests;

@@ -1,6 +1,8 @@
 //! The shared router for applications without a sidecar.
 
-use super::objects::{KEY, SOON, apply, by_backend, out, policy, provider, secret, wait, with_flotilla};
+use super::objects::{
+    KEY, SOON, apply, by_backend, gateway_serves, out, policy, provider, secret, wait, with_flotilla,
+};
 use flotilla_crds::RoutingPolicy;
 use flotilla_e2e::harness::{App, Ask, HarnessError, wait_until};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -23,6 +25,7 @@ async fn a_gateway_serves_who_has_no_sidecar_and_goes_with_its_policy() {
         let endpoint = live.status.unwrap().endpoint.unwrap();
         assert_eq!(endpoint, format!("http://shared-gateway.{}.svc/v1", namespace.name));
 
+        gateway_serves(&namespace, "shared", 1).await?;
         let app = App::create(&namespace, "batch", &[("app", "batch")], &endpoint).await?;
         let pod = app.ready(&namespace).await?;
         assert!(pod.spec.unwrap().init_containers.is_none(), "it asked for no sidecar");

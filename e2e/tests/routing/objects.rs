@@ -7,14 +7,15 @@ use flotilla_e2e::harness::{
 };
 use flotilla_e2e::provider::Seen;
 use http::Method;
+use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// To start pods while other tests do.
-pub const START: Duration = Duration::from_mins(2);
+pub const START: Duration = Duration::from_mins(4);
 /// For a change to reach status.
-pub const SOON: Duration = Duration::from_mins(1);
+pub const SOON: Duration = Duration::from_mins(3);
 /// The key that the provider takes.
 pub const KEY: &str = "sk-e2e-3f9c1d77aa";
 
@@ -54,6 +55,16 @@ pub async fn fleet_with(namespace: &TestNamespace, replicas: u32, adapters: &Val
 pub async fn fleet_serves(namespace: &TestNamespace) -> Result<()> {
     let ready = condition::<ModelDeployment>("Ready", "True", "Serving");
     wait_for(&namespace.api(), "fleet", "serve", START, ready).await.map(drop)
+}
+
+/// Waits until the gateway's pods are ready; a policy is programmed as soon as a router has it.
+pub async fn gateway_serves(namespace: &TestNamespace, policy: &str, replicas: i32) -> Result<()> {
+    let name = format!("{policy}-gateway");
+    wait_for(&namespace.api(), &name, "serve", START, |deployment: &Deployment| {
+        let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default();
+        if ready >= replicas { Ok(()) } else { Err(format!("{ready} of {replicas} are ready")) }
+    })
+    .await
 }
 
 /// Starts the stand-in provider, which takes [`KEY`] only, and waits until it listens.

@@ -6,7 +6,7 @@ use super::objects::{
 };
 use flotilla_crds::RoutingPolicy;
 use flotilla_e2e::command::output;
-use flotilla_e2e::harness::{Ask, wait_for};
+use flotilla_e2e::harness::{Ask, wait_for, wait_until};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -92,7 +92,13 @@ async fn a_changed_policy_is_followed_at_once_and_no_request_fails() {
         let changed = jiff::Timestamp::now().as_duration();
         apply(&namespace, &to("after")).await?;
         wait(&namespace, "change", "Programmed", "True", "Programmed").await?;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // One may have been on its way before.
+        let before = app.looped(&namespace).await?;
+        wait_until("requests that follow", SOON, async || {
+            let done = app.looped(&namespace).await.map_err(|error| error.to_string())?;
+            if done > before + 2 { Ok(()) } else { Err(format!("{done} are answered")) }
+        })
+        .await?;
         let replies = app.stop_loop(&namespace).await?;
 
         let counts = by_backend(&replies);

@@ -75,7 +75,7 @@ fn autoscaler(namespace: &str) -> Value {
             "minReplicas": 1, "maxReplicas": 2,
             "metrics": [{"type": "External", "external": {
                 "metric": {"name": METRIC, "selector": {"matchLabels": labels}},
-                "target": {"type": "AverageValue", "averageValue": "30"},
+                "target": {"type": "AverageValue", "averageValue": "12"},
             }}],
             "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
         },

@@ -6,9 +6,9 @@ use serde_json::json;
 use std::time::Duration;
 
 /// Answers at a time, and their tokens: either replica has some more than its slots take, for longer than the drain
-/// timeout of the stage.
+/// timeout of the stage, and on a slow machine for less than the minute that a replica may answer on after it.
 const ANSWERS: usize = 24;
-const TOKENS: u32 = 480;
+const TOKENS: u32 = 200;
 
 #[tokio::test]
 async fn answers_that_take_longer_than_the_drain_timeout_are_whole() {

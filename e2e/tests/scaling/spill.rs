@@ -13,7 +13,8 @@ fn patient() -> Ask {
 #[tokio::test]
 async fn requests_go_outside_while_a_model_starts_and_come_back() {
     let to_zero = json!({
-        "minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfter": "15s", "stabilizationWindow": "15s",
+        "minReplicas": 0, "maxReplicas": 1, // Long after the spill has ended: what came back is asked meanwhile.
+        "scaleToZeroAfter": "45s", "stabilizationWindow": "15s",
         "hold": {"maxRequests": 50, "timeout": "2m"},
     });
     with_policy("scaling_spill", &to_zero, to_the_provider, async |stage| {
@@ -46,7 +47,7 @@ async fn what_is_too_much_for_a_full_model_goes_outside_and_the_rest_stays() {
     // The loop asks for one and a half to three times as much as that, on slow machines and on fast ones.
     let full = json!({
         "minReplicas": 1, "maxReplicas": 1,
-        "replicaCapacity": {"promptTokensPerSecond": 100, "completionTokensPerSecond": 6},
+        "replicaCapacity": {"promptTokensPerSecond": 100, "completionTokensPerSecond": 3},
     });
     with_policy("scaling_saturated", &full, to_the_provider, async |stage| {
         start_provider(&stage.namespace, None).await?;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// For pods to start or go while other tests use the cluster.
-pub const START: Duration = Duration::from_mins(2);
+pub const START: Duration = Duration::from_mins(4);
 /// The name that clients ask for.
 pub const MODEL: &str = "assistant";
 /// The object of a stage with one model.
