@@ -137,9 +137,9 @@ fn pay<'a>(
     paid.then_some((second, reservation))
 }
 
-/// Another endpoint of the same target, or else the next target at which the request has not failed. It must be well
-/// and have a place free: a second leg is there to be fast. All of these are in the plan, so they are within the
-/// boundary.
+/// Another endpoint of the same target, or else the first of the further targets at which the request has not failed.
+/// It must be well and have a place free: a second leg is there to be fast. All of these are in the plan, so they are
+/// within the boundary.
 fn second_leg<'a>(
     request: Request<'_>,
     record: &Record,
@@ -162,14 +162,19 @@ fn second_leg<'a>(
             slot,
         });
     }
-    let target = rivals.iter().copied().find(|rival| record.may_try(*rival))?;
+    let mut open = rivals.iter().copied().filter(|rival| record.may_try(*rival));
+    open.find_map(|target| elsewhere(request, policy, target))
+}
+
+/// A leg at another target, if that is well and has a place free.
+fn elsewhere<'a>(request: Request<'_>, policy: &'a Policy, target: BackendIndex) -> Option<Second<'a>> {
     let backend = policy.backends.get(target)?;
     let ask = ask(backend, request.outgoing);
     let (_, endpoint) = pick(request.router, backend, &ask, &[])?;
     if !is_well(endpoint) {
         return None;
     }
-    let wire = Wire::of(request.outgoing, backend).ok()?;
     let slot = place_at(backend).ok()?;
+    let wire = Wire::of(request.outgoing, backend).ok()?;
     Some(Second { target, backend, endpoint, place: None, wire: Some(wire), ask: Some(ask), slot })
 }

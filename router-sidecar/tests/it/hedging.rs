@@ -211,6 +211,32 @@ async fn where_its_own_target_is_full_the_second_leg_goes_to_the_next() {
 }
 
 #[tokio::test]
+async fn a_second_leg_passes_over_a_target_that_is_full() {
+    let (first, next, last) = (engine().await, engine().await, engine().await);
+    let full = fleet("next", &[next.address]).replacen(
+        "name: next,",
+        "name: next, concurrency: {maxRequests: 1},",
+        1,
+    );
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{full}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [next, last], hedge: true}}\ntimeouts: {{firstTokenMs: 2000}}",
+        fleet("first", &[first.address]),
+        fleet("last", &[last.address])
+    ))
+    .await;
+    for _ in 0..LEARNED {
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "first");
+    }
+    let gate = rig.router.store.current().unwrap().policies[0].backends[1].gate.clone().unwrap().0;
+    let _place = gate.try_enter().unwrap();
+    first.script(Script { faults: [Fault::Stall].into(), ..Script::default() });
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "last");
+    let hedges = r#"hedges_total{backend="last",policy="team/assistant"} 1"#;
+    assert!(rig.metrics().await.contains(hedges));
+    assert_eq!(next.seen().requests, 0);
+}
+
+#[tokio::test]
 async fn a_second_leg_that_is_not_sent_moves_no_session() {
     let (one, two) = (engine().await, engine().await);
     let pods = fleet("pods", &[one.address, two.address]);
