@@ -209,7 +209,7 @@ impl Autoscaler {
             let asks = |key: &ObjectKey, brief: &Brief<'_>| self.board.asks(key, brief, now);
             let decided = model.group.decide(members.collect(), around, &mut self.book, now, asks);
             match (std::mem::replace(&mut model.group.shown, decided.row), decided.row) {
-                (before, Some(row)) if before != Some(row) => self.gauges.set(namespace, name, row),
+                (before, Some(row)) if before != Some(row) => self.gauges.set(namespace, name, before, row),
                 (Some(_), None) => self.gauges.remove(namespace, name),
                 _ => {}
             }

@@ -51,6 +51,18 @@ const GAUGES: [(&str, &str); 9] = [
     ("flotilla_operator_scaling_engine_waiting_requests", "Requests that wait in engines, as they say."),
 ];
 
+impl Row {
+    /// In the order of the gauges.
+    fn figures(self) -> [Option<f64>; GAUGES.len()] {
+        let Self { offered, backlog, capacity, desired, spill, in_flight, served, engines } = self;
+        let engines_served = engines.map(|engines| engines.served.prompt + engines.served.completion);
+        let waiting = engines.map(|engines| engines.waiting);
+        let [offered, backlog, capacity, desired, spill, in_flight, served] =
+            [offered, backlog, capacity, desired, spill, in_flight, served].map(Some);
+        [offered, backlog, capacity, desired, spill, in_flight, served, engines_served, waiting]
+    }
+}
+
 impl Gauges {
     /// Registers all of them.
     ///
@@ -76,13 +88,13 @@ impl Gauges {
         ]))
     }
 
-    pub(super) fn set(&self, namespace: &str, model: &str, row: Row) {
-        let Row { offered, backlog, capacity, desired, spill, in_flight, served, engines } = row;
-        let engines_served = engines.map(|engines| engines.served.prompt + engines.served.completion);
-        let waiting = engines.map(|engines| engines.waiting);
-        let own = [offered, backlog, capacity, desired, spill, in_flight, served].map(Some);
-        for (gauge, value) in self.0.iter().zip(own.into_iter().chain([engines_served, waiting])) {
+    /// Shows a row where `before` was shown. Only what differs is looked up: most figures are those of a second before.
+    pub(super) fn set(&self, namespace: &str, model: &str, before: Option<Row>, row: Row) {
+        let before = before.map(Row::figures);
+        let before = before.map_or([None; GAUGES.len()], |figures| figures.map(Some));
+        for ((gauge, value), before) in self.0.iter().zip(row.figures()).zip(before) {
             match value {
+                _ if before == Some(value) => {}
                 Some(value) => gauge.with_label_values(&[namespace, model]).set(value),
                 // Removing what is not there is an error that does not matter.
                 None => drop(gauge.remove_label_values(&[namespace, model])),

@@ -163,25 +163,43 @@ impl Member {
         let remembered = || known.map(|seconds| SignedDuration::from_secs(seconds.into()));
         self.start = self.starts.observe(pods.newest, remembered);
         let nodes = pods.nodes.as_slice();
-        if self.facts.as_ref().is_none_or(|(read, _)| !read.is(object, inventory, nodes)) {
-            let basis = Basis::of(object, self.facts.as_ref().map(|(read, _)| read), inventory, nodes);
-            let may_be_read = basis.of_spec || self.facts.is_none();
-            let facts = may_be_read.then(|| Facts::of(object, inventory, nodes)).flatten();
-            // A spec that cannot be carried out leaves its replicas as they are, and what is known of them.
-            if let (None, Some((read, _))) = (&facts, &mut self.facts) {
-                *read = basis;
-                return true;
+        match &mut self.facts {
+            Some((read, _)) if read.is(object, inventory, nodes) => {}
+            // Nothing of its own has changed, but GPUs around it, as they do whenever a pod comes or goes.
+            Some((read, facts)) if read.is_of(object) && read.nodes == nodes => {
+                read.inventory = Arc::clone(inventory);
+                if let Some(found) = read.of_spec.then(|| Facts::of(object, inventory, nodes)).flatten() {
+                    self.learns.gpu.clone_from(&found.product);
+                    *facts = found;
+                }
             }
-            let quantization = status.and_then(|status| status.quantization.as_deref()).unwrap_or_default();
-            self.learns = Key {
-                model: format!("{}/{}/{quantization}", self.key.namespace, object.served_name()),
-                engine: format!("{:?}", object.spec.engine.engine_type),
-                gpu: facts.as_ref().map(|facts| facts.product.clone()).unwrap_or_default(),
-                ..self.learns
-            };
-            self.facts = facts.map(|facts| (basis, facts));
+            _ => self.read(object, inventory, nodes),
         }
         self.facts.is_some()
+    }
+
+    fn read(&mut self, object: &ModelDeployment, inventory: &Arc<Inventory>, nodes: &[&str]) {
+        let basis = Basis::of(object, self.facts.as_ref().map(|(read, _)| read), inventory, nodes);
+        let may_be_read = basis.of_spec || self.facts.is_none();
+        let facts = may_be_read.then(|| Facts::of(object, inventory, nodes)).flatten();
+        // A spec that cannot be carried out leaves its replicas as they are, and what is known of them.
+        if let (None, Some((read, _))) = (&facts, &mut self.facts) {
+            *read = basis;
+            return;
+        }
+        let quantization = object.status.as_ref().and_then(|status| status.quantization.as_deref());
+        self.learns = Key {
+            model: format!(
+                "{}/{}/{}",
+                self.key.namespace,
+                object.served_name(),
+                quantization.unwrap_or_default()
+            ),
+            engine: format!("{:?}", object.spec.engine.engine_type),
+            gpu: facts.as_ref().map(|facts| facts.product.clone()).unwrap_or_default(),
+            ..self.learns
+        };
+        self.facts = facts.map(|facts| (basis, facts));
     }
 
     /// What capacities are learned for: the served name with its namespace and quantization.
