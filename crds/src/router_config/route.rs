@@ -64,8 +64,8 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback: Vec<String>,
     /// Whether a streamed request whose first content takes longer than 19 of 20 do is sent once more, to another
-    /// endpoint or to the next target at which it has not failed: the faster one answers, the other one is called off.
-    /// Its prompt is paid twice.
+    /// endpoint or to the first of the further targets that is well, has room and has not failed it: the faster one
+    /// answers, the other one is called off. Its prompt is paid twice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hedge: bool,
     /// Whether a stream that breaks off after its first content is continued by another fleet endpoint of the route,

@@ -93,8 +93,8 @@ pub struct RouteSpec {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub fallback: Vec<String>,
     /// Whether a streamed request whose first content takes longer than 19 of 20 do is sent once more, to another
-    /// endpoint or to the next target at which it has not failed: the faster one answers, the other one is called off.
-    /// Its prompt is paid twice.
+    /// endpoint or to the first of the further targets that is well, has room and has not failed it: the faster one
+    /// answers, the other one is called off. Its prompt is paid twice.
     /// Default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedge: Option<bool>,

@@ -174,7 +174,10 @@ impl App {
         for object in objects.as_array().into_iter().flatten() {
             wait_until(&format!("pod {name} to be taken"), TAKEN, async || {
                 match namespace.apply(&object.to_string()).await {
-                    Err(error) if error.to_string().contains(NO_WEBHOOK) => Err(error.to_string()),
+                    Err(error) if error.to_string().contains(NO_WEBHOOK) => {
+                        println!("pod {name} is created again: {error}");
+                        Err(error.to_string())
+                    }
                     taken => Ok(taken),
                 }
             })

@@ -50,7 +50,8 @@ async fn routers_answer_while_the_api_server_is_gone_and_follow_when_it_is_back(
             followed.map(drop).map_err(|error| error.to_string())
         })
         .await?;
-        // A node whose lease could not be renewed for so long may have been given up for a moment.
+        // A node whose lease could not be renewed for so long may have been given up for a moment, and with it the
+        // endpoints that routers know.
         fleet_serves(&namespace).await?;
         let hello = Ask::new("assistant", "Hello");
         app.leads_to(&namespace, &hello, "fleet").await?;

@@ -50,7 +50,7 @@ async fn another_context_restarts_the_engine_with_other_flags() {
 
         object["spec"]["context"] = json!({"maxTokens": 8192, "parallelSequences": 4, "kvCacheType": "Q8_0"});
         apply(&namespace, &object).await?;
-        // The old replica serves until the new one does.
+        // Until the Deployment has followed, what it says is of the old replica.
         wait(&namespace, "edited", "Reconciling", "False", "UpToDate").await?;
         let after = serving(&namespace, "edited").await?;
         let new = pods_are(&namespace, "edited", 1).await?.remove(0);

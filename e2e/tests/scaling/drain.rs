@@ -1,19 +1,21 @@
 //! What a replica answers when it is to go, it answers to the end.
 
-use crate::stage::{MODEL, all_good, with_stage};
+use crate::stage::{FLEET, MODEL, all_good, fleet_only, model, with_models};
 use flotilla_e2e::harness::{Ask, Round};
 use serde_json::json;
 use std::time::Duration;
 
-/// Answers at a time, and their tokens: either replica has some more than its slots take, for longer than the drain
-/// timeout of the stage, and on a slow machine for less than the minute that a replica may answer on after it.
+/// Answers at a time, and their tokens: either replica has some more than its slots take, for longer than its drain
+/// timeout, and on a slow machine for less than the minute that a replica may answer on after it.
 const ANSWERS: usize = 24;
 const TOKENS: u32 = 200;
 
 #[tokio::test]
 async fn answers_that_take_longer_than_the_drain_timeout_are_whole() {
     // The number is set by hand; the scaling only has its engines looked at.
-    with_stage("scaling_drain", &json!({"mode": "External", "maxReplicas": 2}), async |stage| {
+    let mut fleet = model(FLEET, &json!({"mode": "External", "maxReplicas": 2}));
+    fleet["spec"]["rollout"] = json!({"drainTimeout": "1s"});
+    with_models("scaling_drain", &[fleet], fleet_only, async |stage| {
         stage.scale(2).await?;
         stage.has("two replicas", |status| status.ready_replicas == 2).await?;
         let app = stage.application().await?;

@@ -13,7 +13,8 @@ fn patient() -> Ask {
 #[tokio::test]
 async fn requests_go_outside_while_a_model_starts_and_come_back() {
     let to_zero = json!({
-        "minReplicas": 0, "maxReplicas": 1, // Long after the spill has ended: what came back is asked meanwhile.
+        "minReplicas": 0, "maxReplicas": 1,
+        // Long after the spill has ended: meanwhile it is asked what has come back.
         "scaleToZeroAfter": "45s", "stabilizationWindow": "15s",
         "hold": {"maxRequests": 50, "timeout": "2m"},
     });
@@ -44,7 +45,7 @@ const REPLIES: usize = 40;
 
 #[tokio::test]
 async fn what_is_too_much_for_a_full_model_goes_outside_and_the_rest_stays() {
-    // The loop asks for one and a half to three times as much as that, on slow machines and on fast ones.
+    // The loop asks for three to six times as much as that, on slow machines and on fast ones.
     let full = json!({
         "minReplicas": 1, "maxReplicas": 1,
         "replicaCapacity": {"promptTokensPerSecond": 100, "completionTokensPerSecond": 3},

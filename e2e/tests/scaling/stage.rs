@@ -19,7 +19,7 @@ pub const START: Duration = Duration::from_mins(4);
 /// The name that clients ask for.
 pub const MODEL: &str = "assistant";
 /// The object of a stage with one model.
-const FLEET: &str = "fleet";
+pub const FLEET: &str = "fleet";
 
 pub struct Stage {
     pub namespace: TestNamespace,

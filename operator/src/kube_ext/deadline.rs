@@ -44,12 +44,22 @@ impl CallError {
         self.has_code(409)
     }
 
+    /// Whether the API server answered that it will not do it, today or tomorrow: no right to it, or nothing there.
+    pub fn is_refused(&self) -> bool {
+        self.code().is_some_and(|code| (400..500).contains(&code) && ![408, 429].contains(&code))
+    }
+
     fn has_code(&self, wanted: u16) -> bool {
+        self.code() == Some(wanted)
+    }
+
+    fn code(&self) -> Option<u16> {
         match self {
-            Self::Failed { source, .. } => {
-                matches!(source.as_ref(), kube::Error::Api(status) if status.code == wanted)
-            }
-            Self::TimedOut { .. } => false,
+            Self::Failed { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            Self::TimedOut { .. } => None,
         }
     }
 }

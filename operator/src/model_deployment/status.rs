@@ -225,31 +225,33 @@ impl HasConditions for ModelDeploymentStatus {
 mod tests {
     use super::*;
 
-    /// What Ready and Reconciling say of a spec that was carried out, and is rolled out or not.
-    fn said(loaded: Verdict, available: Verdict, rolled_out: bool) -> [String; 2] {
+    /// Ready and Reconciling of a spec that was carried out, and is rolled out or not.
+    fn said(loaded: Verdict, available: Verdict, rolled_out: bool) -> [(Option<bool>, String); 2] {
         let placeable = Verdict::yes(Reason::Fits, "fits");
         let accepted = Verdict::yes(Reason::Accepted, "accepted");
         let sized = Verdict::yes(Reason::FileRead, "read");
         let (ready, reconciling, _) =
             summary(&Parts { accepted, sized, needs_size: false, placeable, loaded, available, rolled_out });
-        [ready.message, reconciling.message]
+        [ready, reconciling].map(|verdict| (verdict.status, verdict.message))
     }
 
     #[test]
     fn what_is_on_its_way_is_said_once() {
         let some = || Verdict::no(Reason::Progressing, "1 of 2 replicas serve");
         let loaded = Verdict::yes(Reason::Loaded, "the engine has loaded the model");
-        assert_eq!(said(loaded.clone(), some(), true), ["1 of 2 replicas serve"; 2]);
+        let both = |message: &str| [(Some(false), message.to_owned()), (Some(true), message.to_owned())];
+        assert_eq!(said(loaded, some(), true), both("1 of 2 replicas serve"));
         let starting = Verdict::unknown(Reason::Starting, "replicas are starting");
-        assert_eq!(said(starting, some(), true), ["1 of 2 replicas serve; replicas are starting"; 2]);
+        assert_eq!(said(starting, some(), true), both("1 of 2 replicas serve; replicas are starting"));
     }
 
     #[test]
     fn what_serves_by_an_earlier_spec_is_not_the_end_of_it() {
         let loaded = Verdict::yes(Reason::Loaded, "the engine has loaded the model");
         let all = Verdict::yes(Reason::Serving, "1 of 1 replicas serve");
-        let rolling = "1 of 1 replicas serve; the Deployment is not rolled out yet";
-        assert_eq!(said(loaded.clone(), all.clone(), false), ["1 of 1 replicas serve", rolling]);
-        assert_eq!(said(loaded, all, true), ["1 of 1 replicas serve", ""]);
+        let serves = (Some(true), all.message.clone());
+        let rolling = (Some(true), format!("{}; the Deployment is not rolled out yet", all.message));
+        assert_eq!(said(loaded.clone(), all.clone(), false), [serves.clone(), rolling]);
+        assert_eq!(said(loaded, all, true), [serves, (Some(false), String::new())]);
     }
 }

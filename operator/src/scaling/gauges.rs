@@ -109,3 +109,45 @@ impl Gauges {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::scale::Tokens;
+
+    /// The figures of the one model there is.
+    fn shown(registry: &Registry) -> Vec<(String, f64)> {
+        let families = registry.gather();
+        let of = |family: &prometheus::proto::MetricFamily| {
+            let name = family.name().trim_start_matches("flotilla_operator_scaling_").to_owned();
+            family.get_metric().first().map(|metric| (name, metric.get_gauge().get_value()))
+        };
+        families.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn what_is_shown_is_the_last_row_whatever_was_before() {
+        let engines = |served| Engines { served: Tokens::new(served, 0.0), ..Engines::default() };
+        let row = Row { offered: 1.0, desired: 2.0, ..Row::default() };
+        let rows = [
+            row,
+            Row { offered: 3.0, ..row },
+            Row { offered: 3.0, engines: Some(engines(4.0)), ..row },
+            Row { offered: 3.0, engines: Some(engines(5.0)), ..row },
+            row,
+        ];
+        let registry = Registry::new();
+        let gauges = Gauges::new(&registry).unwrap();
+        let mut before = None;
+        for row in rows {
+            gauges.set("apps", "m", before.replace(row), row);
+            let alone = Registry::new();
+            Gauges::new(&alone).unwrap().set("apps", "m", None, row);
+            assert_eq!(shown(&registry), shown(&alone));
+        }
+        gauges.remove("apps", "m");
+        assert_eq!(shown(&registry), []);
+        gauges.set("apps", "m", None, row);
+        assert_eq!(shown(&registry).len(), GAUGES.len() - 2, "all but what engines say");
+    }
+}

@@ -58,11 +58,17 @@ pub(super) struct There {
     pub(super) desired: u32,
 }
 
+/// What the weights are quantized to, as far as it is known.
+fn quantization(object: &ModelDeployment) -> Option<&str> {
+    object.status.as_ref()?.quantization.as_deref()
+}
+
 /// What facts were read from.
 struct Basis {
     generation: Option<i64>,
     required: Option<Quantity>,
     inputs: Option<String>,
+    quantization: Option<String>,
     /// Whether the memory is that of the spec, and not of one before it.
     of_spec: bool,
     inventory: Arc<Inventory>,
@@ -85,6 +91,7 @@ impl Basis {
             generation: object.metadata.generation,
             required: memory.map(|memory| memory.required.clone()),
             inputs: memory.and_then(|memory| memory.inputs.clone()),
+            quantization: quantization(object).map(str::to_owned),
             of_spec: before
                 .filter(|before| before.is_of(object))
                 .map_or_else(is_of_spec, |before| before.of_spec),
@@ -99,6 +106,7 @@ impl Basis {
         self.generation == object.metadata.generation
             && self.required.as_ref() == memory.map(|memory| &memory.required)
             && self.inputs.as_ref() == memory.and_then(|memory| memory.inputs.as_ref())
+            && self.quantization.as_deref() == quantization(object)
     }
 
     fn is(&self, object: &ModelDeployment, inventory: &Arc<Inventory>, nodes: &[&str]) -> bool {
@@ -187,13 +195,12 @@ impl Member {
             *read = basis;
             return;
         }
-        let quantization = object.status.as_ref().and_then(|status| status.quantization.as_deref());
         self.learns = Key {
             model: format!(
                 "{}/{}/{}",
                 self.key.namespace,
                 object.served_name(),
-                quantization.unwrap_or_default()
+                quantization(object).unwrap_or_default()
             ),
             engine: format!("{:?}", object.spec.engine.engine_type),
             gpu: facts.as_ref().map(|facts| facts.product.clone()).unwrap_or_default(),

@@ -2,13 +2,13 @@
 
 use crate::api_server::ApiServer;
 use crate::reconcile::{DEPLOYMENT, OBJECT, SERVICE, once, with, with_stores};
-use flotilla_operator::decide::placement::Inventory;
+use flotilla_operator::decide::placement::{Inventory, Usage};
 use flotilla_operator::fleet::Stores;
 use flotilla_operator::model_deployment::Context;
 use flotilla_operator::model_deployment::file::Files;
 use http::Method;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Node, Service};
 use kube::runtime::reflector::{self, store::Writer};
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
@@ -24,6 +24,10 @@ struct Cluster {
 
 impl Cluster {
     async fn new() -> Self {
+        Self::around(Inventory::default()).await
+    }
+
+    async fn around(inventory: Inventory) -> Self {
         let server = ApiServer::default();
         let ((services, service_writer), (deployments, deployment_writer)) =
             (reflector::store(), reflector::store());
@@ -35,7 +39,7 @@ impl Cluster {
             "metadata": {"name": "tiny", "namespace": "apps", "generation": 1},
             "spec": {"model": model, "replicas": 2},
         });
-        let context = with_stores(&server, true, Files::off(), stores, Inventory::default()).await;
+        let context = with_stores(&server, true, Files::off(), stores, inventory).await;
         server.put(OBJECT, object);
         let mut cluster = Self { server, context, services: service_writer, deployments: deployment_writer };
         once(&cluster.server, &cluster.context).await.unwrap();
@@ -57,6 +61,16 @@ impl Cluster {
         change(&mut deployment);
         self.server.put(DEPLOYMENT, deployment);
         self.catch_up();
+    }
+
+    /// The status of these conditions.
+    fn conditions<const N: usize>(&self, kinds: [&str; N]) -> [String; N] {
+        let object = self.server.get(OBJECT).unwrap();
+        let all = object["status"]["conditions"].as_array().unwrap();
+        kinds.map(|kind| {
+            let condition = all.iter().find(|condition| condition["type"] == kind).unwrap();
+            condition["status"].as_str().unwrap().to_owned()
+        })
     }
 
     /// What a reconcile asks the API server for.
@@ -87,6 +101,36 @@ async fn what_the_cluster_writes_is_news_and_no_change() {
     assert_eq!(cluster.requests().await, [patch(&format!("{OBJECT}/status"))]);
     let status = cluster.server.get(OBJECT).unwrap()["status"].clone();
     assert_eq!((&status["replicas"], &status["readyReplicas"]), (&json!(2), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_spec_is_done_once_the_deployment_has_followed_it() {
+    let gpu = json!({"nvidia.com/gpu.product": "NVIDIA-L4", "nvidia.com/gpu.memory": "23034"});
+    let node = json!({
+        "metadata": {"name": "n", "labels": gpu}, "status": {"allocatable": {"nvidia.com/gpu": "2"}},
+    });
+    let node: Node = serde_json::from_value(node).unwrap();
+    let mut cluster = Cluster::around(Inventory::from_nodes([&node], &Usage::default())).await;
+    for (observed, updated, expected) in [
+        (2, 2, ["True", "False"]),
+        (1, 2, ["True", "True"]),
+        (2, 1, ["True", "True"]),
+        (2, 2, ["True", "False"]),
+    ] {
+        cluster.change(|deployment| {
+            deployment["metadata"]["generation"] = json!(2);
+            deployment["status"] = json!({
+                "observedGeneration": observed, "replicas": 2, "readyReplicas": 2, "updatedReplicas": updated,
+            });
+        });
+        once(&cluster.server, &cluster.context).await.unwrap();
+        assert_eq!(cluster.conditions(["Available", "Reconciling"]), expected, "{observed}, {updated}");
+    }
+    let mut object = cluster.server.get(OBJECT).unwrap();
+    object["spec"]["replicas"] = json!(0);
+    cluster.change(|deployment| deployment["metadata"]["generation"] = json!(3));
+    with(&cluster.context, object).await.unwrap();
+    assert_eq!(cluster.conditions(["Available", "Reconciling"]), ["True", "False"], "no replica is awaited");
 }
 
 #[tokio::test]

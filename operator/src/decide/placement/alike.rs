@@ -11,8 +11,8 @@ type Selector = BTreeMap<String, String>;
 /// Selectors that are remembered; a fleet has a few.
 const SELECTORS: usize = 64;
 
-/// Nodes that differ in nothing but names, labels and how many of their GPUs pods have, and that a selector lets in, or
-/// leaves out.
+/// Nodes that differ in nothing but names, labels and how many of the GPUs that `nvidia.com/gpu` counts pods have, and that
+/// a selector lets in, or leaves out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Alike<'a> {
     /// The first of them.

@@ -34,14 +34,6 @@ pub(super) enum Free {
 }
 
 impl Free {
-    /// With so many more on each.
-    const fn and(self, more: u32) -> Self {
-        match self {
-            Self::Each(free) => Self::Each(free.saturating_add(more)),
-            Self::Left => Self::Left,
-        }
-    }
-
     /// Out of `gpus`, on a node on which pods have `used` of those that `nvidia.com/gpu` counts.
     pub(super) const fn on(self, gpus: u32, used: u32) -> u32 {
         match self {
@@ -123,23 +115,20 @@ fn known(memory: GpuMemory, usable_mib: Option<u64>) -> Result<(u64, u64), Passe
 
 /// Devices of one product together. Of devices that claims share, the shares that are left are counted.
 fn devices<'a>(devices: &'a [Device], ask: &Ask<'_>) -> Vec<Offer<'a>> {
-    let mut offers: BTreeMap<(&str, u64, bool, bool), Offer<'_>> = BTreeMap::new();
+    let mut offers: BTreeMap<(&str, u64, bool, bool), (Offer<'_>, u32)> = BTreeMap::new();
     let share_mib = share_request_mib(ask.required_mib).max(1);
     for device in devices {
         let closed = door(&device.taints, &[]) != Door::Open;
         let key = (device.product.as_str(), device.memory_mib, device.shareable, closed);
-        let offer = offers.entry(key).or_insert_with(|| Offer {
-            product: Cow::Borrowed(&device.product),
-            memory_mib: device.memory_mib,
-            usable_mib: device.usable_mib,
-            gpus: 0,
-            free: Free::Each(0),
-            against: match (device.shareable, ask.shared) {
+        let (offer, free_so_far) = offers.entry(key).or_insert_with(|| {
+            let against = match (device.shareable, ask.shared) {
                 (true, false) => Some(PassedOver::Shared),
                 (false, true) => Some(PassedOver::Whole),
                 _ => None,
-            },
-            closed,
+            };
+            let (memory_mib, usable_mib) = (device.memory_mib, device.usable_mib);
+            let (product, free) = (Cow::Borrowed(device.product.as_str()), Free::Each(0));
+            (Offer { product, memory_mib, usable_mib, gpus: 0, free, against, closed }, 0)
         });
         let (gpus, free) = if ask.shared {
             let shares = |mib: u64| u32::try_from(mib / share_mib).unwrap_or(u32::MAX);
@@ -148,7 +137,7 @@ fn devices<'a>(devices: &'a [Device], ask: &Ask<'_>) -> Vec<Offer<'a>> {
             (1, u32::from(device.is_free()))
         };
         offer.gpus = offer.gpus.saturating_add(gpus);
-        offer.free = offer.free.and(free);
+        *free_so_far = free_so_far.saturating_add(free);
     }
-    offers.into_values().collect()
+    offers.into_values().map(|(offer, free)| Offer { free: Free::Each(free), ..offer }).collect()
 }

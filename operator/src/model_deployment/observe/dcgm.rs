@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use std::net::IpAddr;
 
 /// How the exporter's pods are labelled: by the GPU operator, and by the exporter's own chart.
-const LABELS: [&str; 2] = ["app=nvidia-dcgm-exporter", "app.kubernetes.io/name=dcgm-exporter"];
+pub(super) const LABELS: [&str; 2] = ["app=nvidia-dcgm-exporter", "app.kubernetes.io/name=dcgm-exporter"];
 /// The exporter's port, unless its pod names one.
 const PORT: u16 = 9400;
 /// One runs on each node.
@@ -48,7 +48,7 @@ async fn exporter(client: &Client, namespace: &str, node: &str) -> Result<Option
             Ok(pods) => pods,
             Err(error) => {
                 tracing::info!(%error, "what the GPU of a replica holds is not shown");
-                return Err(Unasked);
+                return if error.is_refused() { Ok(None) } else { Err(Unasked) };
             }
         };
         if let Some(address) = pods.items.iter().find_map(address) {

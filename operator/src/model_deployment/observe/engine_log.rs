@@ -23,7 +23,7 @@ pub(super) async fn ask(client: &Client, replica: &Replica<'_>) -> Result<Option
         Ok(log) => Ok(read(&log)),
         Err(error) => {
             tracing::info!(namespace = replica.namespace, %error, "what the engine logged that it took is not shown");
-            Err(Unasked)
+            if error.is_refused() { Ok(None) } else { Err(Unasked) }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Asks once for each start of a replica what it took. The only slow step of a reconcile, so it comes last.
 //!
 //! Each source is a file here and a line in `Observer::ask_one`. A source that is not there, or says nothing, is passed
-//! over in silence: a figure that is not known is only not shown. One that cannot be asked is asked again, a few times.
+//! over in silence: a figure that is not known is only not shown. Logs and dcgm-exporter are asked again, a few times, if
+//! they cannot be asked; of engines' metrics nobody knows whether there are any.
 
 mod dcgm;
 mod due;
@@ -102,10 +103,10 @@ impl Answer {
         self.found.is_none() && self.again <= now
     }
 
-    /// Takes in what was found, unless it is nothing and a source is to be asked again.
+    /// Takes in what was found, unless a source is to be asked again.
     fn take(&mut self, found: Observation, all_asked: bool, now: Timestamp) {
         self.failed = self.failed.saturating_add(u32::from(!all_asked));
-        if all_asked || !found.sources.is_empty() || self.failed >= TRIES {
+        if all_asked || self.failed >= TRIES {
             self.found = Some(found);
         } else {
             self.again = now.saturating_add(RETRY).unwrap_or(Timestamp::MAX);
@@ -139,7 +140,9 @@ impl Observer {
         let Answers { engine, gpu } = self.answers(replica);
         let failed = [(&engine, !replica.is_known), (&gpu, self.asks_gpu(replica))];
         let waits = failed.into_iter().filter(|(answer, asks)| *asks && answer.found.is_none());
-        let waits = waits.filter_map(|(answer, _)| Duration::try_from(answer.again.duration_since(now)).ok());
+        // A clock that was put back waits no longer than the whole time.
+        let waits = waits.map(|(answer, _)| answer.again.duration_since(now).min(RETRY));
+        let waits = waits.filter_map(|wait| Duration::try_from(wait).ok());
         if let Some(wait) = waits.filter(|wait| !wait.is_zero()).min() {
             return Next::Later(wait);
         }
@@ -157,7 +160,10 @@ impl Observer {
         if answers.engine.is_due(now) && !replica.is_known {
             self.ask(OF_ENGINE, replica, &mut answers.engine, now).await;
         }
-        if answers.gpu.is_due(now) && self.asks_gpu(replica) && due::is_settled(replica.pod, now) {
+        // What is written of one ends the asking about the pod: first what the engine says.
+        let engine_is_known = replica.is_known || answers.engine.found.is_some();
+        let asks_gpu = engine_is_known && self.asks_gpu(replica) && due::is_settled(replica.pod, now);
+        if asks_gpu && answers.gpu.is_due(now) {
             self.ask(OF_GPU, replica, &mut answers.gpu, now).await;
         }
         self.remember(replica, answers.clone());
@@ -276,39 +282,47 @@ mod tests {
         }
     }
 
-    /// Answers an API server gives when it is asked for a log: the first few times that it cannot.
-    async fn log_after(failures: usize) -> (Client, AbortOnDropHandle<()>) {
+    /// An API server that cannot give a log the first few times, and has no dcgm-exporter; and how often it was asked
+    /// for that.
+    async fn log_after(failures: usize) -> (Client, Arc<AtomicUsize>, AbortOnDropHandle<()>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(AtomicUsize::new(0));
+        let (asked, gpu_asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&gpu_asked);
+        let exporters = async move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            axum::Json(json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": []}))
+        };
         let log = async move || match asked.fetch_add(1, Ordering::Relaxed) {
             before if before < failures => Err(StatusCode::INTERNAL_SERVER_ERROR),
             _ => Ok("llama_kv_cache:        CPU KV buffer size =    16.00 MiB\n"),
         };
-        let router = Router::new().route("/api/v1/namespaces/apps/pods/a/log", get(log));
+        let router = Router::new()
+            .route("/api/v1/namespaces/apps/pods/a/log", get(log))
+            .route("/api/v1/namespaces/gpu/pods", get(exporters));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap_or_default() });
         let config = kube::Config::new(format!("http://{address}").parse().unwrap());
-        (Client::try_from(config).unwrap(), AbortOnDropHandle::new(server))
+        (Client::try_from(config).unwrap(), gpu_asked, AbortOnDropHandle::new(server))
     }
 
     #[tokio::test]
     async fn a_log_that_could_not_be_read_is_read_again_a_few_times() {
         let pod = json!({"metadata": {"name": "a"}, "status": {"conditions": [
-            {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-24T10:00:00Z"}]}});
+            {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-24T09:00:00Z"}]}});
         let pod = PodFacts::of(&serde_json::from_value(pod).unwrap());
         let replica = Replica {
             namespace: "apps",
             pod: &pod,
             metrics_port: None,
-            gpu_node: None,
+            gpu_node: Some("n"),
             is_known: false,
             gpu_is_known: false,
         };
         let retry = Duration::try_from(RETRY).unwrap();
         for (failures, expected) in [(1, Some(16 << 20)), (usize::MAX, None)] {
-            let (client, _server) = log_after(failures).await;
-            let observer =
-                Observer::new(client, ObserverOptions { engine_metrics: true, dcgm_namespace: None });
+            let (client, gpu_asked, _server) = log_after(failures).await;
+            let dcgm_namespace = Some("gpu".to_owned());
+            let observer = Observer::new(client, ObserverOptions { engine_metrics: true, dcgm_namespace });
             let mut now: Timestamp = "2026-11-24T10:00:30Z".parse().unwrap();
             let (mut found, mut asked) = (Observation::default(), 0);
             while observer.next(&replica, now) == Next::Ask {
@@ -317,11 +331,13 @@ mod tests {
                     assert_eq!(wait, retry);
                     let early = observer.observe(&replica, now).await;
                     assert_eq!(early, Observation::default(), "not before it is due");
+                    assert_eq!(gpu_asked.load(Ordering::Relaxed), 0, "what it said would end the asking");
                     now += wait;
                 }
             }
             assert_eq!(found.reading.kv_cache, expected);
             assert_eq!(asked, u32::try_from(failures).unwrap_or(u32::MAX).saturating_add(1).min(TRIES));
+            assert_eq!(gpu_asked.load(Ordering::Relaxed), dcgm::LABELS.len(), "for each way to label it");
             assert_eq!(observer.next(&replica, now), Next::Tell);
         }
     }
