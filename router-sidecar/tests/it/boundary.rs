@@ -134,7 +134,7 @@ async fn what_the_application_says_to_the_router_is_not_passed_on() {
 async fn what_is_found_in_a_request_stays_on_every_leg() {
     let (pod, second, api) = (engine().await, engine().await, provider().await);
     let rig = Rig::start(&format!(
-        "backends:\n{}\n{}\n{}\nrules:\n- {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: fleet}}], fallback: [api, second], hedge: true, continuation: true}}, boundary: InCluster}}\ndefault: {{backends: [{{name: fleet, weight: 1}}, {{name: api, weight: 99}}], fallback: [api], hedge: true, continuation: true}}\nsensitivity: {{detectors: [SSN, MRN, CreditCard], patterns: [{{name: study, pattern: 'TRIAL-\\d+'}}], onDetect: PHI}}\nejection: {{consecutiveFailures: 0, failurePercent: 0}}",
+        "backends:\n{}\n{}\n{}\nrules:\n- {{name: phi, match: {{dataClasses: [PHI]}}, route: {{backends: [{{name: fleet}}], fallback: [api, second], hedge: true, continuation: true}}, boundary: InCluster}}\ndefault: {{backends: [{{name: fleet, weight: 0}}, {{name: api}}], fallback: [api], hedge: true, continuation: true}}\nsensitivity: {{detectors: [SSN, MRN, CreditCard], patterns: [{{name: study, pattern: 'TRIAL-\\d+'}}], onDetect: PHI}}\nejection: {{consecutiveFailures: 0, failurePercent: 0}}",
         fleet("fleet", &[pod.address]),
         fleet("second", &[second.address]),
         external("api", &api)

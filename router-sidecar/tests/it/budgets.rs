@@ -89,6 +89,7 @@ async fn a_lease_that_comes_after_the_requests_time_sends_nothing_and_is_given_b
     ))
     .await;
     let grant = async {
+        rig.router.store.lease_need.raised().await;
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         let snapshot = rig.router.store.current().unwrap();
         let period = Period::Month.start(jiff::Timestamp::now().as_second());

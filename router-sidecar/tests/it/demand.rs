@@ -138,7 +138,7 @@ async fn a_request_that_goes_on_elsewhere_is_in_flight_there() {
 #[tokio::test]
 async fn a_second_leg_that_answers_takes_the_request_with_it() {
     // The first leg is slower, or fails when the second one is under way.
-    for (fault, gap_ms) in [(Fault::StallAfter(0), 0), (Fault::ErrorAfter(1), 600)] {
+    for (fault, gap_ms) in [(Fault::StallAfter(0), 0), (Fault::ErrorAfter(1), 1600)] {
         for (next, expected) in [("b", 1), ("api", 0)] {
             let (one, two, api) = (engine().await, engine().await, provider().await);
             let rig = Rig::start(&format!(
@@ -151,7 +151,7 @@ async fn a_second_leg_that_answers_takes_the_request_with_it() {
             for _ in 0..LEARNED {
                 rig.chat(ask("hi", true)).await;
             }
-            one.script(Script { faults: [fault].into(), gap_ms: 200, ..Script::default() });
+            one.script(Script { faults: [fault].into(), gap_ms: 700, ..Script::default() });
             for provider in [&two, &api] {
                 provider.script(Script {
                     faults: [Fault::StallAfter(3)].into(),

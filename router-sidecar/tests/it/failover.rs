@@ -172,7 +172,7 @@ async fn a_pod_that_breaks_is_followed_by_another_of_the_same_fleet() {
 #[tokio::test]
 async fn a_target_that_nobody_listens_at_is_passed_over() {
     let second = provider().await;
-    let dead = nobody().await;
+    let dead = nobody();
     let rig = Rig::start(&format!(
         "backends:\n- {{name: dead, external: {{baseUrl: 'http://{dead}/v1', model: m}}}}\n{}\ndefault: {{backends: [{{name: dead}}], fallback: [second]}}",
         external("second", &second)

@@ -165,8 +165,8 @@ async fn a_session_is_where_it_was_answered() {
             ..Script::default()
         };
         // What fails does so when the other one is under way, and before that one has content.
-        home.script(slow(own, 200));
-        away.script(slow(other, if own == Fault::ErrorAfter(1) { 600 } else { 0 }));
+        home.script(slow(own, 700));
+        away.script(slow(other, if own == Fault::ErrorAfter(1) { 1600 } else { 0 }));
         assert_eq!(turn().await.status, 200);
         assert_eq!((home.seen().requests, away.seen().requests), (LEARNED as u64 + 1, 1), "{own:?}");
         let hedges = r#"hedges_total{backend="pods",policy="team/assistant"} 1"#;

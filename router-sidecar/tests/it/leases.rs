@@ -108,7 +108,7 @@ async fn eight_routers_with_sixty_four_clients_each_spend_a_dollar_and_no_more()
         clients.spawn(async move {
             // Nobody gives up at the first refusal: what others reserved may not be taken in the end.
             let (mut served, mut refused) = (0_u64, 0);
-            while refused < 4 {
+            while refused < 10 {
                 let reply = rig.chat(ask(600)).await;
                 match reply.status.as_u16() {
                     200 => (served, refused) = (served + 1, 0),

@@ -237,7 +237,7 @@ async fn a_leased_budget_is_spent_as_the_operator_grants_it() {
     // Settled by the provider's bill, and told.
     let spent = loop {
         let spent = spending(&mut stream).await;
-        if spent.needed == 0 {
+        if spent.needed == 0 && spent.spent > 0 {
             break spent;
         }
     };

@@ -172,9 +172,11 @@ async fn a_request_whose_time_is_over_before_it_could_be_sent_is_not_sent() {
         body.len()
     );
     let mut stream = TcpStream::connect(rig.address).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let (begin, rest) = body.split_at(body.len() / 2);
+    stream.write_all(format!("{head}{begin}").as_bytes()).await.unwrap();
+    eventually("the request has begun", || rig.router.buffered_bytes() > 0).await;
     tokio::time::sleep(Duration::from_millis(400)).await;
-    stream.write_all(body.as_bytes()).await.unwrap();
+    stream.write_all(rest.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 504") && answer.contains("upstream_timeout"), "{answer}");

@@ -80,6 +80,10 @@ impl Process {
         assert!(self.child.wait().await.unwrap().success());
     }
 
+    fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     pub(crate) fn terminate(&self) {
         let pid = i32::try_from(self.child.id().unwrap()).unwrap();
         let status = std::process::Command::new("kill").args(["-TERM", &pid.to_string()]).status().unwrap();
@@ -182,7 +186,7 @@ async fn on_sigterm_readiness_goes_first_then_the_listener_then_the_streams_fini
     let api = provider().await;
     // The delay never ends by itself here: the second signal ends it.
     let mut router = Process::start_with(&api, &["--drain-delay=3600", "--drain-timeout=3600"]).await;
-    api.script(Script { reply: "word ".repeat(40), gap_ms: 10, ..Script::default() });
+    api.script(Script { reply: "word ".repeat(300), gap_ms: 10, ..Script::default() });
     let mut body = router.post(ask("hi", true)).await.into_body();
     body.frame().await.unwrap().unwrap();
     router.terminate();
@@ -197,8 +201,15 @@ async fn on_sigterm_readiness_goes_first_then_the_listener_then_the_streams_fini
     stays.frame().await.unwrap().unwrap();
     router.terminate();
     router.line_with("closed to new connections").await;
-    // Its port is still in use by the streams, so nobody else can be there.
-    assert!(tokio::net::TcpStream::connect(router.data).await.is_err());
+    // The line may be read before the listener is gone. Its port is still in use by the streams, so nobody else can be
+    // there.
+    let closed = async {
+        while tokio::net::TcpStream::connect(router.data).await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), closed).await.unwrap();
+    assert!(router.is_running(), "the listener goes before the streams");
     for stream in [body, stays] {
         assert!(stream.collect().await.unwrap().to_bytes().ends_with(b"data: [DONE]\n\n"));
     }

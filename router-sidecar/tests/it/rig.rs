@@ -215,9 +215,11 @@ pub(crate) fn ask(text: &str, stream: bool) -> String {
     format!(r#"{{"model":"assistant","stream":{stream},"messages":[{{"role":"user","content":{content}}}]}}"#)
 }
 
-/// An address where nobody listens.
-pub(crate) async fn nobody() -> SocketAddr {
-    TcpListener::bind(LOCALHOST).await.unwrap().local_addr().unwrap()
+/// An address where nobody listens. It is kept as long as the program runs: whoever got it next would answer there.
+pub(crate) fn nobody() -> SocketAddr {
+    let socket = Box::leak(Box::new(tokio::net::TcpSocket::new_v4().unwrap()));
+    socket.bind(LOCALHOST).unwrap();
+    socket.local_addr().unwrap()
 }
 
 /// Waits until something holds. The bound is only there to end a test that fails.

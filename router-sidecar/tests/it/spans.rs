@@ -125,7 +125,7 @@ async fn each_attempt_has_its_span_and_nobody_outside_hears_of_the_trace() {
     one.script(Script { faults: [Fault::Status(503)].into(), ..Script::default() });
     let policy = format!(
         "backends:\n{}\n{}\n{}\ndefault: {{backends: [{{name: gone}}], fallback: [one, two]}}",
-        fleet("gone", &[nobody().await]),
+        fleet("gone", &[nobody()]),
         external("one", &one),
         external("two", &two)
     );
@@ -240,7 +240,7 @@ async fn both_legs_of_a_slow_request_have_spans_and_the_slower_one_says_that_it_
 async fn requests_that_never_reach_a_policy_have_spans_that_say_why() {
     let collector = Collector::start().await;
     let policy =
-        format!("backends:\n{}\ndefault: {{backends: [{{name: pods}}]}}", fleet("pods", &[nobody().await]));
+        format!("backends:\n{}\ndefault: {{backends: [{{name: pods}}]}}", fleet("pods", &[nobody()]));
     let rig = Rig::traced(&policy, &collector.url()).await;
     for (body, code, status, failed) in [
         (r#"{"model":"unknown","messages":[]}"#.to_owned(), "model_not_found", 404, 0),
@@ -315,7 +315,7 @@ async fn at_the_end_nothing_is_lost_and_a_collector_that_is_away_delays_nobody()
     router.end().await;
     assert_eq!((collector.requests(20).await.len(), collector.spans().len()), (20, 40));
 
-    let away = format!("http://{}", nobody().await);
+    let away = format!("http://{}", nobody());
     let mut router = Process::launch(&policy, &["--otlp-endpoint", &away]).await;
     router.post(ask("hi", true)).await.into_body().collect().await.unwrap();
     router.terminate();

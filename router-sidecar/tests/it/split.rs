@@ -39,7 +39,7 @@ async fn two_hundred_requests_split_as_asked_and_every_token_is_accounted() {
 #[tokio::test]
 async fn pods_of_one_backend_share_its_requests_and_a_dead_one_costs_nothing() {
     let (one, two) = (engine().await, engine().await);
-    let dead = crate::rig::nobody().await;
+    let dead = crate::rig::nobody();
     let rig = Rig::start(&format!(
         "backends:\n{}\ndefault: {{backends: [{{name: fleet}}]}}",
         fleet("fleet", &[one.address, two.address, dead])
