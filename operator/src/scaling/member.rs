@@ -186,6 +186,7 @@ impl Member {
         self.facts.is_some()
     }
 
+    /// Reads all of it anew: its own spec or its nodes have changed.
     fn read(&mut self, object: &ModelDeployment, inventory: &Arc<Inventory>, nodes: &[&str]) {
         let basis = Basis::of(object, self.facts.as_ref().map(|(read, _)| read), inventory, nodes);
         let may_be_read = basis.of_spec || self.facts.is_none();

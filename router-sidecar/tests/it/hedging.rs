@@ -2,9 +2,15 @@
 
 use crate::rig::{Rig, ask, engine, eventually, external, fleet, home_and_away, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
+use std::net::SocketAddr;
 
 /// Answers it takes until a backend's pace is known.
 pub const LEARNED: usize = 20;
+
+/// A fleet whose pods take one request at a time each.
+fn one_at_a_time(name: &str, pods: &[SocketAddr]) -> String {
+    fleet(name, pods).replacen("fleet:", "concurrency: {maxRequests: 1}, fleet:", 1)
+}
 
 async fn hedged() -> (Provider, Provider, Rig) {
     let (first, second) = (provider().await, provider().await);
@@ -185,11 +191,7 @@ async fn a_session_is_where_it_was_answered() {
 #[tokio::test]
 async fn where_its_own_target_is_full_the_second_leg_goes_to_the_next() {
     let (one, two, next) = (engine().await, engine().await, engine().await);
-    let pods = fleet("pods", &[one.address, two.address]).replacen(
-        "name: pods,",
-        "name: pods, concurrency: {maxRequests: 1},",
-        1,
-    );
+    let pods = one_at_a_time("pods", &[one.address, two.address]);
     let rig = Rig::start(&format!(
         "backends:\n{pods}\n{}\ndefault: {{backends: [{{name: pods}}], fallback: [next], hedge: true}}\ntimeouts: {{firstTokenMs: 2000}}",
         fleet("next", &[next.address])
@@ -213,11 +215,7 @@ async fn where_its_own_target_is_full_the_second_leg_goes_to_the_next() {
 #[tokio::test]
 async fn a_second_leg_passes_over_a_target_that_is_full() {
     let (first, next, last) = (engine().await, engine().await, engine().await);
-    let full = fleet("next", &[next.address]).replacen(
-        "name: next,",
-        "name: next, concurrency: {maxRequests: 1},",
-        1,
-    );
+    let full = one_at_a_time("next", &[next.address]);
     let rig = Rig::start(&format!(
         "backends:\n{}\n{full}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [next, last], hedge: true}}\ntimeouts: {{firstTokenMs: 2000}}",
         fleet("first", &[first.address]),
@@ -287,11 +285,7 @@ async fn a_second_leg_that_is_not_sent_leaves_its_pod_to_the_request() {
 #[tokio::test]
 async fn a_second_leg_that_is_not_sent_has_no_place_and_reserves_nothing() {
     let (first, second) = (engine().await, engine().await);
-    let next = fleet("next", &[second.address]).replacen(
-        "name: next,",
-        "name: next, concurrency: {maxRequests: 1},",
-        1,
-    );
+    let next = one_at_a_time("next", &[second.address]);
     let rig = Rig::start(&format!(
         "backends:\n{}\n{next}\ndefault: {{backends: [{{name: pods}}], fallback: [next], hedge: true}}\nretries: {{budgetPercent: 0, minPerSecond: 0}}\nbudgets: [{{name: next, per: Month, tokens: 5000, backends: [next], onExceeded: Fallback}}]",
         fleet("pods", &[first.address])
@@ -318,11 +312,7 @@ async fn a_second_leg_that_is_not_sent_has_no_place_and_reserves_nothing() {
 #[tokio::test]
 async fn a_second_leg_does_not_go_where_the_request_failed_before() {
     let (one, two, next, last) = (engine().await, engine().await, engine().await, engine().await);
-    let pods = fleet("pods", &[one.address, two.address]).replacen(
-        "name: pods,",
-        "name: pods, concurrency: {maxRequests: 1},",
-        1,
-    );
+    let pods = one_at_a_time("pods", &[one.address, two.address]);
     for (fallback, backend, hedges) in [("next", "pods", 1), ("next, last", "last", 2)] {
         let rig = Rig::start(&format!(
             "backends:\n{pods}\n{}\n{}\ndefault: {{backends: [{{name: pods}}], fallback: [{fallback}], hedge: true}}\ntimeouts: {{firstTokenMs: 3000}}",
@@ -357,11 +347,7 @@ async fn a_second_leg_does_not_go_where_the_request_failed_before() {
 #[tokio::test]
 async fn what_a_second_leg_said_of_the_request_holds_when_the_first_one_fails_later() {
     let (one, two, next) = (engine().await, engine().await, engine().await);
-    let pods = fleet("pods", &[one.address, two.address]).replacen(
-        "name: pods,",
-        "name: pods, concurrency: {maxRequests: 1},",
-        1,
-    );
+    let pods = one_at_a_time("pods", &[one.address, two.address]);
     let rig = Rig::start(&format!(
         "backends:\n{pods}\n{}\ndefault: {{backends: [{{name: pods}}], fallback: [next], hedge: true}}\ntimeouts: {{firstTokenMs: 3000}}",
         fleet("next", &[next.address])

@@ -17,8 +17,6 @@ const SELECTORS: usize = 64;
 pub(super) struct Alike<'a> {
     /// The first of them.
     pub(super) node: &'a GpuNode,
-    /// How many there are.
-    pub(super) nodes: u32,
     /// On how many of them pods have how many GPUs, each number once.
     pub(super) in_use: &'a [InUse],
     /// Whether the selector lets them in.
@@ -46,12 +44,16 @@ pub(super) struct Kinds<'a> {
 #[derive(Debug)]
 struct Kind {
     first: usize,
-    nodes: u32,
     in_use: Vec<InUse>,
     selected: bool,
 }
 
 impl Alike<'_> {
+    /// How many there are.
+    pub(super) fn nodes(&self) -> u32 {
+        self.sum(|_| 1)
+    }
+
     /// The sum over all of them of what comes of the GPUs that pods have on one.
     pub(super) fn sum(&self, of: impl Fn(u32) -> u32) -> u32 {
         let parts = self.in_use.iter().map(|in_use| of(in_use.used).saturating_mul(in_use.nodes));
@@ -63,8 +65,8 @@ impl Kinds<'_> {
     /// One after the other.
     pub(super) fn iter(&self) -> impl Iterator<Item = Alike<'_>> {
         self.kinds.iter().filter_map(|kind| {
-            let Kind { first, nodes, in_use, selected } = kind;
-            Some(Alike { node: self.nodes.get(*first)?, nodes: *nodes, in_use, selected: *selected })
+            let Kind { first, in_use, selected } = kind;
+            Some(Alike { node: self.nodes.get(*first)?, in_use, selected: *selected })
         })
     }
 }
@@ -100,7 +102,7 @@ fn kinds(nodes: &[GpuNode], selector: &Selector) -> Vec<Kind> {
             kind.add(node.used);
         } else {
             candidates.push(kinds.len());
-            let mut kind = Kind { first: place, nodes: 0, in_use: Vec::new(), selected };
+            let mut kind = Kind { first: place, in_use: Vec::new(), selected };
             kind.add(node.used);
             kinds.push(kind);
         }
@@ -111,7 +113,6 @@ fn kinds(nodes: &[GpuNode], selector: &Selector) -> Vec<Kind> {
 impl Kind {
     /// One more node, on which pods have so many GPUs.
     fn add(&mut self, used: u32) {
-        self.nodes = self.nodes.saturating_add(1);
         match self.in_use.iter_mut().find(|in_use| in_use.used == used) {
             Some(in_use) => in_use.nodes = in_use.nodes.saturating_add(1),
             None => self.in_use.push(InUse { used, nodes: 1 }),
@@ -161,7 +162,7 @@ mod tests {
         let cluster = inventory(&nodes, &[takes("c", 1)]);
         let kinds = |selector: &Selector| {
             let in_use = |kind: &Alike<'_>| kind.in_use.iter().map(|u| (u.used, u.nodes)).collect::<Vec<_>>();
-            let told = |kind: Alike<'_>| (kind.node.name.clone(), kind.nodes, in_use(&kind), kind.selected);
+            let told = |kind: Alike<'_>| (kind.node.name.clone(), kind.nodes(), in_use(&kind), kind.selected);
             cluster.alike(selector).iter().map(told).collect::<Vec<_>>()
         };
         let told = |name: &str, in_use: &[_], selected| {

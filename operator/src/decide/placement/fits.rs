@@ -161,7 +161,7 @@ pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
     let mut products: BTreeMap<Cow<'_, str>, ProductFit> = BTreeMap::new();
     let kinds = inventory.alike(ask.node_selector);
     for kind in kinds.iter() {
-        let Alike { node, nodes, selected, .. } = kind;
+        let (Alike { node, selected, .. }, nodes) = (kind, kind.nodes());
         let (mut free, mut closed, mut passed) = (Vec::new(), false, None);
         let mut counted: Vec<Cow<'_, str>> = Vec::new();
         for offer in offers(node, ask, mode) {
@@ -216,7 +216,7 @@ fn add<'a>(
     kind: &Alike<'_>,
 ) {
     let Offer { product, memory_mib, gpus, free, .. } = offer;
-    let nodes = kind.nodes;
+    let nodes = kind.nodes();
     let empty =
         |product: &str| ProductFit { product: product.to_owned(), memory_mib, nodes: 0, gpus: 0, free: 0 };
     let fit = products.entry(product).or_insert_with_key(|product| empty(product));

@@ -138,6 +138,27 @@ fn what_was_learned_of_replicas_survives_a_restart() {
 }
 
 #[test]
+fn what_was_learned_is_of_one_quantization() {
+    let scaling = || json!({"maxReplicas": 1, "replicaCapacity": capacity()});
+    let of = |quantization: &str| {
+        let mut object = object("llama", scaling(), 1, Some(1));
+        object.status.as_mut().unwrap().quantization = Some(quantization.to_owned());
+        object
+    };
+    let mut bench = Bench::new(vec![of("Q4_K_M")]).with_pods("llama", 1);
+    for _ in 0..150 {
+        bench.served += SECOND / 2;
+        bench.second("llama", SECOND, 9);
+    }
+    let learned = |bench: &Bench| bench.board.status(bench.object("llama")).unwrap();
+    assert_eq!((learned(&bench).capacity_tokens_per_second, learned(&bench).learned.len()), (50, 1));
+    // The file has been read since, and says otherwise; nothing else changed.
+    bench.edit(of("Q8_0"));
+    bench.second("llama", SECOND, 9);
+    assert_eq!((learned(&bench).capacity_tokens_per_second, learned(&bench).learned.len()), (100, 0));
+}
+
+#[test]
 fn a_model_whose_clients_use_no_router_is_scaled_by_what_its_engine_says_and_keeps_a_replica() {
     let scaling = json!({"maxReplicas": 9, "minReplicas": 0, "scaleToZeroAfter": "20s",
         "stabilizationWindow": "30s", "replicaCapacity": capacity()});
