@@ -42,8 +42,8 @@ pub(super) fn waiting(object: &ModelDeployment, pods: &[PodFacts]) -> u32 {
 
 /// What status says of placement.
 pub(super) fn placement(choice: &Choice) -> PlacementStatus {
-    let Choice { mode, fits, why } = choice;
-    let omissions = fits.omissions();
+    let Choice { mode, fits, .. } = choice;
+    let (why, omissions) = (choice.why(), fits.omissions());
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     PlacementStatus {
         mode: Some(match mode {
@@ -67,7 +67,7 @@ pub(super) fn placement(choice: &Choice) -> PlacementStatus {
             })
             .collect(),
         summary: fits.to_string(),
-        message: if omissions.is_empty() { why.clone() } else { format!("{why}; {omissions}") },
+        message: if omissions.is_empty() { why } else { format!("{why}; {omissions}") },
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn placeable(
     choice: &Choice,
     waiting: u32,
 ) -> Verdict {
-    let Choice { mode, fits, why: _ } = choice;
+    let Choice { mode, fits, .. } = choice;
     let needs = match fits.gpus {
         1 => format!("needs {} MiB of GPU memory", fits.required_mib),
         gpus => format!("needs {} MiB on each of {gpus} GPUs of one node", fits.required_mib),

@@ -3,6 +3,7 @@
 use crate::decide::placement::{
     Choice, Gpu, GpuMemory, GpuNode, Inventory, Mode, Sharing, known_gpu, share_request_mib,
 };
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Stands in front of the profile in the product of a partition.
@@ -12,30 +13,33 @@ const SHARED: &str = "-SHARED";
 
 /// GPUs of one kind.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Cards {
+pub(super) struct Cards<'a> {
     /// Their product, as placement has it.
-    pub(super) product: String,
+    pub(super) product: Cow<'a, str>,
     /// The whole card, where the catalogue has it.
     pub(super) card: Option<&'static Gpu>,
     /// The part of a card that one of them is, by memory: 1 but for partitions and shares.
     pub(super) part: f64,
 }
 
-/// Where the replicas are: for each of `nodes` its name and GPUs, in the order given. The inventory may not know some.
+/// Where the replicas are: each of `nodes` with its GPUs, in the order given. The inventory may not know some.
 pub(super) fn places<'a>(
     choice: &Choice,
     shared: bool,
-    inventory: &Inventory,
-    nodes: &[&'a str],
-) -> Vec<(&'a str, Cards)> {
-    let place = |name: &&'a str| Some((*name, on(inventory.node(name)?, choice, shared)?));
+    inventory: &'a Inventory,
+    nodes: &[&str],
+) -> Vec<(&'a GpuNode, Cards<'a>)> {
+    let place = |name: &&str| {
+        let node = inventory.node(name)?;
+        Some((node, on(node, choice, shared)?))
+    };
     nodes.iter().filter_map(place).collect()
 }
 
 /// The GPUs that most replicas have, the first by name of equals; of a model without any, those that its first one
 /// would have.
-pub(super) fn most(places: &[(&str, Cards)], choice: &Choice, shared: bool) -> Cards {
-    let mut counts: BTreeMap<&str, (u32, &Cards)> = BTreeMap::new();
+pub(super) fn most<'a>(places: &[(&GpuNode, Cards<'a>)], choice: &'a Choice, shared: bool) -> Cards<'a> {
+    let mut counts: BTreeMap<&str, (u32, &Cards<'a>)> = BTreeMap::new();
     for (_, cards) in places {
         counts.entry(&cards.product).or_insert((0, cards)).0 += 1;
     }
@@ -43,31 +47,33 @@ pub(super) fn most(places: &[(&str, Cards)], choice: &Choice, shared: bool) -> C
     let most = counts.into_values().rev().max_by_key(|(count, _)| *count);
     let first = || {
         let fit = choice.fits.products.first();
-        cards(fit.map_or("", |fit| &fit.product), fit.map(|fit| fit.memory_mib), choice, shared)
+        let product = fit.map_or("", |fit| fit.product.as_str());
+        cards(product.into(), fit.map(|fit| fit.memory_mib), choice, shared)
     };
     most.map_or_else(first, |(_, cards)| cards.clone())
 }
 
 /// What the way that was chosen hands out on this node; a product that would fit comes first.
-fn on(node: &GpuNode, choice: &Choice, shared: bool) -> Option<Cards> {
+fn on<'a>(node: &'a GpuNode, choice: &Choice, shared: bool) -> Option<Cards<'a>> {
     match &choice.mode {
         Mode::NodeLabels | Mode::Mig { profile: None } => {
             let sharers = match node.sharing {
                 Sharing::Shared(Some(sharers)) => u64::from(sharers.max(1)),
                 _ => 1,
             };
-            Some(cards(&node.product, mib(node.memory).map(|mib| mib / sharers), choice, shared))
+            let product = node.product.as_str().into();
+            Some(cards(product, mib(node.memory).map(|mib| mib / sharers), choice, shared))
         }
         Mode::Mig { profile: Some(profile) } => {
             let partition = node.partitions.iter().find(|partition| &partition.profile == profile);
             let product = format!("{}{PARTITION}{profile}", node.product);
-            Some(cards(&product, mib(partition?.memory), choice, shared))
+            Some(cards(product.into(), mib(partition?.memory), choice, shared))
         }
         Mode::Dra => {
             let there = |product: &str| node.devices.iter().find(|device| device.product == product);
             let device = choice.fits.products.iter().find_map(|fit| there(&fit.product));
             let device = device.or_else(|| node.devices.first())?;
-            Some(cards(&device.product, Some(device.memory_mib), choice, shared))
+            Some(cards(device.product.as_str().into(), Some(device.memory_mib), choice, shared))
         }
     }
 }
@@ -80,8 +86,8 @@ fn mib(memory: GpuMemory) -> Option<u64> {
 }
 
 /// `memory_mib` is what placement compares a need with: of one partition or share, or of the device that is shared.
-fn cards(product: &str, memory_mib: Option<u64>, choice: &Choice, shared: bool) -> Cards {
-    let card = known_gpu(whole(product));
+fn cards<'a>(product: Cow<'a, str>, memory_mib: Option<u64>, choice: &Choice, shared: bool) -> Cards<'a> {
+    let card = known_gpu(whole(&product));
     let part = || {
         let memory_mib = memory_mib?;
         let (part, all) = match choice.mode {
@@ -93,7 +99,7 @@ fn cards(product: &str, memory_mib: Option<u64>, choice: &Choice, shared: bool) 
         let part = part as f64 / all as f64;
         (part > 0.0).then(|| part.min(1.0))
     };
-    Cards { part: part().unwrap_or(1.0), card, product: product.to_owned() }
+    Cards { part: part().unwrap_or(1.0), card, product }
 }
 
 /// The product of the card that a partition or share is of.
@@ -120,7 +126,7 @@ mod tests {
         let shared = spec["sharing"] == "Shared";
         let choice = chosen(inventory, spec, 5_000);
         let Cards { product, card, part } = most(&places(&choice, shared, inventory, nodes), &choice, shared);
-        (product, card.map_or("", |card| card.name).to_owned(), (part * 1000.0).round() / 1000.0)
+        (product.into_owned(), card.map_or("", |card| card.name).to_owned(), (part * 1000.0).round() / 1000.0)
     }
 
     fn is(product: &str, card: &str, part: f64) -> (String, String, f64) {

@@ -3,7 +3,7 @@
 use super::cards::{Cards, whole};
 use super::targets::Comparison;
 use crate::decide::economics::{Ledger, Savings, TokenPrice, Usage};
-use crate::decide::placement::Inventory;
+use crate::decide::placement::{GpuNode, Inventory};
 use flotilla_crds::ModelDeployment;
 use flotilla_crds::labels;
 use flotilla_crds::model_deployment::{EconomicsStatus, ScalingStatus};
@@ -30,12 +30,12 @@ impl GpuPrice {
     pub(super) fn of(
         object: &ModelDeployment,
         inventory: &Inventory,
-        places: &[(&str, Cards)],
-        usual: &Cards,
+        places: &[(&GpuNode, Cards<'_>)],
+        usual: &Cards<'_>,
     ) -> Option<Self> {
         let given = object.spec.scaling.as_ref().and_then(|scaling| scaling.gpu_hourly_price.as_deref());
         let given = given.and_then(read);
-        let of = |node: Option<&str>, cards: &Cards| Self::of_one(given, inventory, node, cards);
+        let of = |node: Option<&GpuNode>, cards: &Cards<'_>| Self::of_one(given, inventory, node, cards);
         let known: Vec<_> =
             places.iter().filter_map(|(node, cards)| Some((of(Some(node), cards)?, cards))).collect();
         let Some((first, _)) = known.iter().find(|(_, cards)| *cards == usual).or(known.first()) else {
@@ -50,11 +50,10 @@ impl GpuPrice {
     fn of_one(
         given: Option<NanoUsd>,
         inventory: &Inventory,
-        node: Option<&str>,
-        cards: &Cards,
+        node: Option<&GpuNode>,
+        cards: &Cards<'_>,
     ) -> Option<Self> {
-        let own = node.and_then(|node| inventory.node(node));
-        let own = own.and_then(|node| read(node.labels.get(labels::GPU_HOURLY_PRICE)?));
+        let own = node.and_then(|node| read(node.labels.get(labels::GPU_HOURLY_PRICE)?));
         let others = |product| inventory.price_labels(product).iter().find_map(|text| read(text));
         let labelled = || own.or_else(|| others(&cards.product)).or_else(|| others(whole(&cards.product)));
         let listed = || {
@@ -219,8 +218,9 @@ mod tests {
         let labelled = inventory(&[l4("a", Some("0.40")), l4("b", Some("0.50")), l4("c", Some("free"))], &[]);
         let plain = inventory(&[l4("a", None)], &[]);
         let card = gpu("NVIDIA-L4").ok();
-        let cards = |part| Cards { product: "NVIDIA-L4".to_owned(), card, part };
-        let price = |given, inventory: &_, node: Option<&'static str>| {
+        let cards = |part| Cards { product: "NVIDIA-L4".into(), card, part };
+        let price = |given, inventory: &Inventory, node: Option<&str>| {
+            let node = node.map(|node| inventory.node(node).unwrap());
             let places: Vec<_> = node.map(|node| (node, cards(1.0))).into_iter().collect();
             let price = GpuPrice::of(&object(given), inventory, &places, &cards(1.0)).unwrap();
             (price.hourly.to_string(), price.source)
@@ -231,9 +231,10 @@ mod tests {
         let listed = card.and_then(crate::decide::placement::Gpu::hourly).unwrap();
         let cents = format!("0.{:02}", listed.cents);
         assert_eq!(price(None, &plain, None), (cents, listed.list.name()));
-        let unknown = Cards { product: "NVIDIA-X1".to_owned(), card: None, part: 1.0 };
+        let unknown = Cards { product: "NVIDIA-X1".into(), card: None, part: 1.0 };
         assert_eq!(GpuPrice::of(&object(None), &plain, &[], &unknown), None);
-        let places = [("a", cards(1.0)), ("b", cards(1.0)), ("b", cards(0.5))];
+        let places = [("a", 1.0), ("b", 1.0), ("b", 0.5)];
+        let places = places.map(|(node, part)| (labelled.node(node).unwrap(), cards(part)));
         let mean = GpuPrice::of(&object(None), &labelled, &places, &cards(1.0)).unwrap();
         assert_eq!(
             mean.hourly,

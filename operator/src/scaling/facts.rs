@@ -56,18 +56,17 @@ impl Facts {
         let shared = sharing == Some(GpuSharing::Shared);
         let places = places(&choice, shared, inventory, nodes);
         let cards = most(&places, &choice, shared);
-        let fits = choice.fits;
-        let gpus = f64::from(fits.gpus.max(1));
+        let gpus = choice.fits.gpus.max(1);
         Some(Self {
-            prior: prior(object, memory, &cards, gpus)?,
+            prior: prior(object, memory, &cards, gpus.into())?,
             slots: slots(object),
-            fits: fits.any() || fits.closed > 0,
-            room: fits.room,
+            fits: choice.fits.any() || choice.fits.closed > 0,
+            room: choice.fits.room,
             price: GpuPrice::of(object, inventory, &places, &cards),
-            gpus: fits.gpus.max(1),
-            products: fits.products.into_iter().map(|fit| fit.product).collect(),
+            gpus,
             alike: places.iter().all(|(_, there)| there.product == cards.product),
-            product: cards.product,
+            product: cards.product.into_owned(),
+            products: choice.fits.products.into_iter().map(|fit| fit.product).collect(),
         })
     }
 }
@@ -81,7 +80,7 @@ fn slots(object: &ModelDeployment) -> Option<u32> {
 }
 
 /// What the spec says, else the roofline of its card, else that of a slow one.
-fn prior(object: &ModelDeployment, memory: &MemoryStatus, cards: &Cards, gpus: f64) -> Option<Capacity> {
+fn prior(object: &ModelDeployment, memory: &MemoryStatus, cards: &Cards<'_>, gpus: f64) -> Option<Capacity> {
     let given = object.spec.scaling.as_ref().and_then(|scaling| scaling.replica_capacity);
     if let Some(given) = given
         && let Some(capacity) =

@@ -11,8 +11,43 @@ pub struct Choice {
     pub mode: Mode,
     /// Where a replica fits on that way.
     pub fits: Fits,
+    because: Because,
+}
+
+/// What spoke for a way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Because {
+    /// The spec names it.
+    Asked,
+    /// Replicas are on it; this one would be taken otherwise.
+    Kept(Mode),
+    /// It is the best, in a cluster with or without devices of a DRA driver.
+    Best { devices: bool },
+}
+
+impl Choice {
     /// Why, in a sentence.
-    pub why: String,
+    pub fn why(&self) -> String {
+        let mode = &self.mode;
+        let reason = match &self.because {
+            Because::Asked => return format!("{mode}, as spec.placement.mode says"),
+            Because::Kept(other) => {
+                return format!(
+                    "Auto keeps {mode}; {other} would be taken now, but running replicas are not moved for it"
+                );
+            }
+            Because::Best { .. } if !self.fits.any() => "nothing fits in any mode",
+            Because::Best { devices } => match mode {
+                Mode::Dra => "ResourceSlices have a device that fits",
+                Mode::Mig { .. } => "it is the smallest partition that fits",
+                Mode::NodeLabels if *devices => "no device in ResourceSlices fits, or none is free",
+                Mode::NodeLabels => {
+                    "the cluster has no DRA devices of gpu.nvidia.com, and no partition that fits better"
+                }
+            },
+        };
+        format!("Auto takes {mode}: {reason}")
+    }
 }
 
 /// Decides for what a spec asks. `before` is how the running replicas got their GPUs, for the same need.
@@ -44,38 +79,16 @@ pub fn choose(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode, befor
     let nothing_fits = !ways.iter().any(|(fits, _)| would_do(fits));
     let kept = ways.iter().position(|(fits, mode)| Some(mode) == before && (would_do(fits) || nothing_fits));
     let index = kept.unwrap_or(0);
-    let other = ways.first().filter(|_| index > 0).map(|(_, mode)| mode.to_string());
+    let best = ways.first().filter(|_| index > 0).map(|(_, mode)| mode.clone());
     // There is at least one way in each mode.
     let (fits, mode) =
         if index < ways.len() { ways.swap_remove(index) } else { (Fits::default(), Mode::NodeLabels) };
-    let why = match (wanted, other) {
-        (PlacementMode::Auto, Some(other)) if fits.any() => {
-            format!(
-                "Auto keeps {mode}; {other} would be taken now, but running replicas are not moved for it"
-            )
-        }
-        (PlacementMode::Auto, _) => auto(&mode, &fits, inventory),
-        _ => explicit(&mode),
+    let because = match (wanted, best) {
+        (PlacementMode::Auto, Some(best)) if fits.any() => Because::Kept(best),
+        (PlacementMode::Auto, _) => Because::Best { devices: inventory.has_devices() },
+        _ => Because::Asked,
     };
-    Choice { mode, fits, why }
-}
-
-fn explicit(mode: &Mode) -> String {
-    format!("{mode}, as spec.placement.mode says")
-}
-
-fn auto(mode: &Mode, fits: &Fits, inventory: &Inventory) -> String {
-    let devices = inventory.has_devices();
-    let because = match mode {
-        _ if !fits.any() => "nothing fits in any mode",
-        Mode::Dra => "ResourceSlices have a device that fits",
-        Mode::Mig { .. } => "it is the smallest partition that fits",
-        Mode::NodeLabels if devices => "no device in ResourceSlices fits, or none is free",
-        Mode::NodeLabels => {
-            "the cluster has no DRA devices of gpu.nvidia.com, and no partition that fits better"
-        }
-    };
-    format!("Auto takes {mode}: {because}")
+    Choice { mode, fits, because }
 }
 
 /// The ways that a spec leaves open.
@@ -169,7 +182,7 @@ mod tests {
             (40_000, Mode::NodeLabels),
         ] {
             let choice = chosen(&cluster, json!({}), need, None);
-            assert_eq!(choice.mode, expected, "{need}: {}", choice.why);
+            assert_eq!(choice.mode, expected, "{need}: {}", choice.why());
         }
     }
 
@@ -209,7 +222,8 @@ mod tests {
             let nodes = [node("s", "NVIDIA-GeForce-RTX-3060", 12_288, 1), labelled("n", &[], 0)];
             let cluster = Inventory::new(&nodes, &Usage::default(), devices, true);
             let choice = chosen(&cluster, json!({}), 40_960, None);
-            assert_eq!(choice.fits.largest.map(|card| card.memory_mib), Some(largest), "{}", choice.why);
+            let found = choice.fits.largest.as_ref().map(|card| card.memory_mib);
+            assert_eq!(found, Some(largest), "{}", choice.why());
         }
     }
 
@@ -217,7 +231,7 @@ mod tests {
     fn what_runs_stays_on_its_way_as_long_as_anything_fits_there() {
         let kept = chosen(&both(false), json!({}), 20_000, Some(&Mode::NodeLabels));
         assert_eq!(kept.mode, Mode::NodeLabels);
-        assert!(kept.why.contains("keeps NodeLabels; DRA would be taken now"), "{}", kept.why);
+        assert!(kept.why().contains("keeps NodeLabels; DRA would be taken now"), "{}", kept.why());
         assert_eq!(
             chosen(&both(true), json!({}), 20_000, Some(&Mode::Dra)).mode,
             Mode::Dra,

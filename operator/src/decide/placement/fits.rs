@@ -160,11 +160,15 @@ pub fn find_fits(inventory: &Inventory, ask: &Ask<'_>, mode: &Mode) -> Fits {
     let mut fits = Fits { required_mib: ask.required_mib, gpus: ask.gpus, ..Fits::default() };
     let mut products: BTreeMap<Cow<'_, str>, ProductFit> = BTreeMap::new();
     let kinds = inventory.alike(ask.node_selector);
+    // One room for all kinds: every model looks at each of them whenever a pod comes or goes.
+    let (mut offered, mut free, mut counted) = (Vec::new(), Vec::new(), Vec::<Cow<'_, str>>::new());
     for kind in kinds.iter() {
         let (Alike { node, selected, .. }, nodes) = (kind, kind.nodes());
-        let (mut free, mut closed, mut passed) = (Vec::new(), false, None);
-        let mut counted: Vec<Cow<'_, str>> = Vec::new();
-        for offer in offers(node, ask, mode) {
+        let (mut closed, mut passed) = (false, None);
+        free.clear();
+        counted.clear();
+        offers(node, ask, mode, &mut offered);
+        for offer in offered.drain(..) {
             let offer = match offer {
                 Ok(offer) => offer,
                 Err(why) => {

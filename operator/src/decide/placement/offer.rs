@@ -43,20 +43,23 @@ impl Free {
     }
 }
 
-/// What a node offers in a mode; an error says why its memory is not known.
+/// Adds what a node offers in a mode; an error says why its memory is not known.
 pub(super) fn offers<'a>(
     node: &'a GpuNode,
     ask: &Ask<'_>,
     mode: &Mode,
-) -> Vec<Result<Offer<'a>, PassedOver>> {
+    found: &mut Vec<Result<Offer<'a>, PassedOver>>,
+) {
     match mode {
         Mode::NodeLabels if node.gpus > 0 => {
-            vec![labelled(node, ask, node.partitioned.then_some(PassedOver::Partitioned))]
+            found.push(labelled(node, ask, node.partitioned.then_some(PassedOver::Partitioned)));
         }
-        Mode::Mig { profile: None } if node.gpus > 0 && node.partitioned => vec![labelled(node, ask, None)],
-        Mode::Mig { profile: Some(profile) } => partitions(node, ask, profile),
-        Mode::Dra => devices(&node.devices, ask).into_iter().map(Ok).collect(),
-        Mode::NodeLabels | Mode::Mig { .. } => Vec::new(),
+        Mode::Mig { profile: None } if node.gpus > 0 && node.partitioned => {
+            found.push(labelled(node, ask, None));
+        }
+        Mode::Mig { profile: Some(profile) } => found.extend(partitions(node, ask, profile)),
+        Mode::Dra => found.extend(devices(&node.devices, ask).map(Ok)),
+        Mode::NodeLabels | Mode::Mig { .. } => {}
     }
 }
 
@@ -83,9 +86,14 @@ fn labelled<'a>(node: &'a GpuNode, ask: &Ask<'_>, kind: Option<PassedOver>) -> R
     })
 }
 
-fn partitions<'a>(node: &'a GpuNode, ask: &Ask<'_>, profile: &str) -> Vec<Result<Offer<'a>, PassedOver>> {
-    let of_profile = node.partitions.iter().filter(|partition| partition.profile == profile);
-    let offer = |partition: &super::Partition| {
+fn partitions<'a>(
+    node: &'a GpuNode,
+    ask: &Ask<'_>,
+    profile: &str,
+) -> impl Iterator<Item = Result<Offer<'a>, PassedOver>> {
+    let of_profile = node.partitions.iter().filter(move |partition| partition.profile == profile);
+    let shared = ask.shared;
+    let offer = move |partition: &super::Partition| {
         let memory = match partition.memory {
             GpuMemory::Mib(mib) => Some(mib),
             GpuMemory::Unknown | GpuMemory::LabelledInBytes => None,
@@ -98,11 +106,11 @@ fn partitions<'a>(node: &'a GpuNode, ask: &Ask<'_>, profile: &str) -> Vec<Result
             usable_mib,
             gpus: partition.count,
             free: Free::Each(partition.count.saturating_sub(partition.used)),
-            against: ask.shared.then_some(PassedOver::Whole),
+            against: shared.then_some(PassedOver::Whole),
             closed: false,
         })
     };
-    of_profile.map(offer).collect()
+    of_profile.map(offer)
 }
 
 fn known(memory: GpuMemory, usable_mib: Option<u64>) -> Result<(u64, u64), PassedOver> {
@@ -114,7 +122,7 @@ fn known(memory: GpuMemory, usable_mib: Option<u64>) -> Result<(u64, u64), Passe
 }
 
 /// Devices of one product together. Of devices that claims share, the shares that are left are counted.
-fn devices<'a>(devices: &'a [Device], ask: &Ask<'_>) -> Vec<Offer<'a>> {
+fn devices<'a>(devices: &'a [Device], ask: &Ask<'_>) -> impl Iterator<Item = Offer<'a>> {
     let mut offers: BTreeMap<(&str, u64, bool, bool), (Offer<'_>, u32)> = BTreeMap::new();
     let share_mib = share_request_mib(ask.required_mib).max(1);
     for device in devices {
@@ -139,5 +147,5 @@ fn devices<'a>(devices: &'a [Device], ask: &Ask<'_>) -> Vec<Offer<'a>> {
         offer.gpus = offer.gpus.saturating_add(gpus);
         *free_so_far = free_so_far.saturating_add(free);
     }
-    offers.into_values().map(|(offer, free)| Offer { free: Free::Each(free), ..offer }).collect()
+    offers.into_values().map(|(offer, free)| Offer { free: Free::Each(free), ..offer })
 }

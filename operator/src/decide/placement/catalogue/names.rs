@@ -2,6 +2,7 @@
 
 use super::{Gpu, gpus};
 use crate::decide::nearest;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Words that say nothing about which GPU is meant.
@@ -39,7 +40,7 @@ pub fn gpu(given: &str) -> Result<&'static Gpu, UnknownGpu> {
 
 /// The GPU of that name or label, if there is one: without what an error tells.
 pub fn known_gpu(given: &str) -> Option<&'static Gpu> {
-    found(&key(given))
+    LABELS.get(given).copied().unwrap_or_else(|| found(&key(given)))
 }
 
 /// By its name, else by a label that no other card has.
@@ -57,7 +58,13 @@ struct Keyed {
     gpu: &'static Gpu,
 }
 
-/// The catalogue never changes, and is looked through for every model whenever a pod comes or goes.
+/// What is found by the labels as nodes have them, which are asked for with every model whenever a pod comes or goes.
+static LABELS: LazyLock<HashMap<&str, Option<&Gpu>>> = LazyLock::new(|| {
+    let labels = gpus().iter().filter_map(|gpu| gpu.product);
+    labels.map(|label| (label, found(&key(label)))).collect()
+});
+
+/// The catalogue never changes.
 static KEYED: LazyLock<Vec<Keyed>> = LazyLock::new(|| {
     let keyed = |gpu: &'static Gpu| Keyed { name: key(gpu.name), product: gpu.product.map(key), gpu };
     gpus().iter().map(keyed).collect()
@@ -88,6 +95,14 @@ mod tests {
             ("mi300x", "AMD Instinct MI300X"),
         ] {
             assert_eq!(gpu(given).map(|gpu| gpu.name), Ok(name), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_label_finds_what_it_finds_as_a_name() {
+        for label in gpus().iter().filter_map(|gpu| gpu.product) {
+            assert_eq!(known_gpu(label), gpu(label).ok(), "{label}");
+            assert_eq!(known_gpu(&label.to_lowercase()), gpu(label).ok(), "{label}");
         }
     }
 
