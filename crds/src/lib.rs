@@ -14,3 +14,10 @@ pub mod routing_policy;
 pub use model_deployment::{ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus};
 #[cfg(feature = "api")]
 pub use routing_policy::{RoutingPolicy, RoutingPolicySpec, RoutingPolicyStatus};
+
+/// Takes the text of an enum's type out of its schema. The definitions that are installed have one text for a field, and
+/// that of an optional enum would be replaced by its type's: what is the default, and what is promised, stands in the
+/// field's.
+fn undescribed(schema: &mut schemars::Schema) {
+    schema.remove("description");
+}

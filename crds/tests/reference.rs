@@ -5,6 +5,8 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -14,7 +16,8 @@ fn rows(schema: &JSONSchemaProps, path: &str, out: &mut String) {
         let required = schema.required.iter().flatten().any(|required| required == name);
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         let (inner, suffix) = inner(field);
-        let text = field.description.as_deref().unwrap_or_default().replace('\n', " ");
+        let mut text = field.description.as_deref().unwrap_or_default().replace('\n', " ");
+        text.push_str(&default(field, &text));
         let _ = writeln!(
             out,
             "| `{path}{suffix}` | {} | {} | {text} |",
@@ -26,6 +29,16 @@ fn rows(schema: &JSONSchemaProps, path: &str, out: &mut String) {
             rows(inner, &format!("{path}{suffix}"), out);
         }
     }
+}
+
+/// Names a default that the text does not; of a status it says nothing.
+fn default(field: &JSONSchemaProps, text: &str) -> String {
+    let plain = match field.default.as_ref().map(|default| &default.0) {
+        Some(Value::String(value)) if !value.is_empty() => value.clone(),
+        Some(Value::Number(value)) if *value != 0.into() => value.to_string(),
+        _ => return String::new(),
+    };
+    if text.contains("Default") { String::new() } else { format!(" Default {plain}.") }
 }
 
 fn inner(field: &JSONSchemaProps) -> (&JSONSchemaProps, &'static str) {
@@ -91,4 +104,32 @@ fn the_api_reference_is_fresh() {
         committed == page,
         "docs/api.md is stale: run FLOTILLA_UPDATE=1 cargo test -p flotilla-crds and commit"
     );
+}
+
+/// Compares the texts of fields with those in the source, where an optional field is one of its type or null.
+fn compare(source: &Value, installed: &JSONSchemaProps, path: &str) {
+    let of_type = |schema: &Value| schema.get("anyOf").map_or_else(|| schema.clone(), |one| one[0].clone());
+    for (name, field) in of_type(source)["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        let there = &installed.properties.as_ref().unwrap()[name];
+        if let Some(text) = field.get("description") {
+            assert_eq!(there.description.as_deref(), text.as_str(), "{path}");
+        }
+        let items = of_type(field).get("items").cloned();
+        compare(&items.unwrap_or_else(|| field.clone()), inner(there).0, &path);
+    }
+}
+
+#[test]
+fn fields_keep_their_texts() {
+    let generator =
+        || SchemaSettings::openapi3().with(|settings| settings.inline_subschemas = true).into_generator();
+    let sources = [
+        SchemaGenerator::into_root_schema_for::<flotilla_crds::ModelDeploymentSpec>(generator()),
+        SchemaGenerator::into_root_schema_for::<flotilla_crds::RoutingPolicySpec>(generator()),
+    ];
+    for (source, (_, crd)) in sources.iter().zip(flotilla_crds::manifests::manifests()) {
+        let installed = crd.spec.versions[0].schema.clone().unwrap().open_api_v3_schema.unwrap();
+        compare(source.as_value(), &installed.properties.unwrap()["spec"], "spec");
+    }
 }

@@ -160,6 +160,7 @@ pub struct Recurrent {
 
 /// What a recurrent layer computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum RecurrentKind {
     /// A selective state space with a state for each channel (Jamba).
     Mamba,
@@ -193,6 +194,7 @@ pub struct LatentAttention {
 
 /// A tensor layout that the estimator knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum ModelFamily {
     /// Llama 2 and 3, Mistral, Mixtral, SmolLM2.
     Llama,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether what was observed corrects the estimate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum CalibrationMode {
     /// The correction is shown and not used.
     #[default]
@@ -17,6 +18,7 @@ pub enum CalibrationMode {
 
 /// Where a figure of what a replica took comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum MemorySource {
     /// The start of the engine's log.
     EngineLog,

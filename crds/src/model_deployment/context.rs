@@ -28,6 +28,7 @@ pub struct ContextSpec {
 /// The types that llama.cpp keeps keys and values in.
 #[allow(non_camel_case_types)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum KvCacheType {
     /// 16 bits a value.
     #[default]

@@ -40,6 +40,7 @@ pub struct EngineSpec {
 
 /// The servers that Flotilla knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum EngineType {
     /// llama.cpp's llama-server.
     #[default]

@@ -43,7 +43,7 @@ pub struct PlacementSpec {
     #[x_kube(validation = Rule::new("type(self) == int ? self > 0 : (isQuantity(self) && quantity(self).isGreaterThan(quantity('0')))")
         .message("spec.placement.gpuMemory must be a quantity above zero, for example 14Gi"))]
     pub gpu_memory: Option<Quantity>,
-    /// Added to the estimate before a card is chosen. Default 5%.
+    /// Added to the estimate, or to gpuMemory, before a card is chosen. Default 5% of an estimate, nothing of gpuMemory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[0-9]{1,2}%$"))]
     pub headroom: Option<String>,
@@ -67,6 +67,7 @@ pub struct PlacementSpec {
 
 /// How replicas get their GPUs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum PlacementMode {
     /// What the cluster offers; status.placement says what was taken, and why.
     #[default]
@@ -83,6 +84,7 @@ pub enum PlacementMode {
 
 /// Whether a replica has its GPUs for itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum GpuSharing {
     /// Whole GPUs. Nodes and devices that hand out shares are passed over.
     #[default]

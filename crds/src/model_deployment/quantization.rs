@@ -8,6 +8,7 @@ macro_rules! quantizations {
         /// A GGUF quantization, by the name that llama-quantize gives it.
         #[allow(non_camel_case_types, missing_docs)]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[schemars(transform = crate::undescribed)]
         pub enum Quantization { $($name),+ }
 
         impl Quantization {

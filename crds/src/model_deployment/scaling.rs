@@ -65,6 +65,7 @@ pub struct ScalingSpec {
 
 /// What becomes of a decision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum ScalingMode {
     /// It is carried out; spec.replicas is not used.
     #[default]
@@ -120,6 +121,7 @@ pub struct ScheduleSpec {
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names say it")]
+#[schemars(transform = crate::undescribed)]
 pub enum Weekday {
     Mon,
     Tue,

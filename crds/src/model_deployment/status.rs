@@ -121,6 +121,7 @@ pub struct MemoryStatus {
 
 /// What the figures of a need were computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum MemoryBasis {
     /// The head of the model file itself.
     File,
@@ -156,6 +157,7 @@ pub struct PlacementStatus {
 
 /// How replicas get their GPUs, once that is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum ChosenMode {
     /// By the labels of nodes.
     NodeLabels,

@@ -63,6 +63,7 @@ impl Budget {
 
 /// How often a budget is full again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum Period {
     /// At every full minute.
     Minute,
@@ -76,6 +77,7 @@ pub enum Period {
 
 /// What becomes of a request for a backend that counts in a budget which cannot pay for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum OnExceeded {
     /// It is refused.
     #[default]

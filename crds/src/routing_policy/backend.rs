@@ -57,7 +57,8 @@ pub struct ExternalSpec {
     /// The provider's own name of the model.
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\s]+$"))]
     pub model: String,
-    /// The Secret that holds the API key. Only routers ever see its value.
+    /// The Secret that holds the API key. Only the operator and the policy's
+    /// routers see its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_ref: Option<SecretKeyRef>,
     /// What tokens cost there.

@@ -71,7 +71,8 @@ use std::collections::BTreeMap;
         .message("spec.spill.backend must be the name of an external entry of spec.backends")
 )]
 pub struct RoutingPolicySpec {
-    /// The model names that clients ask for. A name belongs to the oldest policy that a router serves.
+    /// The model names that clients ask for. A name belongs to the oldest policy of the namespace that claims it; a
+    /// younger one that claims it, too, is not in force, with none of its names.
     #[schemars(
         length(min = 1, max = 16),
         inner(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"))
@@ -95,7 +96,8 @@ pub struct RoutingPolicySpec {
     /// How the data class of a request is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<SensitivitySpec>,
-    /// Only clients with a key may use the policy. Default: whoever reaches a router.
+    /// Only clients with a key may use the policy: the data key `apiKey` of a Secret that has the label
+    /// `flotilla.dev/client-of: POLICY`, and whose name is the client's. Default: whoever reaches a router.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_keys: Option<ClientKeysSpec>,
     /// How much the policy may spend.

@@ -67,6 +67,7 @@ pub struct PromptTokensSpec {
 
 /// How far a request may travel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::undescribed)]
 pub enum BoundarySpec {
     /// Any backend of the policy.
     #[default]
@@ -121,13 +122,14 @@ pub struct WeightedBackendSpec {
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimeoutsSpec {
-    /// To the first byte of an answer, per target tried. Default 60s.
+    /// To the first content of a streamed answer, for each attempt; an answer in one piece is bounded by total alone.
+    /// Default 60s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('1h')")
         .message("spec.timeouts.firstToken must be a duration between 100ms and 1h, for example 30s"))]
     pub first_token: Option<String>,
-    /// Between two pieces of a stream. Default 60s.
+    /// Between two pieces of an answer. Default 60s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('1h')")

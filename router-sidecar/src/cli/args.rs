@@ -91,7 +91,7 @@ pub struct ServeArgs {
     /// Where applications send their requests.
     #[arg(long, value_name = "IP:PORT", env = "FLOTILLA_LISTEN", default_value = "127.0.0.1:8089")]
     pub listen: SocketAddr,
-    /// Where /healthz, /readyz and /metrics are and nothing else; without it, --listen alone has them.
+    /// Where /healthz, /readyz, /metrics and /explain are and nothing else; without it, --listen alone has them.
     #[arg(long, value_name = "IP:PORT", env = "FLOTILLA_ADMIN_LISTEN")]
     pub admin_listen: Option<SocketAddr>,
     /// How log lines look.
