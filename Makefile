@@ -16,7 +16,7 @@ BED := cargo run --release --locked --package flotilla-e2e --bin flotilla-bed --
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: prune ## Show the main job for real. KUBECONFIG=FILE REGISTRY=HOST/PREFIX: on a cluster of yours.
@@ -25,7 +25,7 @@ demo: prune ## Show the main job for real. KUBECONFIG=FILE REGISTRY=HOST/PREFIX:
 	  $(if $(REGISTRY),--registry $(REGISTRY))
 
 .PHONY: test
-test: prune lint test-unit test-e2e ## Run every check and every test (root: it makes a bed and removes it).
+test: prune lint test-unit test-e2e ## Run every check, and every test but scale, trace and soak (root: it makes a bed and removes it).
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no bed.
