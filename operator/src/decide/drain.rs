@@ -27,6 +27,8 @@ pub struct Replica {
     pub name: String,
     /// Whether it serves.
     pub serves: bool,
+    /// Since when it does not, if it has before.
+    pub lapsed: Option<Timestamp>,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Since when it is marked to go.
@@ -43,6 +45,13 @@ impl Replica {
     /// Whether it is marked, and no router sends it requests, as far as can be told.
     pub fn is_left(&self, now: Timestamp) -> bool {
         self.told.is_some_and(|told| self.left || now.duration_since(told) >= TOLD_BY)
+    }
+
+    /// Whether it served and may do so again, has answers under way, and had no time to finish them yet. The cluster
+    /// would delete it before any that serves, marked or not.
+    fn must_finish(&self, finish: SignedDuration, now: Timestamp) -> bool {
+        let recent = |since| now.duration_since(since) < finish.max(FINISHED_BY);
+        !self.serves && self.answers && self.lapsed.is_some_and(recent)
     }
 
     /// Whether it may be stopped.
@@ -66,7 +75,8 @@ pub struct Step {
 /// On the way from `current` replicas, as the cluster is told now, to `wanted`. `finish` is the drain timeout.
 ///
 /// The cluster deletes replicas without a node first, then those that do not serve, then marked ones. So only as many
-/// that serve are marked as the others do not make up for; the newest, whose caches are worth least.
+/// that serve are marked as the others do not make up for; the newest, whose caches are worth least. Nothing is deleted
+/// while one that does not serve just now still answers.
 pub fn step(wanted: u32, current: u32, replicas: &[Replica], finish: SignedDuration, now: Timestamp) -> Step {
     let there = u32::try_from(replicas.len()).unwrap_or(u32::MAX);
     let unmark_all = || replicas.iter().filter(|replica| replica.marked.is_some()).map(|r| r.name.clone());
@@ -85,9 +95,14 @@ pub fn step(wanted: u32, current: u32, replicas: &[Replica], finish: SignedDurat
     });
     let (going, staying) = serving.split_at(usize::try_from(go).unwrap_or(usize::MAX).min(serving.len()));
     let all_gone = going.iter().all(|replica| replica.may_go(finish, now));
+    let unfinished = replicas.iter().any(|replica| replica.must_finish(finish, now));
     Step {
-        // Those that do not serve need no farewell.
-        replicas: if all_gone { wanted } else { wanted.saturating_add(go).min(current) },
+        // Those that never served need no farewell.
+        replicas: match (unfinished, all_gone) {
+            (true, _) => current,
+            (false, true) => wanted,
+            (false, false) => wanted.saturating_add(go).min(current),
+        },
         // A mark of the future, by a clock that went back, would never grow old.
         mark: going
             .iter()
@@ -114,6 +129,7 @@ mod tests {
         Replica {
             name: name.to_owned(),
             serves,
+            lapsed: None,
             created,
             marked: None,
             told: None,
@@ -198,6 +214,22 @@ mod tests {
         let two = step(1, 3, &replicas, at(0));
         assert_eq!(two, Step { replicas: 2, mark: names(&["c"]), unmark: vec![] });
         assert_eq!(step(2, 5, &replicas, at(0)).replicas, 2, "some of the five were never made");
+    }
+
+    #[test]
+    fn who_does_not_serve_just_now_may_finish_what_it_answers() {
+        let lapsed = |since, answers| {
+            let lapsed = Replica { lapsed: Some(at(since)), answers, ..replica("c", false) };
+            [replica("a", true), marked("b", at(0), true), lapsed]
+        };
+        for (replicas, second, left) in [
+            (lapsed(5, true), 6, 3),
+            (lapsed(5, false), 6, 2),
+            (lapsed(5, true), 64, 3),
+            (lapsed(5, true), 65, 2),
+        ] {
+            assert_eq!(step(2, 3, &replicas, at(second)).replicas, left, "{replicas:?} at {second}");
+        }
     }
 
     #[test]

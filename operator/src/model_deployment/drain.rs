@@ -92,6 +92,7 @@ impl Drain<'_> {
         Replica {
             name: pod.name.clone(),
             serves: pod.ready,
+            lapsed: pod.ready_since.filter(|_| !pod.ready && pod.loaded),
             created: pod.created,
             marked: pod.draining_since,
             told: pod.draining_since.map(|marked| marked.max(self.leads_since)),
@@ -100,10 +101,14 @@ impl Drain<'_> {
         }
     }
 
-    /// Only those that routers have left are asked what they do: until then they get more.
+    /// Only those that routers have left are asked what they do: until then they get more. Those that do not serve just
+    /// now get none.
     async fn ask(&self, replicas: &mut [Replica]) {
         let mut asked = Vec::new();
-        for replica in replicas.iter_mut().filter(|replica| replica.serves && replica.is_left(self.now)) {
+        let gets_none = |replica: &&mut Replica| {
+            if replica.serves { replica.is_left(self.now) } else { replica.lapsed.is_some() }
+        };
+        for replica in replicas.iter_mut().filter(gets_none) {
             let pod = self.pods.iter().find(|pod| pod.name == replica.name);
             if let Some((ip, port)) = pod.and_then(|pod| pod.ip).zip(self.port) {
                 asked.push(async move { replica.answers = self.observer.answers_requests(ip, port).await });

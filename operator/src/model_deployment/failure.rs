@@ -29,6 +29,8 @@ pub struct PodFacts {
     pub ready: bool,
     /// Since when it serves or does not.
     pub ready_since: Option<Timestamp>,
+    /// Whether its engine has loaded the model and runs, whether it serves just now or not.
+    pub loaded: bool,
     /// Whether it is on its way out.
     pub terminating: bool,
     /// Since when it is to go, if it is: see [`crate::decide::drain`].
@@ -106,6 +108,8 @@ impl PodFacts {
             ip: status.and_then(|status| status.pod_ip.as_ref()?.parse().ok()),
             ready,
             ready_since: readiness.and_then(|c| c.last_transition_time.as_ref()).map(|time| time.0),
+            // Once its startup probe has succeeded.
+            loaded: engine.is_some_and(|container| container.started == Some(true)),
             terminating: pod.metadata.deletion_timestamp.is_some(),
             draining_since: draining_since(pod),
             fetching: Fetching::of(pod),

@@ -1,5 +1,5 @@
 //! Marks the leader's pod, so that the routers' Service leads to it: what routers report is then where status is
-//! written. The other replicas serve the webhook and take over both within a lease's time. See docs/adr/0003.
+//! written. The other replicas serve the webhook and take over both soon after it. See docs/adr/0003.
 
 use crate::kube_ext::{CallError, FIELD_MANAGER, within};
 use crate::lease::Leadership;

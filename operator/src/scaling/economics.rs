@@ -124,7 +124,9 @@ impl Books {
         compared: Option<&Comparison>,
     ) {
         let hourly = NanoUsd(replica.0.saturating_mul(replicas.into()));
-        self.saves |= compared.is_some();
+        if compared.is_some() && !self.saves {
+            (self.saves, self.since) = (true, now);
+        }
         self.ledger.add(now, hourly, served, compared.map(|compared| compared.price));
     }
 

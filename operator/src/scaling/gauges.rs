@@ -13,13 +13,15 @@ pub struct Gauges([GaugeVec; GAUGES.len()]);
 /// The figures of one model.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Row {
-    pub(super) offered: f64,
-    pub(super) backlog: f64,
+    /// None while nobody has said enough to tell, and the other figures of demand while nobody says anything: another
+    /// autoscaler holds where a figure is absent, and takes replicas away where it is 0.
+    pub(super) offered: Option<f64>,
+    pub(super) backlog: Option<f64>,
     pub(super) capacity: f64,
     pub(super) desired: f64,
     pub(super) spill: f64,
-    pub(super) in_flight: f64,
-    pub(super) served: f64,
+    pub(super) in_flight: Option<f64>,
+    pub(super) served: Option<f64>,
     /// None where engines say nothing.
     pub(super) engines: Option<Engines>,
 }
@@ -27,9 +29,13 @@ pub(super) struct Row {
 const GAUGES: [(&str, &str); 9] = [
     (
         "flotilla_operator_scaling_offered_tokens_per_second",
-        "Prompt and completion tokens that clients ask for, on average over the last minute.",
+        "Prompt and completion tokens that clients ask for, on average over the last minute; absent until routers or \
+         engines have reported for ten seconds.",
     ),
-    ("flotilla_operator_scaling_backlog_tokens", "Tokens of requests that wait."),
+    (
+        "flotilla_operator_scaling_backlog_tokens",
+        "Tokens of requests that wait; absent where neither routers nor engines report.",
+    ),
     (
         "flotilla_operator_scaling_capacity_tokens_per_second",
         "Tokens of the present mix that the replicas do which serve or will.",
@@ -39,10 +45,13 @@ const GAUGES: [(&str, &str); 9] = [
         "flotilla_operator_scaling_spill_percent",
         "Requests of a hundred that go to an external API, since the model cannot take them.",
     ),
-    ("flotilla_operator_scaling_in_flight_requests", "Requests that wait or are being answered."),
+    (
+        "flotilla_operator_scaling_in_flight_requests",
+        "Requests that wait or are being answered; absent where neither routers nor engines report.",
+    ),
     (
         "flotilla_operator_scaling_served_tokens_per_second",
-        "Prompt and completion tokens that replicas served in the last second.",
+        "Prompt and completion tokens that replicas served in the last second; absent likewise.",
     ),
     (
         "flotilla_operator_scaling_engine_tokens_per_second",
@@ -57,8 +66,7 @@ impl Row {
         let Self { offered, backlog, capacity, desired, spill, in_flight, served, engines } = self;
         let engines_served = engines.map(|engines| engines.served.prompt + engines.served.completion);
         let waiting = engines.map(|engines| engines.waiting);
-        let [offered, backlog, capacity, desired, spill, in_flight, served] =
-            [offered, backlog, capacity, desired, spill, in_flight, served].map(Some);
+        let [capacity, desired, spill] = [capacity, desired, spill].map(Some);
         [offered, backlog, capacity, desired, spill, in_flight, served, engines_served, waiting]
     }
 }
@@ -128,12 +136,12 @@ mod tests {
     #[test]
     fn what_is_shown_is_the_last_row_whatever_was_before() {
         let engines = |served| Engines { served: Tokens::new(served, 0.0), ..Engines::default() };
-        let row = Row { offered: 1.0, desired: 2.0, ..Row::default() };
+        let row = Row { offered: Some(1.0), in_flight: Some(0.0), desired: 2.0, ..Row::default() };
         let rows = [
             row,
-            Row { offered: 3.0, ..row },
-            Row { offered: 3.0, engines: Some(engines(4.0)), ..row },
-            Row { offered: 3.0, engines: Some(engines(5.0)), ..row },
+            Row { offered: Some(3.0), ..row },
+            Row { offered: None, engines: Some(engines(4.0)), ..row },
+            Row { offered: Some(3.0), engines: Some(engines(5.0)), ..row },
             row,
         ];
         let registry = Registry::new();
@@ -148,6 +156,6 @@ mod tests {
         gauges.remove("apps", "m");
         assert_eq!(shown(&registry), []);
         gauges.set("apps", "m", None, row);
-        assert_eq!(shown(&registry).len(), GAUGES.len() - 2, "all but what engines say");
+        assert_eq!(shown(&registry).len(), 5, "what is known");
     }
 }

@@ -96,7 +96,7 @@ impl Group {
         }
         let starts = self.members.iter().filter_map(|member| member.start).max();
         policy.start_time = starts.unwrap_or(Policy::default().start_time);
-        let Looked { asked, served, there, mut variants, stuck } =
+        let Looked { asked, served, there, mut variants, stuck, failing } =
             look(&mut self.members, &parts, policy.start_time, book, now);
         if variants.is_empty() {
             return Decided { gone, ..Decided::default() };
@@ -108,11 +108,12 @@ impl Group {
         let mut decision = scaler.decide(&situation, now);
         let takers = || parts.iter().filter_map(|part| self.members.get(part.place));
         decision.lack_nodes(stuck, takers().any(|member| member.room() > 0));
+        decision.lack_sound_ones(failing);
         if decision.reason == Reason::NoFreeGPU && !takers().any(Member::fits) {
             decision.reason = Reason::NoFit;
         }
         let (offered, backlog, capacity) = figures(&decision, &there);
-        let mut row = row((offered, backlog, capacity), &decision, asked, &parts);
+        let mut row = row(capacity, &decision, asked, &parts);
         let load = load(&decision, &there);
         let serving = serving(&parts, &self.members);
         let start_seconds = starts.and_then(|start| i32::try_from(start.as_secs()).ok());
@@ -179,6 +180,7 @@ fn said(external: bool, invalid: Option<&InvalidScaling>, decision: &Decision) -
 
 fn said_in_a_sentence(external: bool, invalid: Option<&InvalidScaling>, decision: &Decision) -> String {
     match invalid {
+        _ if external && decision.figures.is_none() => EXTERNAL_WITHOUT_FIGURES.to_owned(),
         _ if external => EXTERNAL_MESSAGE.to_owned(),
         Some(invalid) => format!("{invalid}; until that is mended, the rules before it hold: {decision}"),
         None => decision.to_string(),
@@ -192,20 +194,19 @@ fn is_another(known: &mut Option<ObjectKey>, first: Option<&ObjectKey>) -> bool 
 }
 
 /// What metrics show, before it is known what goes outside.
-fn row(
-    (offered, backlog, capacity): (f64, f64, f64),
-    decision: &Decision,
-    asked: Option<Asked>,
-    parts: &[Part<'_>],
-) -> Row {
+fn row(capacity: f64, decision: &Decision, asked: Option<Asked>, parts: &[Part<'_>]) -> Row {
+    let all = |tokens: Tokens| tokens.prompt + tokens.completion;
+    let figures = decision.figures;
+    // Who holds for want of figures does so for all of them.
+    let asked = asked.filter(|_| figures.is_some());
     Row {
-        offered,
-        backlog,
+        offered: figures.filter(|figures| figures.is_mean).map(|figures| all(figures.offered)),
+        backlog: figures.map(|figures| all(figures.waiting)),
         capacity,
         desired: decision.total().into(),
         spill: 0.0,
-        in_flight: asked.map_or(0.0, |asked| asked.demand.in_flight.into()),
-        served: asked.map_or(0.0, |asked| asked.served.prompt + asked.served.completion),
+        in_flight: asked.map(|asked| asked.demand.in_flight.into()),
+        served: asked.map(|asked| all(asked.served)),
         engines: engines(parts.iter().map(|part| part.said.engines)),
     }
 }
@@ -221,6 +222,7 @@ fn wakeable<'a>(policy: &'a Policy, parts: &[Part<'_>]) -> Cow<'a, Policy> {
 /// The reason in mode External.
 const EXTERNAL: &str = "External";
 const EXTERNAL_MESSAGE: &str = "something else sets spec.replicas; the operator's metrics have the figures";
+const EXTERNAL_WITHOUT_FIGURES: &str = "something else sets spec.replicas; neither routers nor engines report, and the operator has no metrics for it";
 /// The reason where the policy cannot be carried out.
 const INVALID: &str = "InvalidSpec";
 

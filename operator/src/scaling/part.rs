@@ -130,6 +130,8 @@ pub(super) struct Looked {
     pub(super) variants: Vec<Variant>,
     /// Replicas that have waited for a node for long where there is one member alone.
     pub(super) stuck: u32,
+    /// Of all members, replicas that fail.
+    pub(super) failing: u32,
 }
 
 pub(super) fn look(
@@ -156,9 +158,13 @@ pub(super) fn look(
         looked.there.push((capacity, supply));
         let advised = || part.advised(member, supply, start, now);
         let mut supply = if any_active { supply } else { advised().unwrap_or(supply) };
+        looked.failing += supply.failing;
         if parts.len() == 1 {
-            // Nobody steps in for what waits for a node.
+            // Nobody steps in for what waits for a node, or where every replica fails.
             looked.stuck = std::mem::take(&mut supply.stuck);
+            if supply.ready == 0 {
+                supply.failing = 0;
+            }
         }
         variants.push((part, part.variant(member, capacity, supply, any_active)));
     }

@@ -5,7 +5,7 @@ use crate::decide::scale::Supply;
 use crate::model_deployment::failure::draining_since;
 use flotilla_crds::labels;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Pod, PodCondition};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,6 +17,18 @@ const OVERDUE: SignedDuration = SignedDuration::from_mins(1);
 const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 /// The scheduler gives a pod a node within seconds, if there is one for it.
 const STUCK: SignedDuration = SignedDuration::from_secs(30);
+
+/// What the kubelet says of a container that it will start again later, or not before somebody mends something.
+const GIVEN_UP: &[&str] = &[
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+];
 
 /// The pods of one `ModelDeployment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +51,8 @@ pub struct Pods<'a> {
     pub placed: u32,
     /// Of those that have no node, so many have waited for one long.
     pub stuck: u32,
+    /// Of those that load, so many end again and again, or cannot be started.
+    pub failing: u32,
     /// Where they are, once for each of them that has a node and stays; sorted.
     pub nodes: Vec<&'a str>,
 }
@@ -89,6 +103,7 @@ impl<'a> Pods<'a> {
         let passed = |since: Timestamp| now.duration_since(since);
         if node.is_some() {
             self.loading += 1;
+            self.failing += u32::from(fails(pod));
             let since = condition(pod, "PodScheduled").and_then(changed).or(created);
             self.placed += u32::from(since.is_some_and(|since| passed(since) < SETTLED));
         } else {
@@ -119,12 +134,27 @@ impl<'a> Pods<'a> {
             loading,
             pending: pending + left,
             stuck: self.stuck.min(pending),
+            failing: self.failing.min(loading),
             draining: self.terminating + may_stay,
             // They stay before others are made.
             may_stay: may_stay.saturating_sub(pending + left),
             arrives_in: waits.then(|| (start - age).max(SignedDuration::ZERO)),
         }
     }
+}
+
+/// Whether the kubelet has given up on a container of it for now.
+fn fails(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let of = |statuses: Option<&'_ Vec<ContainerStatus>>| {
+        let waits = |status: &ContainerStatus| {
+            let reason = status.state.as_ref().and_then(|state| state.waiting.as_ref()?.reason.as_deref());
+            reason.is_some_and(|reason| GIVEN_UP.contains(&reason))
+        };
+        statuses.is_some_and(|statuses| statuses.iter().any(waits))
+    };
+    of(status.and_then(|status| status.init_container_statuses.as_ref()))
+        || of(status.and_then(|status| status.container_statuses.as_ref()))
 }
 
 /// A condition that is true.
@@ -209,6 +239,30 @@ mod tests {
         ] {
             let counted = count(&pods, now);
             assert_eq!((counted.placed, counted.stuck), (placed, stuck), "{now}");
+        }
+    }
+
+    #[test]
+    fn who_ends_again_and_again_or_cannot_be_started_is_known() {
+        let with = |statuses: &str, reason: &str| {
+            let mut changed = serde_json::to_value(&*pod(false, Some("a"), false)).unwrap();
+            changed["status"][statuses] = json!([{"name": "c", "image": "i", "imageID": "", "ready": false,
+                "restartCount": 3, "state": {"waiting": {"reason": reason}}}]);
+            [Arc::new(serde_json::from_value(changed).unwrap())]
+        };
+        let now = "2026-01-05T10:01:00Z";
+        for (statuses, reason, failing) in [
+            ("containerStatuses", "CrashLoopBackOff", 1),
+            ("initContainerStatuses", "CrashLoopBackOff", 1),
+            ("containerStatuses", "ImagePullBackOff", 1),
+            ("containerStatuses", "ContainerCreating", 0),
+            ("containerStatuses", "PodInitializing", 0),
+        ] {
+            let pods = with(statuses, reason);
+            let counted = count(&pods, now);
+            assert_eq!((counted.loading, counted.failing), (1, failing), "{reason}");
+            let supply = counted.supply(1, SignedDuration::from_secs(60), now.parse().unwrap());
+            assert_eq!((supply.replicas(), supply.failing), (1, failing), "{reason}");
         }
     }
 

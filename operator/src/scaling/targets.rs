@@ -10,7 +10,7 @@ use flotilla_crds::router_config::BackendTarget;
 use std::collections::HashMap;
 
 /// What policies have to do with models.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Targets {
     /// By policy (`namespace/name`) and backend.
     backends: HashMap<String, HashMap<String, ObjectKey>>,

@@ -57,6 +57,7 @@ impl Rule for Flotilla {
                 loading: view.starting,
                 pending: 0,
                 stuck: 0,
+                failing: 0,
                 draining: view.draining,
                 may_stay: 0,
                 arrives_in,

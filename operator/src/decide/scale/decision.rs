@@ -23,7 +23,7 @@ macro_rules! reasons {
 }
 
 reasons!(
-    /// No router reports, or none has for a while: nothing is changed.
+    /// Neither a router nor an engine reports, or none has for a while: nothing is changed.
     MetricsUnavailable,
     /// More is offered than the replicas should have to do.
     DemandRose,
@@ -51,6 +51,8 @@ reasons!(
     NoFit,
     /// The number is right, and replicas wait for a node though GPUs are free.
     Unschedulable,
+    /// As many as there may be are there, and some of them end again and again, or cannot be started.
+    ReplicasFail,
 );
 
 impl fmt::Display for Reason {
@@ -64,6 +66,8 @@ impl fmt::Display for Reason {
 pub struct Figures {
     /// Tokens per second that are offered, on average over the last minute or since they rose.
     pub offered: Tokens,
+    /// Whether reports have come for long enough that this is a mean: that of fewer seconds may be too little.
+    pub is_mean: bool,
     /// Replicas that the offered tokens keep busy.
     pub busy: f64,
     /// Tokens that wait.
@@ -89,7 +93,7 @@ pub struct Decision {
     pub reason: Reason,
     /// What it rests on; nothing where there were no reports.
     pub figures: Option<Figures>,
-    /// Replicas that wait for a node, if that is the reason.
+    /// Replicas that wait for a node, or that fail, if that is the reason.
     pub waiting: u32,
 }
 
@@ -102,6 +106,22 @@ impl Decision {
         if waiting > 0 && right && self.figures.is_some() {
             self.waiting = waiting;
             self.reason = if room { Reason::Unschedulable } else { Reason::NoFreeGPU };
+        }
+    }
+
+    /// Takes in that so many replicas fail, where no others come in their place: whatever else is the matter, that is
+    /// what to mend.
+    pub fn lack_sound_ones(&mut self, failing: u32) {
+        let stays = matches!(
+            self.reason,
+            Reason::WithinTarget
+                | Reason::AtMinimum
+                | Reason::AtMaximum
+                | Reason::Scheduled
+                | Reason::NoFreeGPU
+        ) && self.replicas == self.before;
+        if failing > 0 && stays && self.figures.is_some() {
+            (self.waiting, self.reason) = (failing, Reason::ReplicasFail);
         }
     }
 
@@ -158,6 +178,13 @@ impl fmt::Display for Decision {
                 let waiting = figures.waiting.prompt + figures.waiting.completion;
                 if waiting >= 1.0 {
                     write!(f, ", {waiting:.0} tokens wait")?;
+                }
+                if reason == Reason::ReplicasFail {
+                    let failing = self.waiting;
+                    return write!(
+                        f,
+                        "; {failing} of {total} replicas do not start: the condition ModelLoaded says why"
+                    );
                 }
                 if self.waiting > 0 {
                     write!(f, "; {} of {total} replicas wait for a node, ", self.waiting)?;

@@ -48,8 +48,18 @@ impl Load {
         self.last = self.last.max(Some(second));
     }
 
+    /// Nothing was offered in any of the seconds that are remembered.
+    pub(super) fn fade(&mut self) {
+        self.seconds.iter_mut().for_each(|second| *second = Tokens::default());
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// Whether there are as many seconds as a mean is taken of at least.
+    pub(super) fn is_mean(&self) -> bool {
+        self.seconds.len() >= USUAL
     }
 
     /// Tokens per second, on average over what is remembered.

@@ -97,12 +97,19 @@ impl Scaler {
     fn by_demand(&mut self, situation: &Situation<'_>, demand: &Demand, now: Timestamp) -> Decision {
         let Situation { policy, variants, .. } = *situation;
         self.observe(demand, now);
-        let mix = self.load.mean() + demand.waiting;
+        let mean = self.load.mean();
+        let mix = mean + demand.waiting;
         self.mix = if mix.is_zero() { self.mix } else { mix };
         let mix = self.mix;
         let fleet = Fleet::new(variants, |capacity| capacity.work(mix));
         let mut replicas = fleet.current();
         let supply = fleet.units(&replicas);
+        let last = replicas.iter().sum::<u32>() <= 1;
+        if last && self.idles(policy, now) && !mean.is_zero() {
+            // What was asked before it began to idle asks for nothing any more.
+            self.load.fade();
+            self.trend.clear();
+        }
         let reference = variants.first().map(|first| first.capacity);
         let work = |tokens| reference.map_or(0.0, |capacity| capacity.work(tokens));
         let tokens = match reference {
@@ -128,10 +135,10 @@ impl Scaler {
         let peak = self.peak.add(now, band.at_most);
 
         // Only for the last one idling is enough; the others go by the window.
-        let last = replicas.iter().sum::<u32>() <= 1;
         let at_most = if floor <= 0.0 && last { 0.0 } else { peak };
         let figures = Figures {
             offered: tokens,
+            is_mean: self.load.is_mean(),
             busy: offered.busy,
             waiting: demand.waiting,
             at_least: asked.at_least,
@@ -170,6 +177,11 @@ impl Scaler {
         if supply <= 0.0 && self.idle_since.is_some() {
             return policy.scale_to_zero_after.is_some();
         }
+        self.idles(policy, now)
+    }
+
+    /// Nothing was asked for as long as the last replica is kept.
+    fn idles(&self, policy: &Policy, now: Timestamp) -> bool {
         let idle_for = self.idle_since.map(|since| now.duration_since(since));
         policy.scale_to_zero_after.is_some_and(|after| idle_for.is_some_and(|idle_for| idle_for >= after))
     }

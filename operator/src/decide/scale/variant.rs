@@ -14,6 +14,8 @@ pub struct Supply {
     pub pending: u32,
     /// Of these, so many have waited for one long.
     pub stuck: u32,
+    /// Of those that load, so many end again and again, or cannot be started.
+    pub failing: u32,
     /// They answer what they have and then go; they count no more.
     pub draining: u32,
     /// Replicas that are none of the others, have their GPUs and serve on if they are wanted: most of those that drain.
@@ -24,6 +26,11 @@ pub struct Supply {
 }
 
 impl Supply {
+    /// Of all that should serve, those that will hardly do so as things are.
+    pub(super) const fn lost(&self) -> u32 {
+        self.stuck.saturating_add(self.failing)
+    }
+
     /// All that serve or will.
     pub const fn replicas(&self) -> u32 {
         self.ready.saturating_add(self.loading).saturating_add(self.pending)
@@ -54,10 +61,10 @@ pub struct Variant {
 impl Variant {
     /// The most replicas that can be had: by the bound, by those that may stay, and by free GPUs, so many of which
     /// others were given just now, but never fewer than there are within the bound. Who waits for a node in vain gets
-    /// no more on free GPUs.
+    /// no more on free GPUs, nor does one of which every replica fails.
     pub(super) fn most(&self, given: u32) -> u32 {
         let there = self.supply.replicas().saturating_add(self.supply.may_stay);
-        if self.supply.stuck > 0 {
+        if self.supply.stuck > 0 || (self.supply.failing > 0 && self.supply.ready == 0) {
             return self.max_replicas.min(there);
         }
         let room = self.room.map(|room| room.saturating_sub(given.div_ceil(self.gpus.max(1))));
@@ -107,10 +114,10 @@ impl<'a> Fleet<'a> {
         replicas.iter().zip(&self.units).map(|(count, unit)| f64::from(*count) * unit).sum()
     }
 
-    /// The units of replicas that will hardly get a node: they are none until they have one.
+    /// The units of replicas that will hardly get a node, or that fail: they are none until they have one, or serve.
     pub(super) fn stuck(&self, replicas: &[u32]) -> f64 {
         let stuck =
-            self.variants.iter().zip(replicas).map(|(variant, count)| variant.supply.stuck.min(*count));
+            self.variants.iter().zip(replicas).map(|(variant, count)| variant.supply.lost().min(*count));
         stuck.zip(&self.units).map(|(count, unit)| f64::from(count) * unit).sum()
     }
 
@@ -142,8 +149,8 @@ impl<'a> Fleet<'a> {
             else {
                 return false;
             };
-            // Of a variant that waits for nodes, one that has none goes.
-            let goes = if variant.supply.stuck > 0 { 0.0 } else { *unit };
+            // Of a variant that waits for nodes, one that has none goes; else one that fails.
+            let goes = if variant.supply.lost() > 0 { 0.0 } else { *unit };
             *count > variant.min_replicas && there - goes >= kept - ROUNDING
         })?;
         *replicas.get_mut(goes)? -= 1;

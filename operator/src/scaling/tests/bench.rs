@@ -147,7 +147,7 @@ impl Bench {
     /// Has a policy send what the model cannot take to `api`.
     pub(super) fn spilling(mut self, model: &str, when: &[SpillState]) -> Self {
         let spec = SpillSpec { backend: "api".to_owned(), when: when.to_vec() };
-        let targets = Arc::get_mut(&mut self.world.targets).unwrap();
+        let targets = Arc::make_mut(&mut self.world.targets);
         targets.spill(&key(model), Outlet { policy: "apps/split".to_owned(), spec });
         self
     }
@@ -155,7 +155,7 @@ impl Bench {
     /// Has a policy name a backend at 1 USD for a million prompt tokens and 2 USD for completions.
     pub(super) fn compared(mut self, model: &str) -> Self {
         let price = TokenPrice { input: NanoUsd(1_000_000_000), output: NanoUsd(2_000_000_000) };
-        let targets = Arc::get_mut(&mut self.world.targets).unwrap();
+        let targets = Arc::make_mut(&mut self.world.targets);
         targets.compare(&key(model), Comparison { name: "apps/split/api".to_owned(), price });
         self
     }

@@ -105,6 +105,17 @@ fn what_was_saved_survives_a_time_without_a_price_or_anything_to_compare_with() 
 }
 
 #[test]
+fn savings_count_since_there_was_anything_to_compare_with() {
+    let mut bench = bench(Some("0.60"));
+    serve(&mut bench, 600);
+    assert_eq!((costs(&bench).saved, costs(&bench).saved_since), (None, None));
+    let compared_at = bench.now;
+    let mut bench = bench.compared("llama");
+    serve(&mut bench, 700);
+    assert_eq!(costs(&bench).saved_since.unwrap().0, compared_at);
+}
+
+#[test]
 fn where_there_never_was_a_price_there_are_no_costs() {
     let mut bench = bench(None).compared("llama");
     bench.world.inventory = Arc::new(inventory(&[node("a", "NVIDIA-X1", 23034, 20)], &[]));

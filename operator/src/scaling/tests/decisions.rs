@@ -411,3 +411,28 @@ fn a_model_that_is_not_sized_yet_waits() {
     bench.pass();
     assert_eq!(bench.board.desired(&key("llama")), None);
 }
+
+#[test]
+fn who_scales_by_the_metrics_is_not_told_zero_where_nothing_is_known() {
+    let scaling = json!({"mode": "External", "maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 3, Some(3))]).with_pods("llama", 3);
+    let figures = |bench: &Bench| {
+        let names =
+            ["offered_tokens_per_second", "backlog_tokens", "in_flight_requests", "served_tokens_per_second"];
+        names.map(|name| bench.figure(name).is_some())
+    };
+    bench.pass();
+    assert_eq!(figures(&bench), [false; 4], "before the first report");
+    bench.second("llama", 2 * SECOND, 1);
+    assert_eq!(figures(&bench), [false, true, true, true], "one second is no mean");
+    for _ in 0..30 {
+        bench.second("llama", 2 * SECOND, 1);
+    }
+    assert_eq!(figures(&bench), [true; 4]);
+    for _ in 0..20 {
+        bench.pass();
+    }
+    assert_eq!(figures(&bench), [false; 4], "nobody reports any more");
+    let message = bench.board.status(bench.object("llama")).unwrap().message;
+    assert!(message.contains("neither routers nor engines report"), "{message}");
+}

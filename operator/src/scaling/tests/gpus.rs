@@ -187,3 +187,24 @@ fn replicas_that_serve_can_be_advised_again_though_no_gpu_is_free() {
         "there are no more"
     );
 }
+
+/// The one pod of a model, which ends again and again.
+fn ends(bench: &mut Bench) {
+    let mut ends = pod("llama", 1, true);
+    ends["status"] = json!({"containerStatuses": [{"name": "engine", "image": "i", "imageID": "", "ready": false,
+        "restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]});
+    bench.world.pods = vec![Arc::new(serde_json::from_value(ends).unwrap())];
+}
+
+#[test]
+fn where_every_replica_fails_that_is_said_and_no_more_of_them_come() {
+    let scaling = json!({"maxReplicas": 9, "replicaCapacity": capacity()});
+    let mut bench = Bench::new(vec![object("llama", scaling, 1, Some(1))]);
+    ends(&mut bench);
+    for _ in 0..30 {
+        bench.second("llama", SECOND / 2, 1);
+    }
+    let status = bench.board.status(bench.object("llama")).unwrap();
+    assert_eq!((status.desired, status.reason.as_str()), (1, "ReplicasFail"), "{}", status.message);
+    assert!(status.message.contains("1 of 1 replicas do not start"), "{}", status.message);
+}

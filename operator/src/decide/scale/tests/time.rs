@@ -59,6 +59,23 @@ fn to_zero_after_idling_and_back_at_the_first_request() {
 }
 
 #[test]
+fn a_short_time_of_idling_is_kept_though_the_last_minute_was_busy() {
+    let seconds = SignedDuration::from_secs;
+    let policy = Policy { scale_to_zero_after: Some(seconds(10)), window: seconds(10), ..policy() };
+    let mut world = World::new(policy, vec![super::world::variant(1)]);
+    for second in 0..400 {
+        world.run(1, f64::from(second) / 1000.0);
+    }
+    world.run(9, 0.0);
+    assert_eq!(world.replicas(), 1);
+    world.run(3, 0.0);
+    assert_eq!((world.history.iter().next().unwrap().reason, world.replicas()), (Reason::Idle, 0));
+    world.changes.clear();
+    world.run(120, 0.0);
+    assert_eq!(world.changes, [], "what was asked before does not wake it");
+}
+
+#[test]
 fn idling_is_for_the_last_one_and_for_who_has_seen_a_window() {
     let policy = Policy { scale_to_zero_after: Some(SignedDuration::from_secs(10)), ..policy() };
     let mut world = World::new(policy.clone(), vec![super::world::variant(5)]);

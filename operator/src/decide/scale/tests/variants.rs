@@ -74,6 +74,25 @@ fn another_one_steps_in_for_what_gets_no_node_and_that_goes_when_it_is_not_neede
 }
 
 #[test]
+fn another_one_steps_in_for_what_fails_and_nobody_adds_more_of_that() {
+    let mut cheap = of(0, 1.0, 1.0);
+    cheap.supply = Supply { loading: 1, failing: 1, ..Supply::default() };
+    let mut world = World::new(policy(), vec![cheap, of(0, 1.0, 2.0)]);
+    let decision = world.run(1, 3.0);
+    assert_eq!((counts(&world)[0], decision.reason), (1, Reason::Waking));
+    assert!(counts(&world)[1] >= 1, "the dear one serves");
+}
+
+#[test]
+fn where_others_of_its_kind_serve_more_come_for_one_that_fails() {
+    let mut only = of(1, 1.0, 1.0);
+    only.supply = Supply { ready: 1, loading: 1, failing: 1, ..Supply::default() };
+    let mut world = World::new(policy(), vec![only]);
+    world.run(30, 1.6);
+    assert!(world.replicas() >= 3, "{:?}", world.changes);
+}
+
+#[test]
 fn where_nobody_can_step_in_the_reason_says_so() {
     let mut cheap = of(0, 1.0, 1.0);
     cheap.supply = Supply { pending: 1, stuck: 1, ..Supply::default() };
