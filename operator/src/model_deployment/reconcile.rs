@@ -5,6 +5,7 @@ use super::build::{Applied, Children, build, port};
 use super::calibrate::taught;
 use super::dereference::dereference;
 use super::drain::{AGAIN, Drain};
+use super::failure::PodFacts;
 use super::file::Files;
 use super::observe::{Next, Observer, replica};
 use super::placed::choice;
@@ -24,6 +25,7 @@ use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a reconcile works with.
 pub struct Context {
@@ -77,6 +79,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Reconc
         Ok(valid) => valid,
         Err(invalid) => {
             ctx.status.write(object, object.status.as_ref(), &report(&Outcome::Invalid(&invalid))).await?;
+            stay(object, ctx, &observed.pods).await?;
             return Ok(done());
         }
     };
@@ -85,17 +88,7 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Reconc
     }
     let mode = choice(object, &observed.inventory, valid.need.required_mib).mode;
     let prepared = build(&valid, &mode, observed.inventory.shares_devices());
-    let now = Timestamp::now();
-    let drain = Drain {
-        key: ObjectKey::of(object),
-        pods: &observed.pods,
-        routers: &ctx.routers,
-        observer: &ctx.observer,
-        port: port(object),
-        timeout: valid.drain,
-        leads_since: now.checked_sub(ctx.turns.leadership.lasted()).unwrap_or(now),
-        now,
-    };
+    let drain = drain(object, ctx, &observed.pods, valid.drain);
     match Box::pin(apply_children(&ctx.client, &ctx.appliers, prepared, &drain)).await {
         Ok(children) => {
             let again = [observed.again(), drains(object, &children).then_some(AGAIN)];
@@ -130,6 +123,41 @@ async fn steps(object: &ModelDeployment, ctx: &Context) -> Result<Action, Reconc
             Err(error.into())
         }
     }
+}
+
+/// The replicas of an object on their way to another number.
+fn drain<'a>(
+    object: &ModelDeployment,
+    ctx: &'a Context,
+    pods: &'a [PodFacts],
+    timeout: Duration,
+) -> Drain<'a> {
+    let now = Timestamp::now();
+    Drain {
+        key: ObjectKey::of(object),
+        pods,
+        routers: &ctx.routers,
+        observer: &ctx.observer,
+        port: port(object),
+        timeout,
+        leads_since: now.checked_sub(ctx.turns.leadership.lasted()).unwrap_or(now),
+        now,
+    }
+}
+
+/// A spec that cannot be carried out leaves the replicas as they are: those that were to go serve on, unless the
+/// Deployment was told of it already.
+async fn stay(object: &ModelDeployment, ctx: &Context, pods: &[PodFacts]) -> Result<(), ReconcileError> {
+    if !pods.iter().any(|pod| pod.draining_since.is_some() && !pod.terminating) {
+        return Ok(());
+    }
+    let drain = drain(object, ctx, pods, Duration::ZERO);
+    let ObjectKey { namespace, name } = &drain.key;
+    let live = ctx.appliers.deployments.live(namespace, name).await?;
+    if let Some(replicas) = live.as_ref().and_then(|live| live.spec.as_ref()?.replicas) {
+        drain.replicas(&ctx.client, replicas, live.as_deref()).await?;
+    }
+    Ok(())
 }
 
 /// Whether a replica is to go and is still there.

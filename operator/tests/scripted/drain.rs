@@ -93,6 +93,20 @@ impl Cluster {
         self.pods.apply_watcher_event(&Event::Apply(serde_json::from_value(pod).unwrap()));
     }
 
+    /// A pod that has served, and does not just now.
+    fn lapse(&mut self, name: &str, created: &str, since: &str) {
+        let container = json!({"name": "engine", "image": "i", "imageID": "", "ready": false, "started": true,
+            "restartCount": 0});
+        let pod = json!({
+            "metadata": {"name": name, "namespace": "apps", "creationTimestamp": created,
+                "labels": {"flotilla.dev/model-deployment": "tiny"}},
+            "spec": {"containers": [], "nodeName": "gpu-1"},
+            "status": {"podIP": "127.0.0.1", "containerStatuses": [container],
+                "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": since}]},
+        });
+        self.pods.apply_watcher_event(&Event::Apply(serde_json::from_value(pod).unwrap()));
+    }
+
     /// The operator has led for a while: routers that are there have connected to it.
     async fn leads_for(&self, seconds: u64) {
         tokio::time::pause();
@@ -172,4 +186,31 @@ async fn an_operator_that_has_just_begun_to_lead_waits_for_routers_to_connect() 
     cluster.leads_for(2).await;
     cluster.reconcile().await;
     assert_eq!(cluster.replicas(), json!(1));
+}
+
+#[tokio::test]
+async fn a_pod_that_does_not_serve_just_now_may_finish_what_it_answers() {
+    let mut cluster = Cluster::new().await;
+    cluster.leads_for(10).await;
+    cluster.lapse("tiny-b", "2026-01-02T00:00:00Z", &jiff::Timestamp::now().to_string());
+    cluster.engine.running.store(1, Ordering::Relaxed);
+    cluster.want(1);
+    cluster.reconcile().await;
+    assert_eq!(cluster.replicas(), json!(2), "the cluster would delete it, whichever is marked");
+    cluster.engine.running.store(0, Ordering::Relaxed);
+    cluster.reconcile().await;
+    assert_eq!(cluster.replicas(), json!(1));
+}
+
+#[tokio::test]
+async fn who_was_to_go_serves_on_while_the_spec_cannot_be_carried_out() {
+    let mut cluster = Cluster::new().await;
+    cluster.pod("tiny-b", "2026-01-02T00:00:00Z", &json!({SINCE: "2026-01-03T00:00:00Z", COST: "-1"}));
+    cluster.want(1);
+    let mut invalid = cluster.server.get(OBJECT).unwrap();
+    invalid["spec"]["placement"] = json!({});
+    cluster.server.put(OBJECT, invalid);
+    cluster.reconcile().await;
+    assert_eq!(cluster.annotations(), json!({}));
+    assert_eq!(cluster.replicas(), json!(2));
 }
