@@ -136,10 +136,17 @@ async fn a_spec_is_done_once_the_deployment_has_followed_it() {
 #[tokio::test]
 async fn what_somebody_changed_is_put_right() {
     let mut cluster = Cluster::new().await;
-    cluster.change(|deployment| deployment["spec"]["template"]["spec"]["hostNetwork"] = json!(true));
+    let grace = |cluster: &Cluster| {
+        let template = &cluster.server.get(DEPLOYMENT).unwrap()["spec"]["template"];
+        template["spec"]["terminationGracePeriodSeconds"].clone()
+    };
+    let before = grace(&cluster);
+    cluster.change(|deployment| {
+        deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(1);
+    });
     assert_eq!(cluster.requests().await, [patch(DEPLOYMENT)]);
-    let deployment = cluster.server.get(DEPLOYMENT).unwrap();
-    assert_eq!(deployment["spec"]["template"]["spec"]["hostNetwork"], Value::Null);
+    assert_eq!(grace(&cluster), before);
+    // What others add stays theirs with a real API server; that something changed is seen all the same.
     cluster.change(|deployment| deployment["metadata"]["labels"]["theirs"] = json!("kept by nobody"));
     assert_eq!(cluster.requests().await, [patch(DEPLOYMENT)]);
 }
