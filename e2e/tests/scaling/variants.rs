@@ -27,17 +27,19 @@ async fn wants(stage: &Stage, small: i32, large: i32) -> Result<()> {
     Ok(())
 }
 
+/// Requests may go to either.
+fn both(_: &str) -> Value {
+    let backend = |name: &str| json!({"name": name, "modelDeploymentRef": {"name": name}});
+    json!({
+        "backends": [backend("small"), backend("large")],
+        "default": {"backends": [{"name": "small", "weight": 50}, {"name": "large", "weight": 50}]},
+    })
+}
+
 #[tokio::test]
 async fn the_cheaper_variant_comes_first_and_the_dearer_one_goes_first() {
     // By name the dearer one is the first.
     let variants = [variant("small", "0.20"), variant("large", "2.00")];
-    let both = |_: &str| {
-        let backend = |name: &str| json!({"name": name, "modelDeploymentRef": {"name": name}});
-        json!({
-            "backends": [backend("small"), backend("large")],
-            "default": {"backends": [{"name": "small", "weight": 50}, {"name": "large", "weight": 50}]},
-        })
-    };
     with_models("scaling_variants", &variants, both, async |stage| {
         let app = stage.application().await?;
         wants(&stage, 0, 0).await?;
@@ -52,6 +54,26 @@ async fn the_cheaper_variant_comes_first_and_the_dearer_one_goes_first() {
         app.start_loop(&stage.namespace, &Ask::new(MODEL, "Hi.").streamed(), Duration::from_secs(2)).await?;
         wants(&stage, 1, 0).await?;
         all_good(&app.stop_loop(&stage.namespace).await?);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_dearer_variant_serves_where_the_cheaper_one_cannot_start() {
+    let mut broken = variant("small", "0.20");
+    broken["spec"]["engine"]["args"] = json!(["--no-such-flag"]);
+    let mut sound = variant("large", "2.00");
+    for object in [&mut broken, &mut sound] {
+        object["spec"]["scaling"]["hold"]["timeout"] = json!("5m");
+    }
+    with_models("scaling_fails", &[broken, sound], both, async |stage| {
+        let app = stage.application().await?;
+        wants(&stage, 0, 0).await?;
+        all_good(&app.ask(&stage.namespace, &Ask::new(MODEL, "Hello").streamed().times(1)).await?);
+        let status = stage.model_has("large", "a replica", |status| status.ready_replicas == 1).await?;
+        let history = status.scaling.unwrap().history;
+        assert_eq!(history[0].to, 1, "it stepped in: {history:?}");
         Ok(())
     })
     .await;

@@ -30,6 +30,11 @@ const GIVEN_UP: &[&str] = &[
     "RunContainerError",
 ];
 
+/// A container that was started again so often, and ended within so long each time as far as is known, will hardly come
+/// up at the next try.
+const TRIES: i32 = 2;
+const SHORT: SignedDuration = SignedDuration::from_mins(10);
+
 /// The pods of one `ModelDeployment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pods<'a> {
@@ -143,18 +148,28 @@ impl<'a> Pods<'a> {
     }
 }
 
-/// Whether the kubelet has given up on a container of it for now.
+/// Whether the kubelet has given up on a container of it for now, or is at one more of many tries.
 fn fails(pod: &Pod) -> bool {
-    let status = pod.status.as_ref();
-    let of = |statuses: Option<&'_ Vec<ContainerStatus>>| {
-        let waits = |status: &ContainerStatus| {
-            let reason = status.state.as_ref().and_then(|state| state.waiting.as_ref()?.reason.as_deref());
-            reason.is_some_and(|reason| GIVEN_UP.contains(&reason))
-        };
-        statuses.is_some_and(|statuses| statuses.iter().any(waits))
+    let Some(status) = &pod.status else { return false };
+    let any = |containers: &Option<Vec<ContainerStatus>>, fails: fn(&ContainerStatus) -> bool| {
+        containers.iter().flatten().any(fails)
     };
-    of(status.and_then(|status| status.init_container_statuses.as_ref()))
-        || of(status.and_then(|status| status.container_statuses.as_ref()))
+    // A download that is started again goes on where it ended.
+    any(&status.init_container_statuses, is_given_up)
+        || any(&status.container_statuses, |container| is_given_up(container) || is_tried_again(container))
+}
+
+fn is_given_up(container: &ContainerStatus) -> bool {
+    let waiting = container.state.as_ref().and_then(|state| state.waiting.as_ref());
+    waiting.and_then(|waiting| waiting.reason.as_deref()).is_some_and(|reason| GIVEN_UP.contains(&reason))
+}
+
+/// It has not come up, and neither did it for long the last time.
+fn is_tried_again(container: &ContainerStatus) -> bool {
+    let last = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+    let ran =
+        last.and_then(|last| Some(last.finished_at.as_ref()?.0.duration_since(last.started_at.as_ref()?.0)));
+    container.started != Some(true) && container.restart_count >= TRIES && ran.is_some_and(|ran| ran < SHORT)
 }
 
 /// A condition that is true.
@@ -263,6 +278,22 @@ mod tests {
             assert_eq!((counted.loading, counted.failing), (1, failing), "{reason}");
             let supply = counted.supply(1, SignedDuration::from_secs(60), now.parse().unwrap());
             assert_eq!((supply.replicas(), supply.failing), (1, failing), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_try_that_is_one_of_many_is_no_start_unless_the_last_one_was_long() {
+        for (restarts, ran_until, failing) in
+            [(1, "10:00:20", 0), (2, "10:00:20", 1), (2, "10:09:59", 1), (2, "10:10:00", 0)]
+        {
+            let mut changed = serde_json::to_value(&*pod(false, Some("a"), false)).unwrap();
+            let last = json!({"exitCode": 1, "startedAt": "2026-01-05T10:00:00Z",
+                "finishedAt": format!("2026-01-05T{ran_until}Z")});
+            changed["status"]["containerStatuses"] = json!([{"name": "engine", "image": "i", "imageID": "",
+                "ready": false, "started": false, "restartCount": restarts, "state": {"running": {}},
+                "lastState": {"terminated": last}}]);
+            let pods = [Arc::new(serde_json::from_value(changed).unwrap())];
+            assert_eq!(count(&pods, "2026-01-05T11:00:00Z").failing, failing, "{restarts}, {ran_until}");
         }
     }
 
