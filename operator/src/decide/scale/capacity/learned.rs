@@ -38,7 +38,8 @@ impl Learned {
     }
 
     /// Takes an observation in. Under saturation it moves the mean; otherwise it can only show that replicas do more
-    /// than was believed.
+    /// than was believed, and beside what was seen under saturation it is one among others: which tokens belong to the
+    /// time before is only estimated without a queue.
     pub fn observe(&mut self, prior: Capacity, seen: Observation) {
         let factor = prior.work(seen.served) / seen.replicas;
         if !factor.is_finite() {
@@ -54,7 +55,8 @@ impl Learned {
             self.rates = Some(prior.scaled(before + (factor - before) * weight));
         } else if factor > before {
             self.observations = if known.is_some() { self.observations } else { 0 };
-            self.rates = Some(prior.scaled(factor));
+            let weight = 1.0 / f64::from(self.observations.saturating_add(1));
+            self.rates = Some(prior.scaled(before + (factor - before) * weight));
         }
     }
 
@@ -123,6 +125,21 @@ mod tests {
         learned.observe(prior(), seen(2600.0, 0.0, false));
         assert!((factor(&learned) - 1.3).abs() < 1e-9);
         assert_eq!(learned.observations(), 0);
+    }
+
+    #[test]
+    fn one_outlier_without_a_queue_does_not_outweigh_what_was_seen_under_saturation() {
+        let mut learned = Learned::default();
+        for _ in 0..10 {
+            learned.observe(prior(), seen(1000.0, 100.0, true));
+        }
+        learned.observe(prior(), seen(6000.0, 600.0, false));
+        learned.observe(prior(), seen(1000.0, 100.0, true));
+        assert!(factor(&learned) < 1.5, "{learned:?}");
+        for _ in 0..60 {
+            learned.observe(prior(), seen(2000.0, 200.0, false));
+        }
+        assert!(factor(&learned) > 1.95, "what is seen again and again counts: {learned:?}");
     }
 
     #[test]
