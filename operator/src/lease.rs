@@ -12,7 +12,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// The lease's name.
@@ -52,7 +52,10 @@ impl Leadership {
     /// One that never changes, for tests.
     #[cfg(test)]
     pub fn always(leader: bool) -> Self {
-        Self(watch::channel(leader.then(Instant::now)).1)
+        let (state, leadership) = watch::channel(leader.then(Instant::now));
+        // An election that has ended leads no more.
+        std::mem::forget(state);
+        Self(leadership)
     }
 }
 
@@ -96,7 +99,13 @@ impl Election {
         loop {
             let now = Instant::now();
             let held = self.state.borrow().is_some();
-            match self.try_hold(now).await {
+            let tried = self.try_hold(now);
+            // No try goes on beyond the deadline: two calls may take longer than what is left. Who was stalled for longer
+            // asks once whether the lease is still there.
+            let until = (renewed + RENEW_DEADLINE).max(now + RETRY);
+            let turn = if held { timeout_at(until, tried).await.ok() } else { Some(tried.await) };
+            let Some(turn) = turn else { return self.lost() };
+            match turn {
                 Ok(Turn::Held) => {
                     renewed = now;
                     if !held {
@@ -109,7 +118,7 @@ impl Election {
                 Ok(Turn::Theirs | Turn::Raced) => {}
                 Err(error) => tracing::warn!(%error, "the lease could not be renewed or read"),
             }
-            if self.state.borrow().is_some() && now.duration_since(renewed) > RENEW_DEADLINE {
+            if held && renewed.elapsed() > RENEW_DEADLINE {
                 return self.lost();
             }
             tokio::select! {

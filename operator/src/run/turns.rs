@@ -62,7 +62,8 @@ impl Turns {
         }
     }
 
-    /// Carries out the steps of an object's reconcile, within a deadline and counted.
+    /// Carries out the steps of an object's reconcile, within a deadline and counted; for as long as this replica may
+    /// write. The next leader does all of it anew, and what this one would write may be old by then.
     ///
     /// # Errors
     /// What the steps failed with, or that they took too long.
@@ -76,7 +77,11 @@ impl Turns {
     {
         let kind = K::kind(&());
         let timer = self.metrics.reconcile(&kind);
-        let result = tokio::time::timeout(DEADLINE, steps).await.unwrap_or(Err(ReconcileError::TimedOut));
+        let result = tokio::select! {
+            biased;
+            () = self.leadership.clone().lost() => return Ok(Action::await_change()),
+            result = tokio::time::timeout(DEADLINE, steps) => result.unwrap_or(Err(ReconcileError::TimedOut)),
+        };
         timer.done(result.is_ok());
         if result.is_ok() {
             self.backoff.reset(&backoff_key(object));
@@ -140,6 +145,9 @@ mod tests {
         let failed = turns.take(there, std::future::pending()).await.unwrap_err();
         assert_eq!(failed.to_string(), "the reconcile took more than 60 s");
         assert_ne!(turns.again(&guard, &failed), Action::await_change());
+        let lost = Turns { leadership: Leadership::always(false), ..self::turns(true) };
+        let given_up = lost.take(there, std::future::pending()).await;
+        assert_eq!(given_up.unwrap(), Action::await_change(), "who may not write any more leaves it");
         let done = turns.take(there, std::future::ready(Ok(Action::await_change()))).await;
         assert_eq!(done.unwrap(), Action::await_change());
         let text = turns.metrics.text(0, true).unwrap();

@@ -7,9 +7,10 @@ use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// How one request goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) struct State {
     pub(crate) log: Vec<(Method, String)>,
     /// By the number of the request, counted from 0.
     pub(crate) faults: BTreeMap<usize, Fault>,
+    /// How long it takes until a request of a method is carried out.
+    pub(crate) takes: HashMap<Method, Duration>,
     /// So many replacements come too late from now on.
     pub(crate) late_puts: u32,
     version: u64,
@@ -49,6 +52,10 @@ impl ApiServer {
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+                let takes = server.0.lock().unwrap().takes.get(&parts.method).copied();
+                if let Some(takes) = takes {
+                    tokio::time::sleep(takes).await;
+                }
                 let (status, answer) = server.0.lock().unwrap().respond(&parts, body);
                 let mut response = Response::new(Body::from(answer.into_bytes()));
                 *response.status_mut() = status;

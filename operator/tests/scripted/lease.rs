@@ -95,6 +95,19 @@ async fn who_cannot_renew_stops_before_anybody_else_may_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_long_for_each_answer_stops_as_early() {
+    let server = ApiServer::default();
+    let a = candidate(&server, "a");
+    sleep(Duration::from_secs(3)).await;
+    assert!(a.leadership.is_leader());
+    let start = Instant::now();
+    server.0.lock().unwrap().takes =
+        [(Method::GET, Duration::from_millis(1900)), (Method::PUT, Duration::from_mins(1))].into();
+    a.ended.await.unwrap().unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(15), "the lease was free already: {:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_renewal_whose_answer_is_lost_keeps_the_lease() {
     let server = ApiServer::default();
     let a = candidate(&server, "a");
