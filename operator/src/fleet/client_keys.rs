@@ -50,8 +50,8 @@ impl ClientKeys {
     }
 
     /// The keys of one policy's clients; none while they are being read.
-    pub fn get(&self, policy: &ObjectKey) -> Keys {
-        self.known.read().get(policy).cloned().unwrap_or_default()
+    pub fn get(&self, policy: &ObjectKey) -> Option<Keys> {
+        self.known.read().get(policy).cloned()
     }
 }
 

@@ -147,7 +147,11 @@ impl Lookup for View<'_> {
     }
 
     fn client_keys(&self, policy: &str) -> Keys {
-        self.index.client_keys.get(&self.key(policy))
+        self.index.client_keys.get(&self.key(policy)).unwrap_or_default()
+    }
+
+    fn client_keys_loading(&self, policy: &str) -> bool {
+        self.index.client_keys.get(&self.key(policy)).is_none()
     }
 
     fn internal_hosts(&self) -> &InternalHosts {

@@ -71,7 +71,7 @@ mod tests {
         let changed = policy["budgets"][0].as_object_mut().unwrap();
         changed.extend(daily.as_object().unwrap().clone());
         let policy = serde_json::from_value(policy).unwrap();
-        let compiled = Compiled { policy, backends: vec![], spill: None };
+        let compiled = Compiled { policy, backends: vec![], spill: None, clients_loading: None };
         vec![Arc::new(Entry {
             key: ObjectKey { namespace: "apps".to_owned(), name: "split".to_owned() },
             generation: None,

@@ -74,7 +74,8 @@ mod tests {
             message: String::new(),
             never_spills: false,
         };
-        let compiled = Compiled { policy: policy.unwrap(), backends: vec![backend], spill: None };
+        let compiled =
+            Compiled { policy: policy.unwrap(), backends: vec![backend], spill: None, clients_loading: None };
         let entry = Entry {
             key: key("split"),
             generation: None,

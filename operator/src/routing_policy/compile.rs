@@ -25,6 +25,10 @@ pub trait Lookup {
     fn secret(&self, name: &str) -> SecretState;
     /// The keys of a policy's clients, by their names; none while they are being read: then nobody gets in.
     fn client_keys(&self, policy: &str) -> Keys;
+    /// Whether they are being read. Outside a cluster nothing is waited for.
+    fn client_keys_loading(&self, _policy: &str) -> bool {
+        false
+    }
     /// Which addresses it may name.
     fn internal_hosts(&self) -> &InternalHosts;
 }
@@ -57,6 +61,8 @@ pub struct Compiled {
     pub backends: Vec<BackendVerdict>,
     /// Where requests go that the fleet cannot take, as the spec says.
     pub spill: Option<SpillSpec>,
+    /// The namespace whose Secrets with the keys of clients could not be read yet, so that nobody gets in.
+    pub clients_loading: Option<String>,
 }
 
 /// Compiles a policy. A backend that cannot be used is part of the result, marked as unavailable: the rest of the
@@ -65,6 +71,8 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
     let spec = &object.spec;
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let name = object.metadata.name.as_deref().unwrap_or_default();
+    let loading = spec.client_keys.is_some() && lookup.client_keys_loading(name);
+    let clients_loading = loading.then(|| namespace.to_owned());
     let (backends, verdicts) = spec.backends.iter().map(|b| backend(b, spec.spill.as_ref(), lookup)).unzip();
     let policy = Policy {
         name: format!("{namespace}/{name}"),
@@ -79,7 +87,7 @@ pub fn compile(object: &RoutingPolicy, lookup: &impl Lookup) -> Compiled {
         retries: resilience::retries(spec.retries.as_ref()),
         ejection: resilience::ejection(spec.ejection.as_ref()),
     };
-    Compiled { policy, backends: verdicts, spill: spec.spill.clone() }
+    Compiled { policy, backends: verdicts, spill: spec.spill.clone(), clients_loading }
 }
 
 fn backend(spec: &BackendSpec, spill: Option<&SpillSpec>, lookup: &impl Lookup) -> (Backend, BackendVerdict) {

@@ -100,7 +100,7 @@ fn parts(outcome: &Outcome<'_>) -> (Verdict, Verdict, Verdict) {
                     Verdict::yes(Reason::Accepted, accepted(&compiled.backends))
                 }
             };
-            (accepted, resolved(&compiled.backends), programmed(totals))
+            (accepted, resolved(compiled), programmed(totals))
         }
     }
 }
@@ -118,13 +118,21 @@ fn accepted(backends: &[BackendVerdict]) -> String {
     )
 }
 
-fn resolved(backends: &[BackendVerdict]) -> Verdict {
-    let missing: Vec<_> = backends.iter().filter(|b| !b.resolved).collect();
+fn resolved(compiled: &Compiled) -> Verdict {
+    let missing = compiled.backends.iter().filter(|b| !b.resolved);
+    let missing = missing.map(|b| (b.reason, format!("backend {}: {}", b.name, b.message)));
+    let clients = compiled.clients_loading.iter().map(|namespace| {
+        let message = format!(
+            "clients: the Secrets with their keys in namespace {namespace} are being read, and until then no client gets in"
+        );
+        (Reason::SecretLoading, message)
+    });
+    let missing: Vec<_> = missing.chain(clients).collect();
     match missing.first() {
         None => Verdict::yes(Reason::Resolved, "every backend exists"),
-        Some(first) => {
-            let all: Vec<_> = missing.iter().map(|b| format!("backend {}: {}", b.name, b.message)).collect();
-            Verdict::no(first.reason, all.join("; "))
+        Some((reason, _)) => {
+            let all: Vec<_> = missing.iter().map(|(_, message)| message.as_str()).collect();
+            Verdict::no(*reason, all.join("; "))
         }
     }
 }
@@ -181,6 +189,31 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn compiled() -> Compiled {
+        let policy = json!({"name": "apps/split", "models": [], "backends": [], "default": {"backends": []}});
+        let policy = serde_json::from_value(policy).unwrap();
+        Compiled { policy, backends: Vec::new(), spill: None, clients_loading: None }
+    }
+
+    fn said(outcome: &Outcome<'_>) -> Vec<(Option<bool>, Reason)> {
+        let (accepted, resolved, programmed) = parts(outcome);
+        let (ready, reconciling, stalled) = summary(&accepted, &resolved, &programmed);
+        [accepted, programmed, ready, reconciling, stalled].map(|said| (said.status, said.reason)).to_vec()
+    }
+
+    #[test]
+    fn keys_of_clients_that_cannot_be_read_keep_a_policy_from_being_ready() {
+        let compiled = Compiled { clients_loading: Some("apps".to_owned()), ..compiled() };
+        let outcome = Outcome::Published(&compiled, &Totals::default(), Ok(()));
+        let (_, resolved, _) = parts(&outcome);
+        assert_eq!((resolved.status, resolved.reason), (Some(false), Reason::SecretLoading));
+        assert!(resolved.message.contains("namespace apps"), "{}", resolved.message);
+        assert_eq!(
+            said(&outcome)[2..4],
+            [(Some(false), Reason::SecretLoading), (Some(true), Reason::SecretLoading)]
+        );
+    }
+
     #[test]
     fn models_that_never_spill_are_named_and_the_policy_is_accepted_all_the_same() {
         let backend = |name: &str, never_spills| BackendVerdict {
@@ -193,10 +226,7 @@ mod tests {
             never_spills,
         };
         let message = |backends: &[BackendVerdict]| {
-            let policy =
-                json!({"name": "apps/split", "models": [], "backends": [], "default": {"backends": []}});
-            let policy = serde_json::from_value(policy).unwrap();
-            let compiled = Compiled { policy, backends: backends.to_vec(), spill: None };
+            let compiled = Compiled { backends: backends.to_vec(), ..compiled() };
             let (accepted, ..) = parts(&Outcome::Published(&compiled, &Totals::default(), Ok(())));
             assert_eq!((accepted.status, accepted.reason), (Some(true), Reason::Accepted));
             accepted.message

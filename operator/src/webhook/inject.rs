@@ -109,7 +109,12 @@ pub(crate) mod tests {
             generation: Some(1),
             selector: policy("split").spec.attach.map(|attach| attach.selector),
             gateway: false,
-            verdict: Verdict::Compiled(Box::new(Compiled { policy: wire, backends: vec![], spill: None })),
+            verdict: Verdict::Compiled(Box::new(Compiled {
+                policy: wire,
+                backends: vec![],
+                spill: None,
+                clients_loading: None,
+            })),
         };
         Catalog::build(vec![entry], &Catalog::default()).0
     }

@@ -2,7 +2,7 @@
 //! arrives.
 
 use bytes::Bytes;
-use flotilla_operator::fleet::{SecretState, Secrets};
+use flotilla_operator::fleet::{ClientKeys, SecretState, Secrets};
 use flotilla_operator::routing_policy::ObjectKey;
 use http::{Request, Response};
 use kube::Client;
@@ -37,16 +37,13 @@ fn gone() -> Value {
 }
 
 /// Plays the answers in order, each checked for being asked as it should; then watches stay open.
-fn client(answers: Vec<Answer>, left: &Arc<Mutex<Vec<Answer>>>) -> Client {
+fn client(answers: Vec<Answer>, left: &Arc<Mutex<Vec<Answer>>>, selector: &'static str) -> Client {
     *left.lock().unwrap() = answers.into_iter().rev().collect();
     let left = left.clone();
     Client::new(
         tower::service_fn(move |request: Request<Body>| {
             let query = request.uri().query().unwrap_or_default().to_owned();
-            assert!(
-                query.contains("fieldSelector=metadata.name%3Dkeys"),
-                "all Secrets were asked for: {query}"
-            );
+            assert!(query.contains(selector), "all Secrets were asked for: {query}");
             let next = left.lock().unwrap().pop();
             async move {
                 let lines = |events: Vec<Value>| {
@@ -80,7 +77,8 @@ fn client(answers: Vec<Answer>, left: &Arc<Mutex<Vec<Answer>>>) -> Client {
 async fn states(answers: Vec<Answer>) -> Vec<Option<String>> {
     let left = Arc::default();
     let changed = Arc::new(Notify::new());
-    let mut secrets = Secrets::new(client(answers, &left), changed.clone());
+    let named = client(answers, &left, "fieldSelector=metadata.name%3Dkeys");
+    let mut secrets = Secrets::new(named, changed.clone());
     let key = ObjectKey { namespace: "apps".to_owned(), name: "keys".to_owned() };
     secrets.watch_only(&BTreeSet::from([key.clone()]));
     assert_eq!(secrets.get(&key), SecretState::Loading);
@@ -144,4 +142,22 @@ async fn a_secret_deleted_while_nobody_watched_is_missing() {
     use Answer::{List, Watch};
     let seen = states(vec![List(Some("a")), Watch(vec![gone()]), List(None)]).await;
     assert_eq!(seen, [Some("a".to_owned()), None]);
+}
+
+/// Nobody gets in either way, and only one of the two is as it should be.
+#[tokio::test(start_paused = true)]
+async fn that_the_keys_of_clients_could_not_be_read_does_not_say_that_there_are_none() {
+    use Answer::{List, Refuse};
+    let (left, changed) = (Arc::default(), Arc::new(Notify::new()));
+    let answers = vec![Refuse(403), Refuse(403), List(None)];
+    let of_policy = client(answers, &left, "labelSelector=flotilla.dev%2Fclient-of%3Dsplit");
+    let mut keys = ClientKeys::new(of_policy, changed.clone());
+    let policy = ObjectKey { namespace: "apps".to_owned(), name: "split".to_owned() };
+    assert!(keys.watch_only(&BTreeSet::from([policy.clone()])));
+    while left.lock().unwrap().len() > 1 {
+        assert_eq!(keys.get(&policy), None);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    changed.notified().await;
+    assert_eq!(keys.get(&policy), Some(Arc::default()));
 }

@@ -33,7 +33,7 @@ spec:
 
 #[derive(Default)]
 struct World {
-    clients: BTreeMap<String, Secret>,
+    clients: Option<BTreeMap<String, Secret>>,
     internal_hosts: InternalHosts,
     fleet: BTreeMap<&'static str, FleetBackend>,
     secrets: BTreeMap<&'static str, BTreeMap<String, Secret>>,
@@ -49,7 +49,10 @@ impl Lookup for World {
             .map_or(SecretState::Missing, |data| SecretState::Present(Arc::new(data.clone())))
     }
     fn client_keys(&self, _: &str) -> Keys {
-        Arc::new(self.clients.clone())
+        Arc::new(self.clients.clone().unwrap_or_default())
+    }
+    fn client_keys_loading(&self, _: &str) -> bool {
+        self.clients.is_none()
     }
     fn internal_hosts(&self) -> &InternalHosts {
         &self.internal_hosts
@@ -72,9 +75,11 @@ fn whole_world() -> World {
             },
         )]),
         secrets: BTreeMap::from([("keys", BTreeMap::from([("gpt".to_owned(), Secret::new("sk-1\n"))]))]),
-        clients: [("team-a", "key-a\n"), ("team-b", "key-b"), ("team-c", "key-a")]
-            .map(|(name, key)| (name.to_owned(), Secret::new(key)))
-            .into(),
+        clients: Some(
+            [("team-a", "key-a\n"), ("team-b", "key-b"), ("team-c", "key-a")]
+                .map(|(name, key)| (name.to_owned(), Secret::new(key)))
+                .into(),
+        ),
         internal_hosts: InternalHosts::default(),
     }
 }
@@ -84,6 +89,19 @@ fn a_policy_compiles_to_the_wire_form() {
     let compiled = compile(&policy("split"), &whole_world());
     assert!(compiled.backends.iter().all(|b| b.healthy));
     insta::assert_json_snapshot!("router-config", RouterConfig::new(vec![compiled.policy]));
+}
+
+#[test]
+fn while_the_keys_of_clients_are_not_known_nobody_gets_in_and_it_is_said() {
+    let world = World { clients: None, ..whole_world() };
+    let compiled = compile(&policy("split"), &world);
+    assert_eq!(compiled.clients_loading.as_deref(), Some("apps"));
+    assert!(compiled.policy.clients.is_some_and(|clients| clients.keys.is_empty()));
+    let without_clients = World { clients: Some(BTreeMap::new()), ..whole_world() };
+    assert_eq!(compile(&policy("split"), &without_clients).clients_loading, None, "there are none");
+    let mut open = policy("split");
+    open.spec.client_keys = None;
+    assert_eq!(compile(&open, &world).clients_loading, None, "it asks for no keys");
 }
 
 #[test]
@@ -183,7 +201,7 @@ fn an_address_that_routers_cannot_parse_takes_its_own_backend_out_and_no_other()
 #[test]
 fn a_policy_for_clients_without_any_key_lets_nobody_in_and_hashes_are_all_that_routers_get() {
     let mut world = whole_world();
-    world.clients.clear();
+    world.clients = Some(BTreeMap::new());
     let clients = |world: &World| compile(&policy("split"), world).policy.clients.unwrap();
     assert!(clients(&world).keys.is_empty());
     let clients = clients(&whole_world());
