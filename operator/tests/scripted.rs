@@ -19,6 +19,8 @@ mod decisions;
 mod download;
 #[path = "scripted/drain.rs"]
 mod drain;
+#[path = "scripted/gateway.rs"]
+mod gateway;
 #[path = "scripted/heads.rs"]
 mod heads;
 #[path = "scripted/hub_heads.rs"]

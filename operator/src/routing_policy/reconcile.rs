@@ -56,13 +56,13 @@ async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Res
     let object = object.as_ref();
     let compiled = match &entry.verdict {
         Verdict::Conflicted(conflict) => {
-            ctx.status
-                .write(
-                    object,
-                    object.status.as_ref(),
-                    &status(object, &Outcome::Conflicted(conflict), Timestamp::now()),
-                )
-                .await?;
+            // What is in force no longer is not written; what the spec took back goes all the same.
+            let removed =
+                if object.spec.gateway.is_none() { remove_gateway(object, ctx).await } else { Ok(()) };
+            let outcome = Outcome::Conflicted(conflict, removed.as_ref().copied());
+            let status = status(object, &outcome, Timestamp::now());
+            ctx.status.write(object, object.status.as_ref(), &status).await?;
+            removed?;
             return Ok(Action::await_change());
         }
         Verdict::Compiled(compiled) => compiled,
@@ -76,20 +76,23 @@ async fn steps(object: &RoutingPolicy, entry: &Arc<Entry>, ctx: &Context) -> Res
 }
 
 async fn apply_gateway(object: &RoutingPolicy, ctx: &Context) -> Result<(), ApplyError> {
+    let Some(Gateway { service, deployment }) = gateway::build(object, &ctx.router) else {
+        return remove_gateway(object, ctx).await;
+    };
+    ctx.appliers.services.apply(&service).await?;
+    ctx.appliers.deployments.apply(&deployment).await?;
+    Ok(())
+}
+
+/// Only a policy that once had a gateway says so in its status, and it does until all of that gateway is gone.
+async fn remove_gateway(object: &RoutingPolicy, ctx: &Context) -> Result<(), ApplyError> {
+    if object.status.as_ref().is_none_or(|status| status.endpoint.is_none()) {
+        return Ok(());
+    }
     let key = ObjectKey::of(object);
     let name = gateway::gateway_name(&key.name);
     let uid = object.metadata.uid.as_deref().unwrap_or_default();
-    match gateway::build(object, &ctx.router) {
-        Some(Gateway { service, deployment }) => {
-            ctx.appliers.services.apply(&service).await?;
-            ctx.appliers.deployments.apply(&deployment).await?;
-        }
-        // Only a policy that once had a gateway says so in its status.
-        None if object.status.as_ref().is_some_and(|status| status.endpoint.is_some()) => {
-            delete_if_ours::<Deployment>(&ctx.client, &key.namespace, &name, uid).await?;
-            delete_if_ours::<Service>(&ctx.client, &key.namespace, &name, uid).await?;
-        }
-        None => {}
-    }
+    delete_if_ours::<Deployment>(&ctx.client, &key.namespace, &name, uid).await?;
+    delete_if_ours::<Service>(&ctx.client, &key.namespace, &name, uid).await?;
     Ok(())
 }

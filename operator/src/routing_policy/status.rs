@@ -15,8 +15,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 /// How far a reconcile came.
 #[derive(Debug)]
 pub enum Outcome<'a> {
-    /// An older policy claims one of its models.
-    Conflicted(&'a Conflict),
+    /// An older policy claims one of its models; a gateway that it is to have no longer is gone, or could not be removed.
+    Conflicted(&'a Conflict, Result<(), &'a ApplyError>),
     /// Routers may have it; the gateway was applied, or could not be.
     Published(&'a Compiled, &'a Totals, Result<(), &'a ApplyError>),
 }
@@ -37,7 +37,7 @@ pub fn status(object: &RoutingPolicy, outcome: &Outcome<'_>, now: Timestamp) -> 
         ]);
     let none = Totals::default();
     let (backends, totals): (Vec<BackendStatus>, _) = match outcome {
-        Outcome::Conflicted(_) => (Vec::new(), &none),
+        Outcome::Conflicted(..) => (Vec::new(), &none),
         Outcome::Published(compiled, totals, _) => (compiled.backends.iter().map(backend).collect(), *totals),
     };
     RoutingPolicyStatus {
@@ -49,7 +49,7 @@ pub fn status(object: &RoutingPolicy, outcome: &Outcome<'_>, now: Timestamp) -> 
             object.spec.backends.len()
         ),
         conditions,
-        endpoint: object.spec.gateway.as_ref().map(|_| gateway::endpoint(&ObjectKey::of(object))),
+        endpoint: endpoint(object, outcome, before.endpoint),
         routers: RouterCounts {
             total: totals.routers,
             programmed: totals.programmed,
@@ -59,6 +59,16 @@ pub fn status(object: &RoutingPolicy, outcome: &Outcome<'_>, now: Timestamp) -> 
         split: split(totals),
         spend: (totals.routers > 0).then(|| totals.spend.to_string()),
         backends,
+    }
+}
+
+/// The gateway's address. One that is to go, and could not be removed, is still there: without its address the next try
+/// would not look for it.
+fn endpoint(object: &RoutingPolicy, outcome: &Outcome<'_>, before: Option<String>) -> Option<String> {
+    let (Outcome::Conflicted(_, gateway) | Outcome::Published(.., gateway)) = outcome;
+    match object.spec.gateway {
+        Some(_) => Some(gateway::endpoint(&ObjectKey::of(object))),
+        None => before.filter(|_| gateway.is_err()),
     }
 }
 
@@ -82,7 +92,7 @@ fn split(totals: &Totals) -> Option<SplitStatus> {
 
 fn parts(outcome: &Outcome<'_>) -> (Verdict, Verdict, Verdict) {
     match outcome {
-        Outcome::Conflicted(Conflict { model, winner }) => {
+        Outcome::Conflicted(Conflict { model, winner }, _) => {
             let message = format!(
                 "RoutingPolicy {winner} is older and claims model {model}: remove the model from one of them"
             );
