@@ -110,7 +110,13 @@ fn parts(outcome: &Outcome<'_>) -> (Verdict, Verdict, Verdict) {
                     Verdict::yes(Reason::Accepted, accepted(&compiled.backends))
                 }
             };
-            (accepted, resolved(compiled), programmed(totals))
+            let programmed = match (gateway, programmed(totals)) {
+                (Err(error @ ApplyError::Call(_)), programmed) if programmed.reason != Reason::Rejected => {
+                    Verdict::unknown(Reason::ApplyFailed, error.to_string())
+                }
+                (_, programmed) => programmed,
+            };
+            (accepted, resolved(compiled), programmed)
         }
     }
 }
@@ -166,11 +172,9 @@ fn programmed(totals: &Totals) -> Verdict {
 
 /// A policy without routers is ready: it has nothing left to do, and a GitOps tool must not wait for pods of others.
 fn summary(accepted: &Verdict, resolved: &Verdict, programmed: &Verdict) -> (Verdict, Verdict, Verdict) {
-    let waits =
-        |v: &&Verdict| v.status == Some(false) && matches!(v.reason, Reason::Pending | Reason::SecretLoading);
-    let fails = |v: &&Verdict| {
-        v.status == Some(false) && !matches!(v.reason, Reason::Pending | Reason::SecretLoading)
-    };
+    let by_itself = |v: &&Verdict| matches!(v.reason, Reason::Pending | Reason::SecretLoading);
+    let waits = |v: &&Verdict| v.reason == Reason::ApplyFailed || (v.status == Some(false) && by_itself(v));
+    let fails = |v: &&Verdict| v.status == Some(false) && !by_itself(v);
     let all = [accepted, resolved, programmed];
     let moving = || Verdict::no(Reason::NotStalled, "");
     if let Some(cause) = all.into_iter().find(fails) {
@@ -197,6 +201,7 @@ impl HasConditions for RoutingPolicyStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube_ext::CallError;
     use serde_json::json;
 
     fn compiled() -> Compiled {
@@ -205,10 +210,37 @@ mod tests {
         Compiled { policy, backends: Vec::new(), spill: None, clients_loading: None }
     }
 
+    fn failed() -> ApplyError {
+        let source = Box::new(kube::Error::LinesCodecMaxLineLengthExceeded);
+        ApplyError::Call(CallError::Failed {
+            action: "could not apply Service split-gateway".to_owned(),
+            source,
+        })
+    }
+
     fn said(outcome: &Outcome<'_>) -> Vec<(Option<bool>, Reason)> {
         let (accepted, resolved, programmed) = parts(outcome);
         let (ready, reconciling, stalled) = summary(&accepted, &resolved, &programmed);
         [accepted, programmed, ready, reconciling, stalled].map(|said| (said.status, said.reason)).to_vec()
+    }
+
+    #[test]
+    fn a_policy_whose_gateway_could_not_be_written_is_not_ready_and_is_tried_again() {
+        let (compiled, totals, error) = (compiled(), Totals::default(), failed());
+        let expected = [
+            (Some(true), Reason::Accepted),
+            (None, Reason::ApplyFailed),
+            (Some(false), Reason::ApplyFailed),
+            (Some(true), Reason::ApplyFailed),
+            (Some(false), Reason::NotStalled),
+        ];
+        assert_eq!(said(&Outcome::Published(&compiled, &totals, Err(&error))), expected);
+        let follows = Totals { routers: 1, programmed: 1, ..Totals::default() };
+        assert_eq!(said(&Outcome::Published(&compiled, &follows, Err(&error))), expected);
+        let refused =
+            Totals { routers: 1, rejected: 1, refusal: Some("bad".to_owned()), ..Totals::default() };
+        let worse = said(&Outcome::Published(&compiled, &refused, Err(&error)));
+        assert_eq!(worse[2], (Some(false), Reason::Rejected), "that waits for a person");
     }
 
     #[test]
