@@ -1,16 +1,19 @@
 //! Which replica takes routers: the leader, as long as it is one.
 
 use axum::body::Body;
-use flotilla_crds::router_config::{BackendDemand, RouterMessage};
-use flotilla_operator::fleet::{Catalog, trigger};
+use flotilla_crds::router_config::{BackendDemand, BackendUsage, NanoUsd, RouterMessage};
+use flotilla_crds::routing_policy::PodSelector;
+use flotilla_operator::fleet::{Catalog, Entry, Verdict, trigger};
 use flotilla_operator::lease::{Election, Leadership};
 use flotilla_operator::push::{Authenticator, Registry, State, stream};
 use flotilla_operator::routing_policy::ObjectKey;
+use flotilla_operator::routing_policy::compile::Compiled;
 use futures::StreamExt as _;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +35,8 @@ fn reviewer() -> Client {
                 }},
             }})
         } else {
-            json!({"metadata": {"name": "chat", "namespace": "apps", "uid": "1"}})
+            let labels = json!({"app": "chat"});
+            json!({"metadata": {"name": "chat", "namespace": "apps", "uid": "1", "labels": labels}})
         };
         Ok::<_, Infallible>(Response::new(kube::client::Body::from(answer.to_string().into_bytes())))
     });
@@ -132,4 +136,71 @@ async fn a_report_before_the_config_is_no_report_of_nothing() {
     while lines.next().await.is_some() {}
     let sums = state.reports.sums(now, SignedDuration::from_secs(1), |_, _| Some(&key));
     assert_eq!(sums.get(&key).map(|sum| sum.demand.in_flight), Some(3));
+}
+
+/// A policy of this name that pods with the label `app: chat` get.
+fn entry(namespace: &str, name: &str) -> Entry {
+    let policy = json!({
+        "name": format!("{namespace}/{name}"), "models": [], "backends": [], "default": {"backends": []},
+    });
+    let policy = serde_json::from_value(policy).unwrap();
+    let match_labels = BTreeMap::from([("app".to_owned(), "chat".to_owned())]);
+    Entry {
+        key: ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() },
+        generation: Some(1),
+        selector: Some(PodSelector { match_labels }),
+        gateway: false,
+        verdict: Verdict::Compiled(Box::new(Compiled {
+            policy,
+            backends: Vec::new(),
+            spill: None,
+            clients_loading: None,
+        })),
+    }
+}
+
+/// Every pod can open a stream, and what routers report becomes the status of policies.
+#[tokio::test]
+async fn a_router_counts_for_the_policies_that_it_was_given_and_for_no_others() {
+    let (mut state, registry) = state(leadership(true).await);
+    let entries = vec![entry("apps", "split"), entry("billing", "split")];
+    let catalog = Arc::new(Catalog::build(entries, &Catalog::default()).0);
+    let (_published, receiver) = tokio::sync::watch::channel(Some(catalog.clone()));
+    state.catalog = receiver;
+    let spent = |namespace: &str| {
+        let key = ObjectKey { namespace: namespace.to_owned(), name: "split".to_owned() };
+        let totals = registry.totals(&catalog.get(&key).unwrap());
+        (totals.external_requests, totals.spend)
+    };
+    let usage = |policy: &str, cost| BackendUsage {
+        policy: policy.to_owned(),
+        external: true,
+        requests: 5,
+        cost: NanoUsd(cost),
+        ..BackendUsage::default()
+    };
+    let line = |message: &RouterMessage| format!("{}\n", serde_json::to_string(message).unwrap());
+    let report = |cost| {
+        let backends = vec![usage("apps/split", cost), usage("billing/split", cost)];
+        line(&RouterMessage::Usage { backends })
+    };
+
+    let (up, mut lines) = tokio::sync::mpsc::channel::<String>(4);
+    let body = futures::stream::poll_fn(move |cx| lines.poll_recv(cx)).map(Ok::<_, Infallible>);
+    let mut down = connect_with(&state, Body::from_stream(body)).await.into_body().into_data_stream();
+    up.send(line(&RouterMessage::Hello {
+        router_version: String::new(),
+        revision: String::new(),
+        features: Vec::new(),
+    }))
+    .await
+    .unwrap();
+    // It has its policies once the config has come down.
+    while !String::from_utf8(down.next().await.unwrap().unwrap().to_vec()).unwrap().contains("\"config\"") {}
+    up.send(report(7)).await.unwrap();
+    while spent("apps") == (0, NanoUsd(0)) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(spent("apps"), (5, NanoUsd(7)));
+    assert_eq!(spent("billing"), (0, NanoUsd(0)), "its routers are others");
 }
