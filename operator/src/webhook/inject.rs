@@ -1,10 +1,12 @@
 //! What to add to a pod. Pure.
 
-use super::router_container::{CONTAINER, Exposure, RouterPod, TOKEN_VOLUME, container, volumes};
+use super::router_container::{
+    ADMIN_PORT, CONTAINER, Exposure, PORT, RouterPod, TOKEN_VOLUME, container, volumes,
+};
 use crate::fleet::Catalog;
 use flotilla_crds::labels;
 use json_patch::{AddOperation, Patch, PatchOperation};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use serde_json::{Value, json};
 
 /// What to do with a pod.
@@ -42,12 +44,33 @@ pub fn inject(pod: &Pod, namespace: &str, catalog: &Catalog, router: &RouterPod)
             "no router was added: the pod has a volume named {TOKEN_VOLUME} of its own"
         ));
     }
+    if spec.host_network == Some(true) {
+        return Injection::Warn(
+            "no router was added: the pod has hostNetwork: true, and a router there would take ports of the node and answer every process on it".to_owned(),
+        );
+    }
+    if let Some((name, port)) = taken_port(spec) {
+        return Injection::Warn(format!(
+            "no router was added: container {name} declares containerPort {port}, and a router listens on {PORT} and {ADMIN_PORT}; have it listen on another port"
+        ));
+    }
     if catalog.attached_to(namespace, pod_labels).is_empty() {
         return Injection::Warn(format!(
             "no router was added: no accepted RoutingPolicy in namespace {namespace} has a spec.attach.selector that matches this pod's labels; create the policy first, then the pod"
         ));
     }
     Injection::Patch(Patch(operations(spec.init_containers.is_some(), spec.volumes.is_some(), router)))
+}
+
+/// A container with a port that the router takes: whichever of them starts second would die of it.
+fn taken_port(spec: &PodSpec) -> Option<(&str, i32)> {
+    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let mut ports =
+        containers.flat_map(|c| c.ports.iter().flatten().map(move |port| (c.name.as_str(), port)));
+    ports.find_map(|(name, port)| {
+        let tcp = port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
+        (tcp && [PORT, ADMIN_PORT].contains(&port.container_port)).then_some((name, port.container_port))
+    })
 }
 
 fn operations(has_init_containers: bool, has_volumes: bool, router: &RouterPod) -> Vec<PatchOperation> {
@@ -146,6 +169,35 @@ pub(crate) mod tests {
             &json!({"containers": [{"name": "app", "volumeMounts": [{"name": TOKEN_VOLUME, "mountPath": "/x"}]}], "volumes": [{"name": TOKEN_VOLUME}]}),
         );
         assert!(matches!(inject(&pod, "apps", &catalog(), &router()), Injection::Warn(_)));
+    }
+
+    #[test]
+    fn a_pod_in_which_a_router_would_be_in_the_way_gets_none_and_is_told_why() {
+        let with = |ports: Value| json!({"containers": [{"name": "app"}, {"name": "other", "ports": ports}]});
+        for (spec, told) in [
+            (json!({"containers": [{"name": "app"}], "hostNetwork": true}), Some("hostNetwork")),
+            (json!({"containers": [{"name": "app"}], "hostNetwork": false}), None),
+            (
+                with(json!([{"containerPort": 8080}, {"containerPort": 8089}])),
+                Some("other declares containerPort 8089"),
+            ),
+            (with(json!([{"containerPort": 8090, "protocol": "TCP"}])), Some("containerPort 8090")),
+            (with(json!([{"containerPort": 8090, "protocol": "UDP"}])), None),
+            (with(json!([{"containerPort": 8091, "hostPort": 8090}])), None),
+            (
+                json!({"containers": [{"name": "app"}], "initContainers": [
+                    {"name": "proxy", "restartPolicy": "Always", "ports": [{"containerPort": 8089}]},
+                ]}),
+                Some("proxy declares"),
+            ),
+        ] {
+            let pod = pod(&json!({"app": "chat", "flotilla.dev/inject": "enabled"}), &spec);
+            match (inject(&pod, "apps", &catalog(), &router()), told) {
+                (Injection::Warn(warning), Some(told)) => assert!(warning.contains(told), "{warning}"),
+                (Injection::Patch(_), None) => {}
+                (other, _) => panic!("{spec}: {other:?}"),
+            }
+        }
     }
 
     #[test]

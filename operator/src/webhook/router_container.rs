@@ -17,9 +17,9 @@ pub const TOKEN_VOLUME: &str = "flotilla-router-token";
 const TOKEN_MOUNT: &str = "/var/run/secrets/flotilla.dev";
 const TOKEN_SECONDS: i64 = 3600;
 /// Where applications find their models.
-const PORT: i32 = 8089;
+pub(super) const PORT: i32 = 8089;
 /// Health and metrics, for the kubelet and for Prometheus.
-const ADMIN_PORT: i32 = 8090;
+pub(super) const ADMIN_PORT: i32 = 8090;
 
 /// What every router is told at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
