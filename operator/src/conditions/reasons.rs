@@ -71,6 +71,10 @@ reasons!(
     Unschedulable,
     /// The image of the engine, or of what fetches its model, cannot be pulled.
     EngineImagePullFailed,
+    /// The API server refuses the pods of the model's Deployment.
+    PodsRefused,
+    /// The node cannot make or start the engine's container.
+    EngineNotStarted,
     /// The image that holds the model cannot be pulled or mounted.
     ModelPullFailed,
     /// The model file is not where the source says.

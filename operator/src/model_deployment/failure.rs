@@ -4,6 +4,7 @@ use super::fetching::Fetching;
 use crate::conditions::Reason;
 use flotilla_crds::labels;
 use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 use std::net::IpAddr;
 
@@ -72,12 +73,23 @@ const WAITING_SIGNS: &[(&str, Reason)] = &[
     ("ImagePullBackOff", Reason::EngineImagePullFailed),
     ("InvalidImageName", Reason::EngineImagePullFailed),
     ("ErrImageNeverPull", Reason::EngineImagePullFailed),
+    ("CreateContainerConfigError", Reason::EngineNotStarted),
+    ("CreateContainerError", Reason::EngineNotStarted),
+    ("RunContainerError", Reason::EngineNotStarted),
 ];
 
 /// Since when a pod is to go. A mark that cannot be read is as old as can be.
 pub fn draining_since(pod: &Pod) -> Option<Timestamp> {
     let marked = pod.metadata.annotations.as_ref()?.get(labels::DRAINING_SINCE)?;
     Some(marked.parse().unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
+/// Why the API server takes no pods of a Deployment, in its own words, if it refuses any.
+pub(super) fn refused(deployment: &Deployment) -> Option<String> {
+    let conditions = deployment.status.as_ref()?.conditions.as_deref()?;
+    let failure = conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?;
+    let message = failure.message.as_deref().or(failure.reason.as_deref()).unwrap_or_default();
+    Some(format!("pods are refused: {}", excerpt(message)))
 }
 
 impl PodFacts {
@@ -138,7 +150,13 @@ fn waiting(container: &ContainerStatus, pod: &Pod) -> Option<Problem> {
         });
     }
     let (_, meaning) = WAITING_SIGNS.iter().find(|(sign, _)| *sign == reason)?;
-    Some(Problem { reason: *meaning, message: format!("image {}: {}", container.image, excerpt(detail)) })
+    let message = match meaning {
+        Reason::EngineNotStarted => {
+            format!("the engine's container cannot be started ({reason}): {}", excerpt(detail))
+        }
+        _ => format!("image {}: {}", container.image, excerpt(detail)),
+    };
+    Some(Problem { reason: *meaning, message })
 }
 
 fn model_reference(pod: &Pod) -> Option<&str> {
@@ -226,6 +244,18 @@ mod tests {
                 Some(Reason::ModelPullFailed),
             ),
             (waiting("ContainerCreating", ""), None),
+            (
+                waiting("CreateContainerConfigError", "secret \"hub\" not found"),
+                Some(Reason::EngineNotStarted),
+            ),
+            (
+                waiting("CreateContainerError", "failed to mount image volume example/model:1"),
+                Some(Reason::ModelPullFailed),
+            ),
+            (
+                waiting("RunContainerError", "exec: \"/llama\": no such file or directory"),
+                Some(Reason::EngineNotStarted),
+            ),
             (
                 ended("gguf_init: failed to open '/models/x.gguf': No such file or directory"),
                 Some(Reason::ModelFileNotFound),

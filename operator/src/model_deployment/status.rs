@@ -3,7 +3,7 @@
 use super::build::{Applied, Children, selector};
 use super::calibrate::remembered;
 use super::dereference::Observed;
-use super::failure::{PodFacts, Problem};
+use super::failure::{PodFacts, Problem, refused};
 use super::fetching::Download;
 use super::need::Need;
 use super::observe::is_rolled_out;
@@ -138,7 +138,7 @@ fn parts(
     let placeable = planned.map_or_else(pending, |(need, choice)| {
         placeable(object, need, &observed.inventory, choice, waiting(object, &observed.pods))
     });
-    let loaded = if planned.is_none() { pending() } else { loaded(object, observed, ready) };
+    let loaded = if planned.is_none() { pending() } else { loaded(object, observed, outcome, ready) };
     let desired = object.spec.replicas;
     let available = match outcome {
         Outcome::Applied(..) if desired == 0 => Verdict::yes(Reason::ScaledToZero, "no replica is asked for"),
@@ -162,7 +162,7 @@ fn reason_of(invalid: &Invalid) -> Reason {
     }
 }
 
-fn loaded(object: &ModelDeployment, observed: &Observed, ready: i32) -> Verdict {
+fn loaded(object: &ModelDeployment, observed: &Observed, outcome: &Outcome<'_>, ready: i32) -> Verdict {
     if object.spec.replicas == 0 {
         return Verdict::unknown(Reason::ScaledToZero, "no replica is asked for");
     }
@@ -174,6 +174,12 @@ fn loaded(object: &ModelDeployment, observed: &Observed, ready: i32) -> Verdict 
         let fetching = || Some(pod.fetching.as_ref()?.verdict(&pod.name, observed.download.as_ref()));
         pod.problem.as_ref().map(of_engine).or_else(fetching)
     });
+    // Pods that were never made say nothing; those that there are know better why they do not serve.
+    let refused = || match outcome {
+        Outcome::Applied(_, children) => refused(&children.deployment),
+        _ => None,
+    };
+    let problem = problem.or_else(|| Some(Verdict::no(Reason::PodsRefused, refused()?)));
     match problem {
         Some(verdict) if !verdict.holds() && (verdict.status == Some(false) || ready == 0) => verdict,
         _ if ready > 0 => Verdict::yes(Reason::Loaded, "the engine has loaded the model"),

@@ -133,6 +133,27 @@ async fn a_spec_is_done_once_the_deployment_has_followed_it() {
     assert_eq!(cluster.conditions(["Available", "Reconciling"]), ["True", "False"], "no replica is awaited");
 }
 
+/// No pod tells of it: there is none.
+#[tokio::test]
+async fn pods_that_the_api_server_refuses_are_said_in_its_own_words() {
+    let mut cluster = Cluster::new().await;
+    for (failure, expected) in [("True", ["False", "PodsRefused"]), ("False", ["Unknown", "Starting"])] {
+        cluster.change(|deployment| {
+            deployment["status"] = json!({"observedGeneration": 1, "conditions": [{
+                "type": "ReplicaFailure", "status": failure, "reason": "FailedCreate",
+                "message": "pods \"tiny-1\" is forbidden: exceeded quota: gpus",
+            }]});
+        });
+        once(&cluster.server, &cluster.context).await.unwrap();
+        let object = cluster.server.get(OBJECT).unwrap();
+        let all = object["status"]["conditions"].as_array().unwrap();
+        let loaded = all.iter().find(|condition| condition["type"] == "ModelLoaded").unwrap();
+        assert_eq!([&loaded["status"], &loaded["reason"]], expected, "{loaded}");
+        let quota = loaded["message"].as_str().unwrap().contains("exceeded quota: gpus");
+        assert_eq!(quota, failure == "True", "{loaded}");
+    }
+}
+
 #[tokio::test]
 async fn what_somebody_changed_is_put_right() {
     let mut cluster = Cluster::new().await;
