@@ -143,7 +143,8 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     tasks.spawn(admin::serve(options.admin_listen, admin, shutdown.clone()));
     let (namespace, pod) = (options.namespace.clone(), options.pod_name.clone());
     tasks.spawn(leader_label::keep(client.clone(), namespace, pod, leadership.clone(), shutdown.clone()));
-    tasks.spawn(certificates::keep(client, options, leadership, resolver, shutdown.clone()));
+    let serving = certificates::Serving { resolver, ca_cert: bundle.ca_cert };
+    tasks.spawn(certificates::keep(client, options, leadership, serving, shutdown.clone()));
     let ending = shutdown.clone();
     tasks.spawn(async move { election.run(ending).await.map_err(|error: LeaseError| error.into()) });
 
