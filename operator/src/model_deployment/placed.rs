@@ -84,6 +84,12 @@ pub(super) fn placeable(
         1 => format!("needs {} MiB of GPU memory", fits.required_mib),
         gpus => format!("needs {} MiB on each of {gpus} GPUs of one node", fits.required_mib),
     };
+    if choice.devices_unknown() {
+        return Verdict::unknown(
+            Reason::Progressing,
+            format!("{needs}; what devices there are is not known yet"),
+        );
+    }
     let omissions = fits.omissions();
     let omitted = if omissions.is_empty() { String::new() } else { format!("; {omissions}") };
     match judge(fits, waiting) {
@@ -172,6 +178,7 @@ pub fn news(object: &ModelDeployment, placed: u32, inventory: &Inventory) -> New
     let desired = status.desired_replicas.unwrap_or(object.spec.replicas);
     let waiting = u32::try_from(desired).unwrap_or(0).saturating_sub(placed);
     let reason = match judge(&choice.fits, waiting) {
+        _ if choice.devices_unknown() => Reason::Progressing,
         Placeable::Fits => Reason::Fits,
         Placeable::NoFreeGpu => Reason::NoFreeGPU,
         Placeable::NoFit => Reason::NoFit,
@@ -196,7 +203,7 @@ pub fn news(object: &ModelDeployment, placed: u32, inventory: &Inventory) -> New
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::placement::testing::{inventory, node, takes};
+    use crate::decide::placement::testing::{inventory, node, published, slice, takes};
     use crate::model_deployment::dereference::Observed;
     use crate::model_deployment::file::Look;
     use crate::model_deployment::need::need;
@@ -255,6 +262,21 @@ mod tests {
         let (_, message) = said(&reconciled(object(&json!({})), &cards));
         assert!(message.contains("gpusPerReplica 2 ("), "{message}");
         assert_eq!(said(&reconciled(object(&json!({"gpusPerReplica": 2})), &cards)).0, "Fits");
+    }
+
+    #[test]
+    fn devices_that_are_not_known_yet_do_not_say_that_nothing_fits() {
+        let devices = published(&[slice("n", "NVIDIA A10", 23_028, 2, false)], &[]);
+        let on_claims = reconciled(object(&json!({})), &devices);
+        assert_eq!(said(&on_claims).0, "Fits");
+        let pending = Inventory::default().awaiting_devices(true);
+        let held = reconciled(on_claims.clone(), &pending);
+        assert_eq!(held.status.as_ref().unwrap().placement.as_ref().unwrap().mode, Some(ChosenMode::Dra));
+        let placeable = held.status.as_ref().unwrap().conditions.iter().find(|c| c.type_ == types::PLACEABLE);
+        assert_eq!(placeable.unwrap().status, "Unknown", "{placeable:?}");
+        assert_eq!(news(&held, 1, &pending), News::None);
+        assert_eq!(news(&held, 1, &devices), News::Verdict, "then they are known");
+        assert_eq!(said(&reconciled(on_claims, &Inventory::default())).0, "NoGPUNodes");
     }
 
     #[test]

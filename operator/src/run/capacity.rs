@@ -85,7 +85,9 @@ impl Keeper {
 
     /// Publishes the inventory that there is, if it is another one than `known`.
     fn publish(&self, known: Arc<Inventory>) -> Arc<Inventory> {
+        let awaits_devices = !self.sources.devices.load(Ordering::Acquire);
         let present = self.stores.inventory(&self.gpu_pods.usage(), self.devices.known());
+        let present = present.awaiting_devices(awaits_devices);
         let first = self.publisher.borrow().is_none();
         if !first && present == *known {
             return known;
@@ -156,4 +158,29 @@ fn unplaceable(object: &ModelDeployment) -> Option<&str> {
     let conditions = &object.status.as_ref()?.conditions;
     let placeable = conditions.iter().find(|condition| condition.type_ == types::PLACEABLE)?;
     (placeable.status == "False").then_some(placeable.reason.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::{Capacity, trigger};
+
+    #[test]
+    fn an_inventory_before_the_devices_are_known_says_so() {
+        let (publisher, capacity) = Capacity::channel();
+        let keeper = Keeper {
+            sources: Arc::default(),
+            stores: Arc::new(Stores::empty()),
+            gpu_pods: Arc::default(),
+            devices: Arc::default(),
+            publisher,
+            models: trigger().0,
+            metrics: Metrics::new().unwrap(),
+        };
+        let first = keeper.publish(Arc::default());
+        assert!(first.awaits_devices && capacity.latest().is_some_and(|known| known.awaits_devices));
+        keeper.sources.complete(&keeper.sources.devices);
+        keeper.publish(first);
+        assert!(capacity.latest().is_some_and(|known| !known.awaits_devices));
+    }
 }

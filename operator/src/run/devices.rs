@@ -1,10 +1,11 @@
 //! Watches the kinds of resource.k8s.io/v1, where the API server has them.
 
+use super::Backoff;
 use super::capacity::Sources;
 use super::watches::each;
 use crate::decide::placement::DRIVER;
 use crate::fleet::{Devices, Trigger};
-use crate::kube_ext::within;
+use crate::kube_ext::{CallError, within};
 use flotilla_crds::{ModelDeployment, labels};
 use futures::StreamExt as _;
 use k8s_openapi::api::resource::v1::{DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice};
@@ -34,9 +35,21 @@ pub(super) struct Fed {
 /// Runs until it is dropped.
 pub(super) async fn watch(client: Client, fed: Fed) -> anyhow::Result<()> {
     let Fed { devices, sources, templates, models } = fed;
-    while !is_served(&client).await {
-        sources.complete(&sources.devices);
-        tokio::time::sleep(ASK_AGAIN).await;
+    let backoff = Backoff::default();
+    loop {
+        match is_served(&client).await {
+            Ok(true) => break,
+            Ok(false) => {
+                backoff.reset(API);
+                sources.complete(&sources.devices);
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            // Who runs on claims stays on them until it is known whether they are answered.
+            Err(error) => {
+                tracing::warn!(%error, "no GPU is placed by claims until the API server says whether it has them");
+                tokio::time::sleep(backoff.next(API)).await;
+            }
+        }
     }
     let listed = Arc::new(AtomicU8::new(0));
     let heard = |news: bool, complete: bool| {
@@ -77,15 +90,52 @@ pub(super) async fn watch(client: Client, fed: Fed) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the API server has the kinds. An error counts as no, and is not for ever.
-async fn is_served(client: &Client) -> bool {
+/// Whether the API server has the kinds. That it does not say so now is no answer: it may have them all the same.
+async fn is_served(client: &Client) -> Result<bool, CallError> {
     let answer = within(|| format!("could not ask for {API}"), client.list_api_group_resources(API)).await;
     match answer {
-        Ok(list) => list.resources.iter().any(|resource| resource.name == "resourceslices"),
-        Err(error) if error.is_not_found() => false,
-        Err(error) => {
-            tracing::warn!(%error, "no GPU is placed by claims until the API server says that it has them");
-            false
+        Ok(list) => Ok(list.resources.iter().any(|resource| resource.name == "resourceslices")),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::client::Body;
+    use serde_json::json;
+    use std::convert::Infallible;
+
+    /// An API server that answers everything like this.
+    fn answering(code: u16, answer: &serde_json::Value) -> Client {
+        let answer = answer.to_string();
+        let service = tower::service_fn(move |_: http::Request<Body>| {
+            let mut response = http::Response::new(Body::from(answer.clone().into_bytes()));
+            *response.status_mut() = http::StatusCode::from_u16(code).unwrap();
+            async move { Ok::<_, Infallible>(response) }
+        });
+        Client::new(service, "flotilla")
+    }
+
+    fn list(names: &[&str]) -> serde_json::Value {
+        let resource = |name: &&str| json!({"name": name, "singularName": "", "namespaced": false, "kind": "K", "verbs": ["list"]});
+        let resources: Vec<_> = names.iter().map(resource).collect();
+        json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": API, "resources": resources})
+    }
+
+    fn failure(code: u16) -> serde_json::Value {
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "m", "reason": "r", "code": code})
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_says_that_claims_are_not_served() {
+        let served = async |code, answer| is_served(&answering(code, &answer)).await.ok();
+        assert_eq!(served(200, list(&["deviceclasses", "resourceslices"])).await, Some(true));
+        assert_eq!(served(200, list(&["deviceclasses"])).await, Some(false));
+        assert_eq!(served(404, failure(404)).await, Some(false));
+        for code in [403, 429, 500, 503] {
+            assert_eq!(served(code, failure(code)).await, None, "{code}");
         }
     }
 }

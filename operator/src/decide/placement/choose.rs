@@ -21,6 +21,8 @@ enum Because {
     Asked,
     /// Replicas are on it; this one would be taken otherwise.
     Kept(Mode),
+    /// Replicas are on it, and whether anything fits there is not known yet.
+    Unseen,
     /// It is the best, in a cluster with or without devices of a DRA driver.
     Best { devices: bool },
 }
@@ -36,6 +38,11 @@ impl Choice {
                     "Auto keeps {mode}; {other} would be taken now, but running replicas are not moved for it"
                 );
             }
+            Because::Unseen => {
+                return format!(
+                    "Auto keeps {mode}; what devices there are is not known yet, and running replicas are not moved for it"
+                );
+            }
             Because::Best { .. } if !self.fits.any() => "nothing fits in any mode",
             Because::Best { devices } => match mode {
                 Mode::Dra => "ResourceSlices have a device that fits",
@@ -48,16 +55,22 @@ impl Choice {
         };
         format!("Auto takes {mode}: {reason}")
     }
+
+    /// Whether a way was kept of which nothing is known yet: then that nothing fits on it says nothing.
+    pub fn devices_unknown(&self) -> bool {
+        self.because == Because::Unseen && !self.fits.any()
+    }
 }
 
 /// Decides for what a spec asks. `before` is how the running replicas got their GPUs, for the same need.
 ///
-/// The way is kept as long as anything fits on it, free or not: another way means new pods. Otherwise, of the ways on
-/// which a replica fits: one with a free GPU, then devices of a DRA driver, which the scheduler knows one by one; then
-/// the smallest partition or card; of partitions of one size that with the fewest compute slices. Where nothing fits,
-/// the way with the largest card, which is what a person has to know.
+/// The way is kept as long as anything fits on it, free or not: another way means new pods. So it is while nothing fits
+/// anywhere, and while it is not known what there is on it: it may be back in a moment. Otherwise, of the ways on which
+/// a replica fits: one with a free GPU, then devices of a DRA driver, which the scheduler knows one by one;
+/// then the smallest partition or card; of partitions of one size that with the fewest compute slices. Where nothing
+/// fits, the way with the largest card, which is what a person has to know.
 pub fn choose(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode, before: Option<&Mode>) -> Choice {
-    let mut ways: Vec<_> = ways(inventory, ask, wanted)
+    let mut ways: Vec<_> = ways(inventory, ask, wanted, before)
         .into_iter()
         .map(|mode| (find_fits(inventory, ask, &mode), mode))
         .collect();
@@ -77,7 +90,10 @@ pub fn choose(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode, befor
     });
     let would_do = |fits: &Fits| fits.any() || fits.closed > 0;
     let nothing_fits = !ways.iter().any(|(fits, _)| would_do(fits));
-    let kept = ways.iter().position(|(fits, mode)| Some(mode) == before && (would_do(fits) || nothing_fits));
+    let unseen = |mode: &Mode| *mode == Mode::Dra && inventory.awaits_devices;
+    let kept = ways
+        .iter()
+        .position(|(fits, mode)| Some(mode) == before && (would_do(fits) || nothing_fits || unseen(mode)));
     let index = kept.unwrap_or(0);
     let best = ways.first().filter(|_| index > 0).map(|(_, mode)| mode.clone());
     // There is at least one way in each mode.
@@ -85,19 +101,24 @@ pub fn choose(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode, befor
         if index < ways.len() { ways.swap_remove(index) } else { (Fits::default(), Mode::NodeLabels) };
     let because = match (wanted, best) {
         (PlacementMode::Auto, Some(best)) if fits.any() => Because::Kept(best),
+        (PlacementMode::Auto, _) if kept.is_some() && unseen(&mode) && !fits.any() => Because::Unseen,
         (PlacementMode::Auto, _) => Because::Best { devices: inventory.has_devices() },
         _ => Because::Asked,
     };
     Choice { mode, fits, because }
 }
 
-/// The ways that a spec leaves open.
-fn ways(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode) -> Vec<Mode> {
+/// The ways that a spec leaves open, of those that the cluster has. The one that replicas are on is always among them:
+/// a cluster that does not show it now may have it again in a moment.
+fn ways(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode, before: Option<&Mode>) -> Vec<Mode> {
+    let was = |mode: &Mode| before == Some(mode);
     let mut found = Vec::new();
     if matches!(wanted, PlacementMode::Auto | PlacementMode::NodeLabels) {
         found.push(Mode::NodeLabels);
     }
-    if wanted == PlacementMode::Dra || (wanted == PlacementMode::Auto && inventory.claims) {
+    if wanted == PlacementMode::Dra
+        || (wanted == PlacementMode::Auto && (inventory.claims || was(&Mode::Dra)))
+    {
         found.push(Mode::Dra);
     }
     // A process sees one partition only, and partitions are not shared.
@@ -109,6 +130,8 @@ fn ways(inventory: &Inventory, ask: &Ask<'_>, wanted: PlacementMode) -> Vec<Mode
         }
         found
             .extend(inventory.profiles().iter().cloned().map(|profile| Mode::Mig { profile: Some(profile) }));
+        let profile = before.filter(|mode| matches!(mode, Mode::Mig { profile: Some(_) }));
+        found.extend(profile.filter(|mode| !found.contains(mode)).cloned());
     }
     found
 }
@@ -248,6 +271,41 @@ mod tests {
         }
         let explicit = chosen(&both(false), json!({"mode": "NodeLabels"}), 20_000, Some(&Mode::Dra));
         assert_eq!(explicit.mode, Mode::NodeLabels, "the spec says so");
+    }
+
+    #[test]
+    fn a_way_of_which_nothing_is_seen_for_a_moment_is_kept_while_nothing_fits_anywhere() {
+        for mode in [Mode::Dra, Mode::Mig { profile: None }, profile("1g.10gb")] {
+            let kept = |inventory: &Inventory| chosen(inventory, json!({}), 9_000, Some(&mode)).mode;
+            assert_eq!(kept(&Inventory::default()), mode, "no node is there");
+            let others = inventory(&[node("s", "NVIDIA-T4", 8_000, 1)], &[]);
+            assert_eq!(kept(&others), mode, "no other node is large enough");
+            let fitting = inventory(&[node("l", "NVIDIA-A10", 23_028, 1)], &[]);
+            assert_eq!(kept(&fitting), Mode::NodeLabels, "it is known to be gone, and another way fits");
+        }
+    }
+
+    #[test]
+    fn a_way_that_the_spec_no_longer_leaves_open_is_not_kept() {
+        for spec in [json!({"gpusPerReplica": 2}), json!({"sharing": "Shared"})] {
+            let left = chosen(&Inventory::default(), spec.clone(), 9_000, Some(&profile("1g.10gb")));
+            assert_eq!(left.mode, Mode::NodeLabels, "{spec}");
+        }
+        let named = json!({"gpuProducts": ["NVIDIA-A10"]});
+        let whole = Mode::Mig { profile: None };
+        assert_eq!(chosen(&Inventory::default(), named, 9_000, Some(&whole)).mode, Mode::NodeLabels);
+    }
+
+    #[test]
+    fn claims_are_kept_while_it_is_not_known_whether_they_are_answered() {
+        let node = node("n", "NVIDIA-A10", 23_028, 1);
+        let pending = inventory(std::slice::from_ref(&node), &[]).awaiting_devices(true);
+        let kept = chosen(&pending, json!({}), 20_000, Some(&Mode::Dra));
+        assert_eq!((kept.mode.clone(), kept.devices_unknown()), (Mode::Dra, true));
+        assert!(kept.why().contains("keeps DRA"), "{}", kept.why());
+        assert_eq!(chosen(&pending, json!({}), 20_000, None).mode, Mode::NodeLabels, "what is new begins");
+        let known = chosen(&inventory(&[node], &[]), json!({}), 20_000, Some(&Mode::Dra));
+        assert_eq!((known.mode.clone(), known.devices_unknown()), (Mode::NodeLabels, false));
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct Inventory {
     pub(super) nodes: Vec<GpuNode>,
     /// Whether claims for GPUs are answered: the API and the driver's `DeviceClass` are there.
     pub claims: bool,
+    /// Whether that, and the devices, are yet to be learned.
+    pub awaits_devices: bool,
     pub(super) found: Found,
     pub(super) prices: OnceLock<BTreeMap<String, Vec<String>>>,
     pub(super) profiles: OnceLock<Vec<String>>,
@@ -22,13 +24,14 @@ pub struct Inventory {
 
 impl Clone for Inventory {
     fn clone(&self) -> Self {
-        Self { nodes: self.nodes.clone(), claims: self.claims, ..Self::default() }
+        let Self { nodes, claims, awaits_devices, .. } = self;
+        Self { nodes: nodes.clone(), claims: *claims, awaits_devices: *awaits_devices, ..Self::default() }
     }
 }
 
 impl PartialEq for Inventory {
     fn eq(&self, other: &Self) -> bool {
-        (&self.nodes, self.claims) == (&other.nodes, other.claims)
+        (&self.nodes, self.claims, self.awaits_devices) == (&other.nodes, other.claims, other.awaits_devices)
     }
 }
 
@@ -53,6 +56,12 @@ impl Inventory {
         let mut nodes: Vec<_> = nodes.into_iter().filter_map(read).collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         Self { nodes, claims, ..Self::default() }
+    }
+
+    /// The same, of which it is said whether devices are yet to be learned.
+    #[must_use]
+    pub fn awaiting_devices(self, awaits_devices: bool) -> Self {
+        Self { awaits_devices, ..self }
     }
 
     /// Whether claims share any device, which tells that the API server knows of shared devices.
