@@ -45,7 +45,8 @@ pub(super) async fn dispatch(
         let request = Request { router, outgoing: &outgoing, total };
         let rest = targets.get(place + 1..).unwrap_or_default();
         let mut tries = Tries::default();
-        let hedged = hedged && place == 0;
+        // Whoever was passed over before it, who is sent to first may turn out to be slow.
+        let hedged = hedged && record.attempts() == 0;
         if let Some(answer) = try_target(request, &mut record, *target, rest, hedged, &mut tries).await {
             return respond(router, record, answer, outgoing, targets, explain, total);
         }

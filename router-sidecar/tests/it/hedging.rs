@@ -367,3 +367,27 @@ async fn what_a_second_leg_said_of_the_request_holds_when_the_first_one_fails_la
     assert!(!reply.status.is_success(), "{reply:?}");
     assert_eq!((next.seen().requests, away.seen().requests), (1, 0), "no pod is known to take more");
 }
+
+#[tokio::test]
+async fn the_first_leg_that_is_sent_is_hedged_whoever_was_passed_over_before_it() {
+    let (first, second, third) = (engine().await, engine().await, engine().await);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second, third], hedge: true}}\ntimeouts: {{firstTokenMs: 2000}}",
+        one_at_a_time("first", &[first.address]),
+        fleet("second", &[second.address]),
+        fleet("third", &[third.address])
+    ))
+    .await;
+    // Somebody has the only place.
+    let gate = rig.router.store.current().unwrap().policies[0].backends[0].gate.clone().unwrap().0;
+    let _place = gate.try_enter().unwrap();
+    for _ in 0..LEARNED {
+        assert_eq!(rig.chat(ask("hi", true)).await.backend(), "second");
+    }
+    second.script(Script { faults: [Fault::Stall].into(), ..Script::default() });
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "third");
+    let metrics = rig.metrics().await;
+    let hedges = r#"hedges_total{backend="third",policy="team/assistant"} 1"#;
+    assert!(metrics.contains(hedges), "{metrics}");
+    assert_eq!((first.seen().requests, rig.usage("second").failed), (0, 0));
+}
