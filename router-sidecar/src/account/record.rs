@@ -242,7 +242,8 @@ impl Record {
             // A request whose own time is over says nothing about its endpoint, but for one that hangs.
             let late = matches!(failure, Failure::Timeout | Failure::Connect) && self.is_late();
             let blamed = !late || (failure == Failure::Timeout && self.hangs(&attempt));
-            if blamed && attempt.health.failed(Instant::now(), &failure, &self.policy.ejection) {
+            let rules = &self.policy.ejection;
+            if blamed && attempt.health.failed(Instant::now(), attempt.begun, &failure, rules) {
                 self.count(Event::Ejection, attempt.backend);
             }
             self.end_failed_span(span, attempt.backend, &failure);

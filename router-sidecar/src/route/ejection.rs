@@ -12,6 +12,9 @@
 //!     |                             +------------------------------+
 //!     +------------------------------------------- it succeeds ----+
 //! ```
+//!
+//! An attempt that began before an ejection says nothing of what came after it: however it ends, it counts among recent
+//! requests, and that is all.
 
 use std::time::{Duration, Instant};
 
@@ -64,6 +67,8 @@ pub struct History {
     now: (u32, u32),
     before: (u32, u32),
     window_start: Instant,
+    /// When it was last ejected; kept when that is over, since attempts from before may still be under way.
+    ejected_at: Option<Instant>,
     ejected_until: Option<Instant>,
     /// Ejections in a row.
     times: u32,
@@ -80,6 +85,7 @@ impl History {
             now: (0, 0),
             before: (0, 0),
             window_start: now,
+            ejected_at: None,
             ejected_until: None,
             times: 0,
             cooling_until: None,
@@ -120,18 +126,21 @@ impl History {
         }
     }
 
-    /// The first content of an answer is there: whoever was kept off by a probation is let in again. How the answer
-    /// ends counts later. What was under way when it was ejected says nothing new.
-    pub fn begins_to_answer(&mut self, now: Instant) {
-        if self.ejected_until.is_some_and(|until| until <= now) {
+    /// The first content of the answer to an attempt that began then is there: whoever was kept off by a probation is
+    /// let in again. How the answer ends counts later.
+    pub fn begins_to_answer(&mut self, now: Instant, begun: Instant) {
+        if !self.is_old(begun) && self.ejected_until.is_some_and(|until| until <= now) {
             self.ejected_until = None;
             self.probe_until = None;
         }
     }
 
-    /// It answered, to the end.
-    pub fn success(&mut self, now: Instant) {
+    /// It answered an attempt that began then, to the end.
+    pub fn success(&mut self, now: Instant, begun: Instant) {
         self.count(now, 0);
+        if self.is_old(begun) {
+            return;
+        }
         self.consecutive = 0;
         self.ejected_until = None;
         self.probe_until = None;
@@ -148,11 +157,14 @@ impl History {
         self.worked.is_some_and(|at| at >= then)
     }
 
-    /// It failed; true if that ejects it.
-    pub fn failure(&mut self, now: Instant, rules: &EjectionRules) -> bool {
+    /// It failed an attempt that began then; true if that ejects it.
+    pub fn failure(&mut self, now: Instant, begun: Instant, rules: &EjectionRules) -> bool {
         self.count(now, 1);
+        if self.is_old(begun) {
+            return false;
+        }
         self.consecutive = self.consecutive.saturating_add(1);
-        // Requests that were under way when it was ejected say nothing new.
+        // It was tried for want of another, and is left alone already.
         if self.ejected_until.is_some_and(|until| until > now) {
             return false;
         }
@@ -161,6 +173,7 @@ impl History {
             return false;
         }
         let doubled = rules.base.saturating_mul(1_u32.checked_shl(self.times).unwrap_or(u32::MAX));
+        self.ejected_at = Some(now);
         self.ejected_until = Some(now + doubled.min(rules.max));
         self.probe_until = None;
         self.times = self.times.saturating_add(1);
@@ -172,6 +185,11 @@ impl History {
     /// It asks to be left alone.
     pub fn cool_down(&mut self, now: Instant, rest: Duration) {
         self.cooling_until = self.cooling_until.max(Some(now + rest));
+    }
+
+    /// Whether an attempt was under way when it was ejected: it says nothing new.
+    fn is_old(&self, begun: Instant) -> bool {
+        self.ejected_at.is_some_and(|at| begun < at)
     }
 
     fn too_many(&self, rules: &EjectionRules) -> bool {
@@ -212,7 +230,7 @@ mod tests {
     }
 
     fn ejected_after(history: &mut History, at: Instant, failures: u32) -> bool {
-        (0..failures).fold(false, |_, _| history.failure(at, &RULES))
+        (0..failures).fold(false, |_, _| history.failure(at, at, &RULES))
     }
 
     #[test]
@@ -220,10 +238,10 @@ mod tests {
         let start = Instant::now();
         let mut history = History::new(start);
         assert!(!ejected_after(&mut history, start, 2));
-        history.success(start);
+        history.success(start, start);
         assert!(!ejected_after(&mut history, start, 2));
         assert_eq!(history.standing(start), Standing::Good);
-        assert!(history.failure(start, &RULES));
+        assert!(history.failure(start, start, &RULES));
         let until = start + second(10);
         assert_eq!(history.standing(start), Standing::Resting { until, ejected: true });
     }
@@ -233,20 +251,20 @@ mod tests {
         let start = Instant::now();
         let mut history = History::new(start);
         for _ in 0..5 {
-            history.success(start);
+            history.success(start, start);
             assert_eq!(history.standing(start), Standing::Good);
-            history.failure(start, &RULES);
+            history.failure(start, start, &RULES);
         }
         assert_ne!(history.standing(start), Standing::Good);
         // The same failures long ago say nothing about now.
         let mut history = History::new(start);
         for _ in 0..4 {
-            history.success(start);
-            history.failure(start, &RULES);
+            history.success(start, start);
+            history.failure(start, start, &RULES);
         }
         let later = start + second(60);
-        (0..5).for_each(|_| history.success(later));
-        history.failure(later, &RULES);
+        (0..5).for_each(|_| history.success(later, later));
+        history.failure(later, later, &RULES);
         assert_eq!(history.standing(later), Standing::Good);
     }
 
@@ -265,12 +283,12 @@ mod tests {
         history.begin(over, PROBE);
         assert_ne!(history.standing(over), Standing::Good, "a second request must wait for the first");
         // It fails: twice as long.
-        assert!(history.failure(over, &RULES));
+        assert!(history.failure(over, over, &RULES));
         let until = over + second(20);
         assert_eq!(history.standing(over), Standing::Resting { until, ejected: true });
         // It succeeds: as new, and the next ejection is short again.
         history.begin(until, PROBE);
-        history.success(until);
+        history.success(until, until);
         assert_eq!(history.standing(until), Standing::Good);
         assert!(ejected_after(&mut history, until, 3));
         let again = until + second(10);
@@ -283,24 +301,65 @@ mod tests {
         let mut history = History::new(start);
         ejected_after(&mut history, start, 3);
         // Under way since before.
-        history.begins_to_answer(start);
+        history.begins_to_answer(start, start);
         assert_ne!(history.standing(start), Standing::Good);
         let over = start + second(10);
         history.begin(over, PROBE);
-        history.begins_to_answer(over);
+        history.begins_to_answer(over, over);
         assert_eq!(history.standing(over), Standing::Good, "others need not wait for its end");
         // It breaks off after all: twice as long.
-        assert!(history.failure(over, &RULES));
+        assert!(history.failure(over, over, &RULES));
         let until = over + second(20);
         assert_eq!(history.standing(over), Standing::Resting { until, ejected: true });
         // Only an answer that ends well is the end of it.
         history.begin(until, PROBE);
-        history.begins_to_answer(until);
-        history.success(until);
+        history.begins_to_answer(until, until);
+        history.success(until, until);
         assert!(!ejected_after(&mut history, until, 2));
-        assert!(history.failure(until, &RULES));
+        assert!(history.failure(until, until, &RULES));
         let again = until + second(10);
         assert_eq!(history.standing(until), Standing::Resting { until: again, ejected: true });
+    }
+
+    #[test]
+    fn what_was_under_way_when_it_was_ejected_changes_nothing_however_it_ends() {
+        let (mut history, over) = on_probation();
+        let before = over - second(11);
+        let resting = history.standing(over - second(5));
+        assert_ne!(resting, Standing::Good);
+        // While it is left alone.
+        history.success(over - second(5), before);
+        assert!(!history.failure(over - second(5), before, &RULES));
+        assert_eq!(history.standing(over - second(5)), resting);
+        // When its time is over, and while the one that decides is under way.
+        assert!(!history.failure(over, before, &RULES), "it has not been tried again");
+        history.begin(over, PROBE);
+        history.begins_to_answer(over, before);
+        history.success(over, before);
+        assert_ne!(history.standing(over), Standing::Good, "others wait for the one that decides");
+        // That one begins to answer, and fails after all: twice as long, whatever came from before.
+        history.begins_to_answer(over, over);
+        history.success(over, before);
+        assert!(!history.failure(over, before, &RULES));
+        assert_eq!(history.standing(over), Standing::Good);
+        assert!(history.failure(over, over, &RULES));
+        let until = over + second(20);
+        assert_eq!(history.standing(over), Standing::Resting { until, ejected: true });
+        // Who was sent there all the same may well bring it back.
+        history.success(over + second(1), over);
+        assert_eq!(history.standing(over + second(1)), Standing::Good);
+    }
+
+    #[test]
+    fn what_was_under_way_when_it_was_ejected_counts_among_recent_requests() {
+        let (mut history, over) = on_probation();
+        let before = over - second(11);
+        (0..9).for_each(|_| {
+            history.failure(over, before, &RULES);
+        });
+        history.success(over, over);
+        assert_eq!(history.standing(over), Standing::Good);
+        assert!(history.failure(over, over, &RULES), "of eleven ten have failed");
     }
 
     #[test]
@@ -324,7 +383,7 @@ mod tests {
         // Told late: it is not for this one to say.
         history.give_up(first);
         assert_ne!(history.standing(later), Standing::Good);
-        assert!(history.failure(later, &RULES));
+        assert!(history.failure(later, later, &RULES));
         history.give_up(next);
         assert_ne!(history.standing(later), Standing::Good, "it had an outcome");
     }
@@ -337,9 +396,9 @@ mod tests {
         ejected_after(&mut history, now, 3);
         for expected in [20, 40, 60, 60, 60] {
             let Standing::Resting { until, .. } = history.standing(now) else { panic!("not ejected") };
-            assert!(!history.failure(now, &RULES), "already ejected");
+            assert!(!history.failure(now, now, &RULES), "already ejected");
             now = until;
-            assert!(history.failure(now, &RULES));
+            assert!(history.failure(now, now, &RULES));
             let until = now + second(expected);
             assert_eq!(history.standing(now), Standing::Resting { until, ejected: true });
         }
@@ -353,7 +412,7 @@ mod tests {
         history.cool_down(start, second(1));
         let until = start + second(7);
         assert_eq!(history.standing(start), Standing::Resting { until, ejected: false });
-        history.success(start);
+        history.success(start, start);
         assert_ne!(history.standing(start), Standing::Good, "an answer under way does not end the rest");
         assert_eq!(history.standing(until), Standing::Good);
     }
@@ -373,10 +432,10 @@ mod tests {
     fn the_last_answer_of_its_model_is_known_and_a_refusal_is_none() {
         let start = Instant::now();
         let mut history = History::new(start);
-        history.success(start);
+        history.success(start, start);
         assert!(!history.has_worked_since(start));
         history.worked(start + second(1));
-        history.failure(start + second(2), &RULES);
+        history.failure(start + second(2), start + second(2), &RULES);
         assert!(history.has_worked_since(start + second(1)));
         assert!(!history.has_worked_since(start + second(2)));
     }
@@ -386,7 +445,7 @@ mod tests {
         let off = EjectionRules { consecutive_failures: 0, failure_percent: 0, ..RULES };
         let start = Instant::now();
         let mut history = History::new(start);
-        assert!((0..1000).all(|_| !history.failure(start, &off)));
+        assert!((0..1000).all(|_| !history.failure(start, start, &off)));
     }
 
     #[test]

@@ -28,15 +28,16 @@ impl Health {
         Some(Probe { health: Arc::clone(self), until })
     }
 
-    /// The first content of its answer is there.
-    pub fn begins_to_answer(&self, now: Instant) {
-        self.0.lock().begins_to_answer(now);
+    /// The first content of its answer to an attempt that began then is there.
+    pub fn begins_to_answer(&self, now: Instant, begun: Instant) {
+        self.0.lock().begins_to_answer(now, begun);
     }
 
-    /// It answered to the end: by its model, or else by telling the client what is wrong with its request.
-    pub fn answered(&self, now: Instant, by_model: bool) {
+    /// It answered an attempt that began then to the end: by its model, or else by telling the client what is wrong
+    /// with its request.
+    pub fn answered(&self, now: Instant, begun: Instant, by_model: bool) {
         let mut history = self.0.lock();
-        history.success(now);
+        history.success(now, begun);
         if by_model {
             history.worked(now);
         }
@@ -47,25 +48,25 @@ impl Health {
         self.0.lock().has_worked_since(then)
     }
 
-    /// It failed before its first content; true if that ejects it.
-    pub fn failed(&self, now: Instant, failure: &Failure, rules: &EjectionRules) -> bool {
+    /// It failed an attempt that began then, before its first content; true if that ejects it.
+    pub fn failed(&self, now: Instant, begun: Instant, failure: &Failure, rules: &EjectionRules) -> bool {
         let mut history = self.0.lock();
         match failure.blame() {
-            Blame::Fault => history.failure(now, rules),
+            Blame::Fault => history.failure(now, begun, rules),
             Blame::CoolDown(rest) => {
                 history.cool_down(now, rest);
                 false
             }
             Blame::None => {
-                history.success(now);
+                history.success(now, begun);
                 false
             }
         }
     }
 
-    /// Its answer broke off; true if that ejects it.
-    pub fn broke_off(&self, now: Instant, rules: &EjectionRules) -> bool {
-        self.0.lock().failure(now, rules)
+    /// Its answer to an attempt that began then broke off; true if that ejects it.
+    pub fn broke_off(&self, now: Instant, begun: Instant, rules: &EjectionRules) -> bool {
+        self.0.lock().failure(now, begun, rules)
     }
 }
 

@@ -140,10 +140,10 @@ async fn is_blamed(streamed: bool, waited: u64, other_answers: Option<bool>, oth
     let mut record = Record::new(metrics, Arc::clone(&policy), started, streamed, 10);
     drop(record.begin(Leg::Main, 0, one, None, None));
     if let Some(by_model) = other_answers {
-        other.health.answered(Instant::now(), by_model);
+        other.health.answered(Instant::now(), now, by_model);
     }
     if !other_is_well {
-        other.health.broke_off(Instant::now(), &policy.ejection);
+        other.health.broke_off(Instant::now(), now, &policy.ejection);
     }
     tokio::time::advance(Duration::from_secs(61)).await;
     tokio::time::resume();

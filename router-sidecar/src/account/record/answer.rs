@@ -19,7 +19,7 @@ impl Record {
             let first_byte = now.saturating_duration_since(self.started);
             attempt.first_byte = Some(first_byte);
             self.first_byte.get_or_insert(first_byte);
-            attempt.health.begins_to_answer(now);
+            attempt.health.begins_to_answer(now, attempt.begun);
             if let Some(backend) = self.policy.backends.get(attempt.backend)
                 && self.streamed
                 && status.is_success()
@@ -32,7 +32,7 @@ impl Record {
     /// The answer stopped in the middle, and its endpoint is to blame.
     pub fn broke_off(&mut self) {
         if let Some(attempt) = &self.attempt
-            && attempt.health.broke_off(Instant::now(), &self.policy.ejection)
+            && attempt.health.broke_off(Instant::now(), attempt.begun, &self.policy.ejection)
         {
             self.count(Event::Ejection, attempt.backend);
         }
@@ -72,7 +72,7 @@ impl Record {
             attempt.outcome = outcome;
             if outcome == Outcome::Complete {
                 let by_model = attempt.status.is_some_and(|status| status.is_success());
-                attempt.health.answered(Instant::now(), by_model);
+                attempt.health.answered(Instant::now(), attempt.begun, by_model);
             }
         }
     }

@@ -43,7 +43,8 @@ fn eject(endpoint: &Endpoint, seconds: u64) {
         base: std::time::Duration::from_secs(1),
         max: std::time::Duration::from_secs(1),
     };
-    endpoint.health.failed(Instant::now(), &rest, &rules);
+    let now = Instant::now();
+    endpoint.health.failed(now, now, &rest, &rules);
 }
 
 #[test]
