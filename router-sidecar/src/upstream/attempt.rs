@@ -192,7 +192,7 @@ async fn first_content(
         if let Some(error) = reading.error() {
             return Err(overflow::failure_of(error));
         }
-        if rest.is_none() && reading.is_stream() {
+        if rest.is_none() && (reading.is_stream() || reading.is_blank()) {
             return Err(Failure::Broken);
         }
     }

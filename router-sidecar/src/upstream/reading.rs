@@ -196,6 +196,12 @@ impl Reading {
         }
     }
 
+    /// Whether nothing has come of an answer in one piece that should say something by its status. Neither a chat nor
+    /// embeddings are answered by nothing.
+    pub(super) fn is_blank(&self) -> bool {
+        matches!(self, Self::Whole { opening: Opening::Open { length: 0, .. }, .. })
+    }
+
     /// Whether it is read to its end before anything of it goes to the client.
     pub(super) fn comes_whole(&self) -> bool {
         matches!(self, Self::Foreign(_))

@@ -72,6 +72,29 @@ async fn an_error_in_the_place_of_an_answer_leads_elsewhere() {
 }
 
 #[tokio::test]
+async fn nothing_in_the_place_of_an_answer_leads_elsewhere() {
+    for answer in [whole("200 OK", ""), whole("200 OK", " \r\n"), in_chunks(&["\n\n", "\n"]), in_chunks(&[])]
+    {
+        for stream in [false, true] {
+            let (one, _two, rig) = pair(answer.clone(), "").await;
+            let reply = rig.chat(ask("hi", stream)).await;
+            let seen = (reply.status.as_u16(), reply.backend(), one.asked());
+            assert_eq!(seen, (200, "two", 1), "{answer:?}, streamed {stream}");
+            assert_eq!((rig.usage("one").requests, rig.usage("one").failed), (1, 1), "{answer:?}");
+            let counted = r#"attempts_failed_total{backend="one",cause="broken",policy="team/assistant"} 1"#;
+            assert!(rig.metrics().await.contains(counted), "{answer:?}");
+        }
+    }
+    let (_one, _two, rig) = pair(whole("200 OK", ""), "").await;
+    let reply =
+        Reply::of(rig.post("/v1/embeddings", &[], r#"{"input":"hi","model":"assistant"}"#).await).await;
+    assert_eq!((reply.status.as_u16(), reply.backend()), (200, "two"));
+    // Of a refusal the status says enough.
+    let (_one, two, rig) = pair(whole("404 Not Found", ""), "").await;
+    assert_eq!((rig.chat(ask("hi", false)).await.status.as_u16(), two.seen().requests), (404, 0));
+}
+
+#[tokio::test]
 async fn an_error_is_known_though_there_is_no_room_to_keep_it() {
     let error = ERROR.strip_prefix("data: ").unwrap().trim_end();
     let (one, two) = (Raw::start(whole("200 OK", error)).await, engine().await);
