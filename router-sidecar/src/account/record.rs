@@ -213,7 +213,7 @@ impl Record {
             outcome: Outcome::ClientGone,
             span,
         });
-        Begun { trace, sent }
+        Begun { trace, sent, idle: self.policy.timeouts.idle }
     }
 
     fn leg(&mut self, leg: Leg) -> &mut Option<Attempt> {

@@ -4,7 +4,7 @@ use super::client::STALE_WITHIN;
 use super::connection::Answered;
 use super::headers::{TRACEPARENT, request_headers};
 use super::http1::{Lost, Pool};
-use super::{Failure, Reading, Rest, Sent, UpstreamClient, Wire, overflow};
+use super::{Failure, Reading, Rest, Sent, Stopped, UpstreamClient, Wire, overflow};
 use crate::request::{Held, Operation, Peek, Spliced};
 use crate::snapshot::{Backend, Endpoint, Side};
 use crate::spans::Onward;
@@ -13,8 +13,10 @@ use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::connect::capture_connection;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -93,6 +95,8 @@ pub struct Begun {
     pub trace: Option<Onward>,
     /// Tells the record whether the request has left.
     pub sent: Sent,
+    /// How long an answer may stop in its middle.
+    pub idle: Duration,
 }
 
 /// An answer whose first content is there.
@@ -162,7 +166,10 @@ async fn first_content(
     let refusal = overflow::may_have(parts.status);
     let mut length = 0;
     let rest = loop {
-        match body.piece().await {
+        // What goes to the client at its end only has nobody else who looks at how long its pieces take.
+        let stays = length > 0 && (refusal || reading.stays());
+        // One await for both: what is kept over several of them takes room of its own in the future of every request.
+        match next_piece(&mut body, stays.then_some(begun.idle)).await? {
             Some(Ok(piece)) => {
                 length += piece.len();
                 reading.push(piece, &mut ready);
@@ -197,6 +204,23 @@ async fn first_content(
         }
     }
     Ok(Answer { status: parts.status, headers: parts.headers, ready, reading, rest })
+}
+
+/// The next piece, if it comes in time. The timer is there once it is waited for, and boxed: few answers need it.
+async fn next_piece(
+    body: &mut Rest,
+    idle: Option<Duration>,
+) -> Result<Option<Result<Bytes, Stopped>>, Failure> {
+    let mut timer = None;
+    poll_fn(|cx| match (body.poll_piece(cx), idle) {
+        (Poll::Ready(piece), _) => Poll::Ready(Ok(piece)),
+        (Poll::Pending, None) => Poll::Pending,
+        (Poll::Pending, Some(idle)) => {
+            let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
+            timer.as_mut().poll(cx).map(|()| Err(Failure::Broken))
+        }
+    })
+    .await
 }
 
 /// The target's message, if a failure of it is one of the prompt, which does not fit.

@@ -207,6 +207,18 @@ impl Reading {
         matches!(self, Self::Foreign(_))
     }
 
+    /// Whether what has come may have to be read to its end before any of it goes to the client. Empty lines before an
+    /// answer keep its connection, for as long as it takes.
+    pub(super) fn stays(&self) -> bool {
+        match self {
+            Self::Whole { opening, .. } => {
+                matches!(opening, Opening::Error | Opening::Open { length: 1.., .. })
+            }
+            Self::Foreign(_) => true,
+            Self::Events(_) | Self::Decoded(_) => false,
+        }
+    }
+
     /// Why it cannot be translated.
     pub(super) fn wrong(&self) -> Option<&Failure> {
         match self {

@@ -309,3 +309,42 @@ async fn translated_bodies_count_among_those_that_are_held() {
     assert_eq!((reply.header("retry-after"), api.seen().requests), ("2", 1));
     eventually("nothing is held", || rig.router.buffered_bytes() == 0).await;
 }
+
+#[tokio::test]
+async fn an_answer_that_is_read_whole_leads_elsewhere_when_it_stops_in_the_middle() {
+    let half = |status: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{{\"type\":"
+        )
+    };
+    for (status, name, speaks) in [
+        ("200 OK", "api", "provider: Anthropic, "),
+        ("400 Bad Request", "api", "provider: Anthropic, "),
+        ("404 Not Found", "api", "provider: Anthropic, "),
+        ("400 Bad Request", "engine", ""),
+    ] {
+        // The connection is held.
+        let (raw, second) = (Raw::start(half(status)).await, engine().await);
+        let rig = Rig::start(&format!(
+            "backends:\n- {{name: {name}, external: {{{speaks}baseUrl: 'http://{}/v1', model: m}}}}\n{}\ndefault: {{backends: [{{name: {name}}}], fallback: [second]}}\ntimeouts: {{idleMs: 300, totalMs: 20000}}",
+            raw.address,
+            fleet("second", &[second.address])
+        ))
+        .await;
+        let reply = rig.chat(ask("hi", false)).await;
+        assert_eq!((reply.status.as_u16(), reply.backend()), (200, "second"), "{status} {name}: {reply:?}");
+        let counted =
+            format!(r#"attempts_failed_total{{backend="{name}",cause="broken",policy="team/assistant"}} 1"#);
+        assert!(rig.metrics().await.contains(&counted), "{status} {name}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_whole_may_take_longer_than_one_piece_of_it() {
+    let second = provider().await;
+    let (api, rig) = before(&external("second", &second), "}\ntimeouts: {idleMs: 1500}").await;
+    api.script(Script { piece_bytes: 10, gap_ms: 100, ..Script::default() });
+    let began = std::time::Instant::now();
+    assert_eq!(rig.chat(ask("hi", false)).await.backend(), "api");
+    assert!(began.elapsed() > std::time::Duration::from_millis(1500), "it came all at once");
+}
