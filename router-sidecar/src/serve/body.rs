@@ -114,6 +114,10 @@ impl Relayed {
                         self.finish();
                     }
                     self.look();
+                    // Who is always ahead of its client is never waited for.
+                    if self.rest.is_some() && self.last >= self.total {
+                        self.end_early(Outcome::TimedOut, Code::UpstreamTimeout);
+                    }
                 }
                 Poll::Ready(None) => {
                     self.finish();

@@ -2,12 +2,14 @@
 
 use crate::raw::says;
 use crate::rig::{Rig, ask, eventually};
-use flotilla_router::serve::{Limits, ListenerLimits};
+use flotilla_router::serve::{AnswerBody, Limits, ListenerLimits, Router, data_service, serve};
+use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 /// An engine whose streams never end. Counts those that nobody takes any more.
 async fn endless() -> (String, Arc<AtomicUsize>) {
@@ -44,11 +46,15 @@ async fn router(url: &str, bounds: ListenerLimits) -> Rig {
 /// Asks for a stream and reads nothing of it.
 async fn asks(rig: &Rig) -> TcpStream {
     let mut client = TcpStream::connect(rig.address).await.unwrap();
+    send(&mut client).await;
+    client
+}
+
+async fn send(client: &mut TcpStream) {
     let body = ask("hi", true);
     let head =
         format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
     client.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-    client
 }
 
 #[tokio::test]
@@ -63,4 +69,45 @@ async fn a_client_that_does_not_read_gives_back_its_place_and_its_target() {
     }
     // The target was well.
     assert_eq!(rig.usage("api").failed, 0);
+}
+
+/// The answer to a request for a stream, for who reads it as slowly as it likes: no socket's buffer is in between.
+async fn answer(rig: &Rig) -> AnswerBody {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (give, mut answers) = tokio::sync::mpsc::unbounded_channel();
+    let service = move |router: Arc<Router>, request| {
+        let give = give.clone();
+        async move {
+            give.send(data_service(&router, request).await.into_body()).unwrap();
+            http::Response::new(AnswerBody::whole(bytes::Bytes::new()))
+        }
+    };
+    let bounds = ListenerLimits::default();
+    tokio::spawn(serve(Arc::clone(&rig.router), listener, bounds, service, CancellationToken::new()));
+    send(&mut client).await;
+    answers.recv().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_that_is_always_ahead_of_its_client_ends_with_its_time() {
+    let (url, given_up) = endless().await;
+    let rig = Rig::start(&format!(
+        "backends: [{{name: api, external: {{baseUrl: '{url}', model: m}}}}]\ndefault: {{backends: [{{name: api}}]}}\ntimeouts: {{totalMs: 1000}}\nejection: {{consecutiveFailures: 1}}"
+    ))
+    .await;
+    let mut body = answer(&rig).await;
+    let mut last = bytes::Bytes::new();
+    let reads = async {
+        while let Some(frame) = body.frame().await {
+            last = frame.unwrap().into_data().unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), reads).await.is_ok(), "it goes on for ever");
+    assert!(String::from_utf8_lossy(&last).contains("upstream_timeout"), "{last:?}");
+    eventually("its target is let go", || given_up.load(Ordering::SeqCst) == 1).await;
+    drop(body);
+    assert_eq!((rig.usage("api").requests, rig.usage("api").failed), (1, 1));
+    assert!(!rig.metrics().await.contains("ejections_total{"), "a long answer is no fault");
 }
