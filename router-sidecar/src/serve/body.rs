@@ -272,9 +272,14 @@ fn that_goes_on(answer: Answer) -> Result<Answer, Failure> {
 
 impl Drop for Relayed {
     fn drop(&mut self) {
-        if self.rest.is_some() && self.reading.done() {
-            // Many clients hang up at `[DONE]` or at the end of their choice, before the end of the body.
-            self.record.ended(Outcome::Complete);
+        if self.rest.is_some() {
+            // Many clients hang up at `[DONE]` or at the end of their choice, before the end of the body, and at an error.
+            if self.reading.done() {
+                self.record.ended(Outcome::Complete);
+            } else if self.reading.failed() {
+                self.record.broke_off();
+                self.record.ended(Outcome::Cut);
+            }
         }
         self.note();
     }

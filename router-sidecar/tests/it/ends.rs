@@ -243,6 +243,29 @@ async fn an_endpoint_that_reports_errors_and_then_that_it_is_done_is_ejected() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_at_an_error_does_not_hide_it() {
+    use http_body_util::BodyExt;
+    // The engine holds the connection.
+    let whole = chunked(&[&says("Once"), ERROR]);
+    let held = whole.strip_suffix("0\r\n\r\n").unwrap();
+    let (one, _two, rig) =
+        pair(held.to_owned(), "}\nejection: {consecutiveFailures: 2, failurePercent: 0").await;
+    for so_far in 1..=2 {
+        {
+            let mut body = rig.open(&[], ask("hi", true)).await.into_body();
+            let mut seen = String::new();
+            while !seen.contains("out of pages") {
+                let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+                seen.push_str(std::str::from_utf8(&piece).unwrap());
+            }
+        }
+        eventually("it is settled", || rig.usage("one").requests == so_far).await;
+        assert_eq!(rig.usage("one").failed, so_far);
+    }
+    assert_eq!((rig.chat(ask("hi", true)).await.backend(), one.asked()), ("two", 2));
+}
+
+#[tokio::test]
 async fn a_stream_that_just_ends_is_cut_off() {
     let said = says("Once");
     let every = |reason: &str| until_close(&format!("{ROLE}{said}").replace("null", reason));
