@@ -78,7 +78,7 @@ impl Resume {
         let (_, pieces) = reading.seen();
         let body = prefill(&self.outgoing.body, reading.text()?, pieces)?;
         let peek = peek(&body).ok()?;
-        let Found { target, backend, place, slot } = self.find(record, &policy)?;
+        let Found { target, backend, place, slot } = self.find(record, &policy, peek.prompt_tokens)?;
         let reservation = reserve_now(&policy, record.client(), target, Estimate::of(&peek)).ok()?;
         let now = Instant::now();
         if now >= total || !policy.budget.withdraw(policy.budget_rules, now.into_std()) {
@@ -100,17 +100,24 @@ impl Resume {
         Some(Going { answer: Box::pin(answer), comment: comment.into(), backend, place, ask })
     }
 
-    /// A fleet endpoint of the plan that is well, is not the one that broke, and whose backend lets the request in now.
-    fn find(&self, record: &Record, policy: &Policy) -> Option<Found> {
+    /// A fleet endpoint of the plan that is well, is not the one that broke, and whose backend may have the request, has
+    /// a window for what it has become, and lets it in now.
+    fn find(&self, record: &Record, policy: &Policy, prompt_tokens: u32) -> Option<Found> {
         let now = std::time::Instant::now();
         let usable =
             |endpoint: &Endpoint| !record.is_at(endpoint) && endpoint.health.standing(now) == Standing::Good;
+        let fits = |backend: &Backend| backend.context_window.is_none_or(|window| window >= prompt_tokens);
         let broken = record.target();
-        // The target that broke comes first: its other pods serve the same model.
-        let mut targets =
-            broken.into_iter().chain(self.targets.iter().copied().filter(|t| Some(*t) != broken));
+        let others = |failed: bool| {
+            let targets = self.targets.iter().copied().filter(move |target| Some(*target) != broken);
+            targets.filter(move |target| record.may_try(*target) != failed)
+        };
+        // The target that broke comes first: its other pods serve the same model. Where the request failed before comes
+        // last.
+        let targets = broken.into_iter().chain(others(false)).chain(others(true));
+        let mut targets = targets.filter(|target| record.leaves_open(*target));
         targets.find_map(|target| {
-            let backend = policy.backends.get(target).filter(|b| b.side == Side::InCluster)?;
+            let backend = policy.backends.get(target).filter(|b| b.side == Side::InCluster && fits(b))?;
             let places = 0..backend.endpoints.len();
             let idle =
                 |place: &usize| backend.endpoints.get(*place).map_or(u64::MAX, |e| e.load.outstanding());

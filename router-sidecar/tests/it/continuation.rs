@@ -1,5 +1,6 @@
 //! Streams that break off and go on elsewhere, for policies that ask for it.
 
+use crate::raw::{Raw, whole};
 use crate::rig::{Reply, Rig, ask, engine, external, fleet, home_and_away, provider};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use serde_json::Value;
@@ -245,4 +246,77 @@ async fn a_stream_that_goes_on_at_the_same_backend_keeps_its_place() {
     assert_eq!((one.seen().requests, two.seen().requests), (2, 1));
     let reply = rig.chat(ask("Begin", false)).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (503, "overloaded"), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_only_where_its_request_may_go() {
+    let overflow =
+        r#"{"error":{"message":"the maximum context length is 3","code":"context_length_exceeded"}}"#;
+    let small = Raw::start(whole("400 Bad Request", overflow)).await;
+    let (large, other) = (engine().await, engine().await);
+    let window = |name: &str, pod, tokens: u32| {
+        fleet(name, &[pod]).replacen("model: m,", &format!("model: m, contextWindow: {tokens},"), 1)
+    };
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\n{}\ndefault: {{backends: [{{name: small}}], fallback: [large, other], continuation: true}}",
+        window("small", small.address, 8192),
+        window("large", large.address, 128_000),
+        window("other", other.address, 128_000)
+    ))
+    .await;
+    breaks(&large, Fault::CutAfter(3));
+    other.script(Script { reply: "a midnight dreary".to_owned(), ..Script::default() });
+    let reply = rig.chat(ask("Begin", true)).await;
+    assert_eq!((text(&reply).as_str(), small.asked()), ("Once upon a midnight dreary", 1));
+    assert_eq!(other.seen().requests, 1);
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_only_where_what_it_has_become_fits() {
+    let (one, small, other) = (engine().await, engine().await, engine().await);
+    let prompt = ask("Begin", true);
+    let tokens = flotilla_router::request::peek(&bytes::Bytes::from(prompt.clone())).unwrap().prompt_tokens;
+    let small_one = fleet("small", &[small.address]).replacen(
+        "model: m,",
+        &format!("model: m, contextWindow: {tokens},"),
+        1,
+    );
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{small_one}\n{}\ndefault: {{backends: [{{name: one}}], fallback: [small, other], continuation: true}}",
+        fleet("one", &[one.address]),
+        fleet("other", &[other.address])
+    ))
+    .await;
+    breaks(&one, Fault::CutAfter(3));
+    other.script(Script { reply: "a midnight dreary".to_owned(), ..Script::default() });
+    let reply = rig.chat(prompt.clone()).await;
+    assert_eq!(text(&reply), "Once upon a midnight dreary");
+    assert_eq!((small.seen().requests, other.seen().requests), (0, 1));
+    // It fits there as the client sent it.
+    one.script(Script { faults: [Fault::Status(500)].into(), ..Script::default() });
+    assert_eq!(rig.chat(prompt).await.backend(), "small");
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_where_its_request_has_not_failed_before_it_does_where_it_has() {
+    for last in ["", ", last"] {
+        let (first, broken, other) = (engine().await, engine().await, engine().await);
+        let rig = Rig::start(&format!(
+            "backends:\n{}\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [broken{last}], continuation: true}}",
+            fleet("first", &[first.address]),
+            fleet("broken", &[broken.address]),
+            fleet("last", &[other.address])
+        ))
+        .await;
+        first.script(Script {
+            faults: [Fault::Status(500)].into(),
+            reply: "a midnight dreary".to_owned(),
+            ..Script::default()
+        });
+        breaks(&broken, Fault::CutAfter(3));
+        other.script(Script { reply: "a midnight dreary".to_owned(), ..Script::default() });
+        assert_eq!(text(&rig.chat(ask("Begin", true)).await), "Once upon a midnight dreary");
+        let expected = if last.is_empty() { (2, 0) } else { (1, 1) };
+        assert_eq!((first.seen().requests, other.seen().requests), expected, "{last}");
+    }
 }
