@@ -6,7 +6,7 @@ use super::tries::Tries;
 use super::{AnswerBody, Router};
 use crate::account::Record;
 use crate::error::Rejection;
-use crate::route::{Plan, Standing};
+use crate::route::Plan;
 use crate::snapshot::BackendIndex;
 use crate::upstream::{Answer, Outgoing, answer_headers};
 use http::{HeaderName, HeaderValue, Response};
@@ -36,7 +36,8 @@ pub(super) async fn dispatch(
     let targets = record.planned(plan);
     let mut left_alone = Vec::new();
     for (place, target) in targets.iter().enumerate() {
-        if !record.may_try(*target) || (place >= well && cools_down(&record, *target)) {
+        let mut tries = Tries::default();
+        if !record.may_try(*target) || (place >= well && !comes_back(&record, *target, &mut tries)) {
             continue;
         }
         if !may_go_on(&mut record, total) {
@@ -44,7 +45,6 @@ pub(super) async fn dispatch(
         }
         let request = Request { router, outgoing: &outgoing, total };
         let rest = targets.get(place + 1..).unwrap_or_default();
-        let mut tries = Tries::default();
         // Whoever was passed over before it, who is sent to first may turn out to be slow.
         let hedged = hedged && record.attempts() == 0;
         if let Some(answer) = try_target(request, &mut record, *target, rest, hedged, &mut tries).await {
@@ -56,8 +56,7 @@ pub(super) async fn dispatch(
     }
     // All that was well has failed.
     for (target, mut tries) in left_alone {
-        let backend = record.policy().backends.get(target);
-        if !record.leaves_open(target) || !backend.is_some_and(|backend| tries.come_back(backend)) {
+        if !record.leaves_open(target) || !comes_back(&record, target, &mut tries) {
             continue;
         }
         if !may_go_on(&mut record, total) {
@@ -72,12 +71,10 @@ pub(super) async fn dispatch(
     reject(record, rejection, explain)
 }
 
-/// Whether a target still wants to be left alone. One that failed is worth a try when all others have; one that is out
-/// of quota is not.
-fn cools_down(record: &Record, target: BackendIndex) -> bool {
-    let now = Instant::now().into_std();
-    let standing = record.policy().backends.get(target).map(|backend| backend.standing(now));
-    standing.is_some_and(Standing::asked_for_rest)
+/// Whether a target that is left alone is tried now that all others have failed. Its endpoints that failed are worth it,
+/// those that are out of quota are not.
+fn comes_back(record: &Record, target: BackendIndex, tries: &mut Tries) -> bool {
+    record.policy().backends.get(target).is_some_and(|backend| tries.come_back(backend))
 }
 
 /// The answer of a target, its body still under way.

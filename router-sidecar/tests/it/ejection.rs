@@ -250,3 +250,23 @@ async fn a_pod_that_is_left_alone_comes_after_what_is_well_unless_it_asked_for_i
         assert_eq!(seen, (backend, requests), "{fault:?} {fallback} {next:?}: {reply:?}");
     }
 }
+
+#[tokio::test]
+async fn a_pod_that_asked_for_its_rest_keeps_no_other_of_its_target_from_the_last_resort() {
+    let (one, two, next) = (engine().await, engine().await, engine().await);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{}\ndefault: {{backends: [{{name: pods}}], fallback: [next]}}\nejection: {{consecutiveFailures: 1, baseMs: 60000}}",
+        fleet("pods", &[one.address, two.address]),
+        fleet("next", &[next.address])
+    ))
+    .await;
+    one.script(Script { faults: [Fault::Status(429)].into(), ..Script::default() });
+    two.script(Script { faults: [Fault::Status(500)].into(), ..Script::default() });
+    // Now all of the target rests, and the one that asked for it has the shorter rest.
+    assert_eq!(rig.chat(ask("hi", true)).await.backend(), "next");
+    assert_eq!((one.seen().requests, two.seen().requests), (1, 1));
+    next.script(Script { faults: [Fault::ErrorEvent].into(), ..Script::default() });
+    let reply = rig.chat(ask("hi", true)).await;
+    assert_eq!((reply.status.as_u16(), reply.backend()), (200, "pods"), "{reply:?}");
+    assert_eq!((one.seen().requests, two.seen().requests), (1, 2));
+}
