@@ -213,7 +213,8 @@ impl Record {
             outcome: Outcome::ClientGone,
             span,
         });
-        Begun { trace, sent, idle: self.policy.timeouts.idle }
+        let Policy { timeouts, failover_on_auth, .. } = &*self.policy;
+        Begun { trace, sent, idle: timeouts.idle, failover_on_auth: *failover_on_auth }
     }
 
     fn leg(&mut self, leg: Leg) -> &mut Option<Attempt> {
@@ -242,8 +243,8 @@ impl Record {
             // A request whose own time is over says nothing about its endpoint, but for one that hangs.
             let late = matches!(failure, Failure::Timeout | Failure::Connect) && self.is_late();
             let blamed = !late || (failure == Failure::Timeout && self.hangs(&attempt));
-            let rules = &self.policy.ejection;
-            if blamed && attempt.health.failed(Instant::now(), attempt.begun, &failure, rules) {
+            let (blame, rules) = (failure.blame(self.policy.failover_on_auth), &self.policy.ejection);
+            if blamed && attempt.health.failed(Instant::now(), attempt.begun, blame, rules) {
                 self.count(Event::Ejection, attempt.backend);
             }
             self.end_failed_span(span, attempt.backend, &failure);

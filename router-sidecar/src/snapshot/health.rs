@@ -1,7 +1,7 @@
 //! What is known of an endpoint's health, shared by all requests and carried from config to config.
 
 use crate::route::{EjectionRules, History, Standing};
-use crate::upstream::{Blame, Failure};
+use crate::upstream::Blame;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,10 +48,10 @@ impl Health {
         self.0.lock().has_worked_since(then)
     }
 
-    /// It failed an attempt that began then, before its first content; true if that ejects it.
-    pub fn failed(&self, now: Instant, begun: Instant, failure: &Failure, rules: &EjectionRules) -> bool {
+    /// It failed an attempt that began then, before its first content, which says this about it; true if that ejects it.
+    pub fn failed(&self, now: Instant, begun: Instant, blame: Blame, rules: &EjectionRules) -> bool {
         let mut history = self.0.lock();
-        match failure.blame() {
+        match blame {
             Blame::Fault => history.failure(now, begun, rules),
             Blame::CoolDown(rest) => {
                 history.cool_down(now, rest);

@@ -97,6 +97,8 @@ pub struct Begun {
     pub sent: Sent,
     /// How long an answer may stop in its middle.
     pub idle: Duration,
+    /// Whether a key that is not accepted, or is missed, leads to the next target.
+    pub failover_on_auth: bool,
 }
 
 /// An answer whose first content is there.
@@ -146,8 +148,8 @@ async fn first_content(
 ) -> Result<Answer, Failure> {
     let response = send(client, backend, endpoint, outgoing, wire, begun).await?;
     let (mut parts, mut body) = response.into_parts();
-    let with_key = backend.key.is_some();
-    if let Some(failure) = Failure::of_status(parts.status, &parts.headers, with_key) {
+    let is_policys = backend.key.is_some() || begun.failover_on_auth;
+    if let Some(failure) = Failure::of_status(parts.status, &parts.headers, is_policys) {
         let reason = if overflow::may_be(parts.status) { reason(&mut body).await } else { None };
         return Err(reason.map_or(failure, Failure::ContextOverflow));
     }

@@ -30,7 +30,7 @@ pub enum Failure {
     /// The endpoint is out of quota. The pods of a fleet have each their own; an external API has one endpoint.
     #[error("status 429")]
     RateLimited(Option<Duration>),
-    /// The target does not take the policy's key.
+    /// The target does not take the policy's key, or misses one.
     #[error("status {0}: the key is not accepted")]
     Auth(StatusCode),
     /// The stream holds an error before any content, or the answer is one whatever its status says.
@@ -184,9 +184,11 @@ impl Failure {
         matches!(self, Self::Timeout | Self::Garbled | Self::NoRoom)
     }
 
-    /// What it says about the endpoint.
-    pub fn blame(&self) -> Blame {
+    /// What it says about the endpoint. A wrong key must show, unless that is to lead elsewhere: then it is as good a
+    /// reason to leave the endpoint alone as any other.
+    pub fn blame(&self, failover_on_auth: bool) -> Blame {
         match self {
+            Self::Auth(_) if failover_on_auth => Blame::Fault,
             Self::RateLimited(after) => Blame::CoolDown(after.unwrap_or(COOL_DOWN).min(COOL_DOWN_AT_MOST)),
             Self::Auth(_)
             | Self::Full
@@ -204,12 +206,13 @@ impl Failure {
         }
     }
 
-    /// What a status means, if it is a failure of the target rather than of the request.
-    pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, with_key: bool) -> Option<Self> {
+    /// What a status means, if it is a failure of the target rather than of the request; whether keys are the policy's
+    /// business there is said.
+    pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, is_policys: bool) -> Option<Self> {
         match status {
             StatusCode::TOO_MANY_REQUESTS => Some(Self::RateLimited(retry_after(headers))),
             // Providers quote part of the key in these answers: the client must not see them.
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if with_key => Some(Self::Auth(status)),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_policys => Some(Self::Auth(status)),
             // A redirect is no answer either, and clients must not be led past the router.
             _ if status.is_server_error() || status.is_redirection() => Some(Self::Status(status)),
             _ => None,
@@ -317,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_quota_that_is_spent_for_hours_is_looked_at_again_within_minutes() {
-        let rest = |after| Failure::RateLimited(after).blame();
+        let rest = |after| Failure::RateLimited(after).blame(false);
         assert_eq!(rest(None), Blame::CoolDown(COOL_DOWN));
         assert_eq!(rest(Some(Duration::from_secs(7))), Blame::CoolDown(Duration::from_secs(7)));
         assert_eq!(rest(Some(Duration::from_hours(9))), Blame::CoolDown(COOL_DOWN_AT_MOST));

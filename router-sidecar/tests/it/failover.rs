@@ -417,3 +417,38 @@ async fn a_request_is_denied_another_attempt_once() {
         rig.metrics().await.contains(r#"retries_denied_total{backend="fleet",policy="team/assistant"} 1"#)
     );
 }
+
+#[tokio::test]
+async fn who_does_not_take_the_key_is_left_alone_where_that_leads_elsewhere() {
+    // Whether it has a wrong key, or none.
+    for credentials in [", credentials: {apiKey: sk-wrong-key-0815}", ""] {
+        let (first, second) = (provider().await, provider().await);
+        let right = format!(", credentials: {{apiKey: {}}}", crate::rig::KEY);
+        let policy = format!(
+            "backends:\n{}\n{}\ndefault: {{backends: [{{name: first}}], fallback: [second]}}\n",
+            external("first", &first).replacen(&right, credentials, 1),
+            external("second", &second)
+        );
+        let rig = Rig::start(&format!("{policy}retries: {{onAuth: true, minPerSecond: 0}}")).await;
+        for count in 0..40 {
+            let reply = rig.chat(ask("hi", false)).await;
+            if count < 5 && reply.status != 200 {
+                // There is no budget for another attempt yet.
+                assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_auth"));
+                continue;
+            }
+            assert_eq!((reply.status.as_u16(), reply.backend()), (200, "second"), "{credentials} {count}");
+        }
+        assert_eq!(first.seen().unauthorized, 5, "{credentials}");
+        assert!(
+            rig.metrics().await.contains(r#"ejections_total{backend="first",policy="team/assistant"} 1"#)
+        );
+        // Where it leads nowhere, it shows for ever.
+        let rig = Rig::start(&policy).await;
+        let expected = if credentials.is_empty() { 401 } else { 502 };
+        for _ in 0..10 {
+            assert_eq!(rig.chat(ask("hi", false)).await.status.as_u16(), expected, "{credentials}");
+        }
+        assert!(!rig.metrics().await.contains("ejections_total{"));
+    }
+}

@@ -44,7 +44,7 @@ fn eject(endpoint: &Endpoint, seconds: u64) {
         max: std::time::Duration::from_secs(1),
     };
     let now = Instant::now();
-    endpoint.health.failed(now, now, &rest, &rules);
+    endpoint.health.failed(now, now, rest.blame(false), &rules);
 }
 
 #[test]
