@@ -310,6 +310,13 @@ impl Record {
         self.failed.last().map(|(_, failure)| failure)
     }
 
+    /// Whether the prompt did not fit where it was sent last.
+    pub fn did_not_fit(&self) -> bool {
+        let sent =
+            self.failed.iter().rev().map(|(_, failure)| failure).find(|failure| !failure.passes_over());
+        matches!(sent, Some(Failure::ContextOverflow(_)))
+    }
+
     /// What to answer when no target did: why the last one failed. A client that changed its request would be misled
     /// where a target failed that may well take it as it is.
     pub fn rejection(&self, operation: Operation) -> Rejection {

@@ -119,13 +119,13 @@ pub(super) async fn try_target(
     None
 }
 
-/// Whether time is left for an attempt, and budget for one that is not the first. What it may have to wait for comes
+/// Whether time is left for an attempt, and budget for one that costs any. What it may have to wait for comes
 /// after this, so nothing is taken out yet.
 pub(super) fn may_go_on(record: &mut Record, total: Instant) -> bool {
     if is_over(total) || record.is_denied() {
         return false;
     }
-    if record.attempts() == 0 {
+    if is_free(record) {
         return true;
     }
     let policy = record.policy();
@@ -140,11 +140,16 @@ fn is_over(total: Instant) -> bool {
     Instant::now() >= total
 }
 
+/// Whether the next attempt costs no retry: the first, and one after a target that the prompt does not fit, which had no
+/// work with it. As each leads to a larger window, there are no more of these than targets.
+fn is_free(record: &Record) -> bool {
+    record.attempts() == 0 || record.did_not_fit()
+}
+
 /// Pays for an attempt that is about to begin.
 fn pay(record: &mut Record) -> bool {
     let policy = record.policy();
-    let paid =
-        record.attempts() == 0 || policy.budget.withdraw(policy.budget_rules, Instant::now().into_std());
+    let paid = is_free(record) || policy.budget.withdraw(policy.budget_rules, Instant::now().into_std());
     if !paid {
         record.denied();
     }

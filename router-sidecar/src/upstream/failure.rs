@@ -173,6 +173,11 @@ impl Failure {
         }
     }
 
+    /// Whether it is only known of targets that were passed over, with nothing sent to them.
+    pub fn passes_over(&self) -> bool {
+        matches!(self, Self::Full | Self::Unsupported(_) | Self::Unpaid(_))
+    }
+
     /// Whether the client would have to change the request.
     pub fn is_of_request(&self) -> bool {
         matches!(self, Self::Unsupported(_) | Self::ContextOverflow(_))

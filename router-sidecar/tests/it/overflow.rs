@@ -2,7 +2,7 @@
 
 use crate::raw::{Raw, chunked, whole};
 use crate::rig::{Reply, Rig, ask, engine, external, provider};
-use flotilla_e2e::provider::Provider;
+use flotilla_e2e::provider::{Fault, Provider, Script};
 use std::net::SocketAddr;
 
 const VLLM: &str = r#"{"error":{"message":"You passed 4097 input tokens and requested 0 output tokens. However, the model's context length is only 4096 tokens, resulting in a maximum input length of 4096 tokens.","type":"BadRequestError","param":"input_tokens","code":400}}"#;
@@ -109,4 +109,33 @@ async fn any_other_failure_of_a_server_is_one() {
         assert_eq!(rig.chat(ask("hi", false)).await.backend(), "same");
         assert_eq!((small[0].asked(), small[1].asked(), same.seen().requests), (1, 1, 1));
     }
+}
+
+#[tokio::test]
+async fn a_prompt_that_does_not_fit_goes_on_though_no_retry_is_left() {
+    let (small, [large, larger]) =
+        (Raw::start(whole("400 Bad Request", VLLM)).await, [engine().await, engine().await]);
+    let of = |name: &str, pod: SocketAddr, window: u32| {
+        let fleet = crate::rig::fleet(name, &[pod]);
+        fleet.replacen("model: m,", &format!("model: m, contextWindow: {window},"), 1)
+    };
+    let full =
+        of("full", larger.address, 200_000).replacen("fleet:", "concurrency: {maxRequests: 1}, fleet:", 1);
+    let rig = Rig::start(&format!(
+        "backends:\n{}\n{full}\n{}\n{}\ndefault: {{backends: [{{name: small}}], fallback: [full, large, larger]}}\nretries: {{budgetPercent: 0, minPerSecond: 0}}",
+        of("small", small.address, 8192),
+        of("large", large.address, 128_000),
+        of("larger", larger.address, 200_000)
+    ))
+    .await;
+    // Who is passed over on the way changes nothing.
+    let gate = rig.router.store.current().unwrap().policies[0].backends[1].gate.clone().unwrap().0;
+    let _place = gate.try_enter().unwrap();
+    let reply = rig.chat(ask("hi", false)).await;
+    assert_eq!((reply.status.as_u16(), reply.backend(), small.asked()), (200, "large", 1), "{reply:?}");
+    // What fails after that is sent again only for what there is to pay with.
+    large.script(Script { faults: [Fault::Status(500)].into(), ..Script::default() });
+    let reply = rig.chat(ask("hi", false)).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_error"), "{reply:?}");
+    assert_eq!(larger.seen().requests, 0);
 }
