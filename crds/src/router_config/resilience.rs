@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Retries {
-    /// Attempts beyond the first, as a percentage of requests: an outage adds no more load than this.
+    /// Attempts beyond the first, as a percentage of requests: an outage adds no more load than this. One after a target
+    /// that the prompt does not fit is none of them.
     pub budget_percent: u32,
     /// Attempts beyond the first that are let through each second whatever the traffic.
     pub min_per_second: u32,
-    /// Whether 401 and 403 lead to the next target. Off, a key that is not accepted shows at once.
+    /// Whether 401 and 403 lead to the next target, and count against the endpoint as a 5xx does. Off, a key that is not
+    /// accepted shows at once.
     pub on_auth: bool,
 }
 

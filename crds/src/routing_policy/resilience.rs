@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RetriesSpec {
-    /// Attempts beyond the first, in percent of requests: an outage adds no more load than this. Default 20.
+    /// Attempts beyond the first, in percent of requests: an outage adds no more load than this. One after a target that
+    /// the prompt does not fit is none of them. Default 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub budget_percent: Option<u32>,
@@ -16,7 +17,8 @@ pub struct RetriesSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1000))]
     pub min_per_second: Option<u32>,
-    /// Whether 401 and 403 lead to the next target. Default false: a key that is not accepted shows at once.
+    /// Whether 401 and 403 lead to the next target, and count against the endpoint as a 5xx does. Default false: a key
+    /// that is not accepted shows at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_auth: Option<bool>,
 }
