@@ -20,7 +20,7 @@ pub struct RouterState {
     pub acked_revision: String,
     /// The revision last refused, and why.
     pub refused: Option<(String, String)>,
-    /// What it served.
+    /// What it says that it served, of whatever policy.
     pub usage: Vec<BackendUsage>,
 }
 
@@ -107,6 +107,11 @@ impl Registry {
         let name = entry.key.to_string();
         let mut totals = Totals::default();
         for router in self.routers.lock().values() {
+            // A router speaks of the policies that it was given, and of no others. It may speak before it is given
+            // them again, on a new stream, and then only of what changes: what it said is kept until it is.
+            let Some(sent) = router.sent.iter().find(|sent| sent.key == entry.key) else {
+                continue;
+            };
             let usage = router.usage.iter().filter(|usage| usage.policy == name);
             for usage in usage {
                 // A request that fails over counts once for each backend that failed it: only answers make the split.
@@ -118,9 +123,6 @@ impl Registry {
                     totals.spend = totals.spend.saturating_add(usage.cost);
                 }
             }
-            let Some(sent) = router.sent.iter().find(|sent| sent.key == entry.key) else {
-                continue;
-            };
             totals.routers += 1;
             match &router.refused {
                 Some((revision, message)) if *revision == router.sent_revision => {

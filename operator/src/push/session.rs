@@ -242,11 +242,8 @@ impl Session {
                 tracing::warn!(router = %self.identity.pod, %revision, %message, "a router refused its config");
                 self.state.registry.update(self.id, |router| router.refused = Some((revision, message)))
             }
-            // Before it was given any, its report is no report of nothing: the next one has all of it.
-            RouterMessage::Usage { .. } | RouterMessage::Demand { .. } if !self.sent_any => return Ok(()),
             // Status follows at the pace of the usage ticker, not of every report.
-            RouterMessage::Usage { mut backends } => {
-                backends.retain(|usage| self.was_given(&usage.policy));
+            RouterMessage::Usage { backends } => {
                 self.state.registry.count(self.id, backends);
                 return Ok(());
             }
@@ -260,8 +257,16 @@ impl Session {
                 return self.send(&OperatorMessage::Leases { leases }).await;
             }
             RouterMessage::Unknown => return Ok(()),
+            // Before it was given any, its report is no report of nothing: the next one has all of it.
+            RouterMessage::Demand { .. } if !self.sent_any => return Ok(()),
             RouterMessage::Demand { mut backends } => {
-                backends.retain(|demand| self.was_given(&demand.policy));
+                // A router speaks of the policies that it was given, and of no others.
+                backends.retain(|demand| {
+                    self.sent.iter().any(|entry| {
+                        let ObjectKey { namespace, name } = &entry.key;
+                        demand.policy.split_once('/') == Some((namespace, name))
+                    })
+                });
                 let pod = format!("{}/{}", self.identity.namespace, self.identity.pod);
                 self.state.reports.take(&pod, backends, Timestamp::now());
                 return Ok(());
@@ -269,14 +274,6 @@ impl Session {
         };
         self.touch(served).await;
         Ok(())
-    }
-
-    /// Whether the router has this policy, written `namespace/name`: it speaks of no others.
-    fn was_given(&self, policy: &str) -> bool {
-        self.sent.iter().any(|entry| {
-            let ObjectKey { namespace, name } = &entry.key;
-            policy.split_once('/') == Some((namespace, name))
-        })
     }
 
     async fn touch(&self, keys: Vec<ObjectKey>) {

@@ -185,9 +185,11 @@ async fn a_router_counts_for_the_policies_that_it_was_given_and_for_no_others() 
         line(&RouterMessage::Usage { backends })
     };
 
+    // It goes on where another stream ended: what it served is said at once, and again only when that changes.
     let (up, mut lines) = tokio::sync::mpsc::channel::<String>(4);
     let body = futures::stream::poll_fn(move |cx| lines.poll_recv(cx)).map(Ok::<_, Infallible>);
     let mut down = connect_with(&state, Body::from_stream(body)).await.into_body().into_data_stream();
+    up.send(report(7)).await.unwrap();
     up.send(line(&RouterMessage::Hello {
         router_version: String::new(),
         revision: String::new(),
@@ -197,10 +199,11 @@ async fn a_router_counts_for_the_policies_that_it_was_given_and_for_no_others() 
     .unwrap();
     // It has its policies once the config has come down.
     while !String::from_utf8(down.next().await.unwrap().unwrap().to_vec()).unwrap().contains("\"config\"") {}
-    up.send(report(7)).await.unwrap();
-    while spent("apps") == (0, NanoUsd(0)) {
+    assert_eq!(spent("apps"), (5, NanoUsd(7)));
+    up.send(report(8)).await.unwrap();
+    while spent("apps") == (5, NanoUsd(7)) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(spent("apps"), (5, NanoUsd(7)));
+    assert_eq!(spent("apps"), (5, NanoUsd(8)));
     assert_eq!(spent("billing"), (0, NanoUsd(0)), "its routers are others");
 }
