@@ -321,16 +321,25 @@ mod tests {
         assert_eq!(history.standing(until), Standing::Resting { until: again, ejected: true });
     }
 
+    /// An endpoint that was ejected after this, and when that is over.
+    fn ejected_since() -> (History, Instant, Instant) {
+        let before = Instant::now();
+        let start = before + second(1);
+        let mut history = History::new(before);
+        ejected_after(&mut history, start, 3);
+        (history, before, start + second(10))
+    }
+
     #[test]
     fn what_was_under_way_when_it_was_ejected_changes_nothing_however_it_ends() {
-        let (mut history, over) = on_probation();
-        let before = over - second(11);
-        let resting = history.standing(over - second(5));
+        let (mut history, before, over) = ejected_since();
+        let meanwhile = before + second(5);
+        let resting = history.standing(meanwhile);
         assert_ne!(resting, Standing::Good);
         // While it is left alone.
-        history.success(over - second(5), before);
-        assert!(!history.failure(over - second(5), before, &RULES));
-        assert_eq!(history.standing(over - second(5)), resting);
+        history.success(meanwhile, before);
+        assert!(!history.failure(meanwhile, before, &RULES));
+        assert_eq!(history.standing(meanwhile), resting);
         // When its time is over, and while the one that decides is under way.
         assert!(!history.failure(over, before, &RULES), "it has not been tried again");
         history.begin(over, PROBE);
@@ -352,8 +361,7 @@ mod tests {
 
     #[test]
     fn what_was_under_way_when_it_was_ejected_counts_among_recent_requests() {
-        let (mut history, over) = on_probation();
-        let before = over - second(11);
+        let (mut history, before, over) = ejected_since();
         (0..9).for_each(|_| {
             history.failure(over, before, &RULES);
         });
