@@ -407,7 +407,7 @@ async fn a_stream_that_drips_for_ever_ends_with_its_time_and_is_no_fault() {
     let words = "word ".repeat(1000);
     pod.script(Script { reply: words, gap_ms: 50, ..Script::default() });
     let rig = Rig::start(&format!(
-        "backends:\n{}\ndefault: {{backends: [{{name: pod}}]}}\ntimeouts: {{totalMs: 3000, idleMs: 2000}}\nejection: {{consecutiveFailures: 1}}",
+        "backends:\n{}\ndefault: {{backends: [{{name: pod}}]}}\ntimeouts: {{totalMs: 6000, idleMs: 5000}}\nejection: {{consecutiveFailures: 1}}",
         fleet("pod", &[pod.address])
     ))
     .await;

@@ -429,7 +429,10 @@ async fn who_does_not_take_the_key_is_left_alone_where_that_leads_elsewhere() {
             external("first", &first).replacen(&right, credentials, 1),
             external("second", &second)
         );
-        let rig = Rig::start(&format!("{policy}retries: {{onAuth: true, minPerSecond: 0}}")).await;
+        let rig = Rig::start(&format!(
+            "{policy}retries: {{onAuth: true, minPerSecond: 0}}\nejection: {{baseMs: 60000}}"
+        ))
+        .await;
         for count in 0..40 {
             let reply = rig.chat(ask("hi", false)).await;
             if count < 5 && reply.status != 200 {
