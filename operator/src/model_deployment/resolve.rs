@@ -1,9 +1,10 @@
 //! From what is known of the file to the need: the file's word, else what it said before, else the spec's.
 
 use super::file::{Failure, FileState};
-use super::need::{Doubt, Instead, Need, NeedError, need, remembered};
+use super::need::{Doubt, Instead, Need, NeedError, inputs, need, remembered};
 use super::validate::Invalid;
 use flotilla_crds::ModelDeployment;
+use flotilla_crds::model_deployment::MemoryBasis;
 use std::sync::Arc;
 
 /// Why there is no need yet, though nothing may be wrong with the spec.
@@ -37,7 +38,9 @@ pub fn resolve(object: &ModelDeployment, file: &FileState) -> Result<Need, Inval
             Ok(doubtful(need(spec, Some(file))?, failure, Instead::LastReading))
         }
         // Pods that run must not be replaced because a registry is away.
-        FileState::Reading => recall(object, None).ok_or(Invalid::Unsized(Unsized::Reading)),
+        FileState::Reading => recall(object, None)
+            .or_else(|| by_spec_as_before(object))
+            .ok_or(Invalid::Unsized(Unsized::Reading)),
         FileState::Failed(failure) => match recall(object, Some(failure)) {
             Some(need) => Ok(need),
             None => match need(spec, None) {
@@ -47,6 +50,15 @@ pub fn resolve(object: &ModelDeployment, file: &FileState) -> Result<Need, Inval
             },
         },
     }
+}
+
+/// The spec's own figures, where these counted before: what runs by them goes on while the file is tried again.
+fn by_spec_as_before(object: &ModelDeployment) -> Option<Need> {
+    let memory = object.status.as_ref()?.memory.as_ref()?;
+    let of_spec = matches!(memory.basis, Some(MemoryBasis::Preset | MemoryBasis::Architecture));
+    let same = memory.inputs.as_ref() == Some(&inputs(&object.spec));
+    let need = need(&object.spec, None).ok().filter(|_| of_spec && same)?;
+    Some(Need { doubt: Some(Doubt { failure: None, instead: Instead::Spec }), ..need })
 }
 
 /// The need that the status has from the last reading.

@@ -218,6 +218,25 @@ async fn a_registry_that_is_away_replaces_no_running_pod() {
     assert_eq!(after["spec"], before["spec"]);
 }
 
+#[tokio::test]
+async fn what_runs_by_the_spec_goes_on_while_the_head_is_tried_again() {
+    let registry = registry_with(&gguf(1)).await;
+    registry.behave(Behaviour { status: Some(503), ..Behaviour::default() });
+    let server = ApiServer::default();
+    server.put(OBJECT, object(&registry, &json!({"preset": "smollm2-135m", "quantization": "F16"})));
+    let before = settle(&server, &operator_of(&server, &registry).await).await;
+    assert_eq!(said(&before, "Sized"), is("Unknown", "RegistryUnreachable"));
+    let deployment = server.get(DEPLOYMENT).unwrap();
+
+    registry.behave(Behaviour { silent: true, ..Behaviour::default() });
+    once(&server, &operator_of(&server, &registry).await).await.unwrap();
+    let status = server.get(OBJECT).unwrap()["status"].clone();
+    assert_eq!(said(&status, "Sized"), is("Unknown", "ReadingFile"), "{status}");
+    assert_eq!(said(&status, "Ready"), said(&before, "Ready"), "{status}");
+    assert_eq!((&status["memory"], &status["placement"]), (&before["memory"], &before["placement"]));
+    assert_eq!(server.get(DEPLOYMENT).unwrap()["spec"], deployment["spec"]);
+}
+
 /// As [`operator`], with the object as it is.
 async fn operator_of(server: &ApiServer, registry: &Registry) -> Arc<Context> {
     let object = server.get(OBJECT).unwrap();
