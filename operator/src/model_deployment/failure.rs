@@ -78,6 +78,16 @@ const WAITING_SIGNS: &[(&str, Reason)] = &[
     ("RunContainerError", Reason::EngineNotStarted),
 ];
 
+/// What such a reason begins with where the image of a model cannot be mounted.
+const MODEL_IMAGE: &str = "ImageVolume";
+
+/// Whether the kubelet says by this that it starts a container later, or not before somebody mends something.
+pub fn is_given_up(waiting: &str) -> bool {
+    waiting == "CrashLoopBackOff"
+        || waiting.starts_with(MODEL_IMAGE)
+        || WAITING_SIGNS.iter().any(|(sign, _)| *sign == waiting)
+}
+
 /// Since when a pod is to go. A mark that cannot be read is as old as can be.
 pub fn draining_since(pod: &Pod) -> Option<Timestamp> {
     let marked = pod.metadata.annotations.as_ref()?.get(labels::DRAINING_SINCE)?;
@@ -142,8 +152,7 @@ fn waiting(container: &ContainerStatus, pod: &Pod) -> Option<Problem> {
     let model = model_reference(pod);
     // The kubelet reports a model image like the engine's; the reference in its message tells them apart.
     if let Some(reference) = model.filter(|reference| detail.contains(*reference)) {
-        let pulls =
-            WAITING_SIGNS.iter().any(|(sign, _)| *sign == reason) || reason.starts_with("ImageVolume");
+        let pulls = WAITING_SIGNS.iter().any(|(sign, _)| *sign == reason) || reason.starts_with(MODEL_IMAGE);
         return pulls.then(|| Problem {
             reason: Reason::ModelPullFailed,
             message: format!("the model image {reference} cannot be mounted: {}", excerpt(detail)),

@@ -2,7 +2,7 @@
 
 use super::start::Started;
 use crate::decide::scale::Supply;
-use crate::model_deployment::failure::draining_since;
+use crate::model_deployment::failure::{self, draining_since};
 use flotilla_crds::labels;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
@@ -17,18 +17,6 @@ const OVERDUE: SignedDuration = SignedDuration::from_mins(1);
 const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 /// The scheduler gives a pod a node within seconds, if there is one for it.
 const STUCK: SignedDuration = SignedDuration::from_secs(30);
-
-/// What the kubelet says of a container that it will start again later, or not before somebody mends something.
-const GIVEN_UP: &[&str] = &[
-    "CrashLoopBackOff",
-    "ImagePullBackOff",
-    "ErrImagePull",
-    "ErrImageNeverPull",
-    "InvalidImageName",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-];
 
 /// A container that was started again so often, and ended within so long each time as far as is known, will hardly come
 /// up at the next try.
@@ -155,13 +143,13 @@ fn fails(pod: &Pod) -> bool {
         containers.iter().flatten().any(fails)
     };
     // A download that is started again goes on where it ended.
-    any(&status.init_container_statuses, is_given_up)
-        || any(&status.container_statuses, |container| is_given_up(container) || is_tried_again(container))
+    any(&status.init_container_statuses, waits_in_vain)
+        || any(&status.container_statuses, |container| waits_in_vain(container) || is_tried_again(container))
 }
 
-fn is_given_up(container: &ContainerStatus) -> bool {
+fn waits_in_vain(container: &ContainerStatus) -> bool {
     let waiting = container.state.as_ref().and_then(|state| state.waiting.as_ref());
-    waiting.and_then(|waiting| waiting.reason.as_deref()).is_some_and(|reason| GIVEN_UP.contains(&reason))
+    waiting.and_then(|waiting| waiting.reason.as_deref()).is_some_and(failure::is_given_up)
 }
 
 /// It has not come up, and neither did it for long the last time.
@@ -270,6 +258,7 @@ mod tests {
             ("containerStatuses", "CrashLoopBackOff", 1),
             ("initContainerStatuses", "CrashLoopBackOff", 1),
             ("containerStatuses", "ImagePullBackOff", 1),
+            ("containerStatuses", "ImageVolumeMountFailed", 1),
             ("containerStatuses", "ContainerCreating", 0),
             ("containerStatuses", "PodInitializing", 0),
         ] {

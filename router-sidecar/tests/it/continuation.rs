@@ -1,7 +1,7 @@
 //! Streams that break off and go on elsewhere, for policies that ask for it.
 
 use crate::raw::{Raw, whole};
-use crate::rig::{Reply, Rig, ask, engine, external, fleet, home_and_away, provider};
+use crate::rig::{Reply, Rig, ask, engine, external, fleet, home_and_away, provider, with_window};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use serde_json::Value;
 
@@ -254,14 +254,12 @@ async fn a_stream_goes_on_only_where_its_request_may_go() {
         r#"{"error":{"message":"the maximum context length is 3","code":"context_length_exceeded"}}"#;
     let small = Raw::start(whole("400 Bad Request", overflow)).await;
     let (large, other) = (engine().await, engine().await);
-    let window = |name: &str, pod, tokens: u32| {
-        fleet(name, &[pod]).replacen("model: m,", &format!("model: m, contextWindow: {tokens},"), 1)
-    };
+    let of = |name: &str, pod, window| with_window(&fleet(name, &[pod]), window);
     let rig = Rig::start(&format!(
         "backends:\n{}\n{}\n{}\ndefault: {{backends: [{{name: small}}], fallback: [large, other], continuation: true}}",
-        window("small", small.address, 8192),
-        window("large", large.address, 128_000),
-        window("other", other.address, 128_000)
+        of("small", small.address, 8192),
+        of("large", large.address, 128_000),
+        of("other", other.address, 128_000)
     ))
     .await;
     breaks(&large, Fault::CutAfter(3));
@@ -276,11 +274,7 @@ async fn a_stream_goes_on_only_where_what_it_has_become_fits() {
     let (one, small, other) = (engine().await, engine().await, engine().await);
     let prompt = ask("Begin", true);
     let tokens = flotilla_router::request::peek(&bytes::Bytes::from(prompt.clone())).unwrap().prompt_tokens;
-    let small_one = fleet("small", &[small.address]).replacen(
-        "model: m,",
-        &format!("model: m, contextWindow: {tokens},"),
-        1,
-    );
+    let small_one = with_window(&fleet("small", &[small.address]), tokens);
     let rig = Rig::start(&format!(
         "backends:\n{}\n{small_one}\n{}\ndefault: {{backends: [{{name: one}}], fallback: [small, other], continuation: true}}",
         fleet("one", &[one.address]),

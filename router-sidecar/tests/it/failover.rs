@@ -1,7 +1,7 @@
 //! What happens when a target breaks, before and after its first byte.
 
 use crate::raw::{Raw, whole};
-use crate::rig::{Rig, ask, client, engine, external, fleet, nobody, provider};
+use crate::rig::{Rig, ask, client, engine, external, fleet, nobody, provider, with_window};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use http_body_util::BodyExt;
 
@@ -73,12 +73,11 @@ async fn before_the_first_content_the_next_target_is_tried() {
 #[tokio::test]
 async fn a_prompt_that_does_not_fit_goes_to_a_larger_window_only() {
     let (small, same, large) = (provider().await, provider().await, provider().await);
-    let window =
-        |text: String, tokens: u32| text.replace("model: m,", &format!("model: m, contextWindow: {tokens},"));
     let policy = |fallback: &str| {
         let backends = [("small", &small, 8192), ("same", &same, 8192), ("large", &large, 128_000)];
-        let backends =
-            backends.map(|(name, provider, tokens)| window(external(name, provider), tokens)).join("\n");
+        let backends = backends
+            .map(|(name, provider, tokens)| with_window(&external(name, provider), tokens))
+            .join("\n");
         format!(
             "backends:\n{backends}\n{}\ndefault: {{backends: [{{name: small}}], fallback: [{fallback}]}}",
             external("unknown", &same)

@@ -1,7 +1,7 @@
 //! Prompts that do not fit, in the forms in which engines say so.
 
 use crate::raw::{Raw, chunked, whole};
-use crate::rig::{Reply, Rig, ask, engine, external, provider};
+use crate::rig::{Reply, Rig, ask, engine, external, fleet, provider, with_window};
 use flotilla_e2e::provider::{Fault, Provider, Script};
 use std::net::SocketAddr;
 
@@ -115,10 +115,7 @@ async fn any_other_failure_of_a_server_is_one() {
 async fn a_prompt_that_does_not_fit_goes_on_though_no_retry_is_left() {
     let (small, [large, larger]) =
         (Raw::start(whole("400 Bad Request", VLLM)).await, [engine().await, engine().await]);
-    let of = |name: &str, pod: SocketAddr, window: u32| {
-        let fleet = crate::rig::fleet(name, &[pod]);
-        fleet.replacen("model: m,", &format!("model: m, contextWindow: {window},"), 1)
-    };
+    let of = |name: &str, pod: SocketAddr, window| with_window(&fleet(name, &[pod]), window);
     let full =
         of("full", larger.address, 200_000).replacen("fleet:", "concurrency: {maxRequests: 1}, fleet:", 1);
     let rig = Rig::start(&format!(

@@ -203,6 +203,11 @@ pub(crate) fn anthropic(name: &str, provider: &Provider) -> String {
     external(name, provider).replacen("external: {", "external: {provider: Anthropic, ", 1)
 }
 
+/// The same backend with a context window.
+pub(crate) fn with_window(backend: &str, tokens: u32) -> String {
+    backend.replacen("model: m,", &format!("model: m, contextWindow: {tokens},"), 1)
+}
+
 /// The YAML of a fleet backend.
 pub(crate) fn fleet(name: &str, pods: &[SocketAddr]) -> String {
     let endpoints: Vec<_> = pods.iter().map(|pod| format!("{{address: '{pod}'}}")).collect();

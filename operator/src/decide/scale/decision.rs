@@ -94,7 +94,7 @@ pub struct Decision {
     /// What it rests on; nothing where there were no reports.
     pub figures: Option<Figures>,
     /// Replicas that wait for a node, or that fail, if that is the reason.
-    pub waiting: u32,
+    pub lacking: u32,
 }
 
 impl Decision {
@@ -104,7 +104,7 @@ impl Decision {
         let right = matches!(self.reason, Reason::WithinTarget | Reason::AtMinimum | Reason::Scheduled)
             && self.replicas == self.before;
         if waiting > 0 && right && self.figures.is_some() {
-            self.waiting = waiting;
+            self.lacking = waiting;
             self.reason = if room { Reason::Unschedulable } else { Reason::NoFreeGPU };
         }
     }
@@ -121,7 +121,7 @@ impl Decision {
                 | Reason::NoFreeGPU
         ) && self.replicas == self.before;
         if failing > 0 && stays && self.figures.is_some() {
-            (self.waiting, self.reason) = (failing, Reason::ReplicasFail);
+            (self.lacking, self.reason) = (failing, Reason::ReplicasFail);
         }
     }
 
@@ -180,14 +180,14 @@ impl fmt::Display for Decision {
                     write!(f, ", {waiting:.0} tokens wait")?;
                 }
                 if reason == Reason::ReplicasFail {
-                    let failing = self.waiting;
+                    let failing = self.lacking;
                     return write!(
                         f,
                         "; {failing} of {total} replicas do not start: the condition ModelLoaded says why"
                     );
                 }
-                if self.waiting > 0 {
-                    write!(f, "; {} of {total} replicas wait for a node, ", self.waiting)?;
+                if self.lacking > 0 {
+                    write!(f, "; {} of {total} replicas wait for a node, ", self.lacking)?;
                     return f.write_str(match reason {
                         Reason::NoFreeGPU => "and no GPU that is large enough is free",
                         Reason::NoFit => "and no GPU of the cluster is large enough",

@@ -91,7 +91,7 @@ impl Scaler {
         fleet.grow(&mut replicas, scheduled(situation.policy, now), Variant::most);
         let wished = replicas.iter().sum();
         let reason = if wished > there { Reason::Scheduled } else { Reason::MetricsUnavailable };
-        Decision { before: before(situation.variants), replicas, wished, reason, figures: None, waiting: 0 }
+        Decision { before: before(situation.variants), replicas, wished, reason, figures: None, lacking: 0 }
     }
 
     fn by_demand(&mut self, situation: &Situation<'_>, demand: &Demand, now: Timestamp) -> Decision {
@@ -149,7 +149,7 @@ impl Scaler {
         fleet.grow(&mut wish, band.at_least, |_, _| u32::MAX);
         let wished = wish.iter().fold(0, |sum: u32, count| sum.saturating_add(*count));
 
-        let supply = supply - fleet.stuck(&replicas);
+        let supply = supply - fleet.lost(&replicas);
         let reason = if supply + ANY / 2.0 < band.at_least {
             fleet.grow(&mut replicas, band.at_least, Variant::most);
             self.grown(situation, &replicas, asked, band, &fleet, supply)
@@ -157,7 +157,7 @@ impl Scaler {
             let unscheduled = asked.raised_to(least);
             self.maybe_shrink(situation, &mut replicas, &fleet, at_most, (band, unscheduled), now)
         };
-        Decision { before: before(variants), replicas, wished, reason, figures: Some(figures), waiting: 0 }
+        Decision { before: before(variants), replicas, wished, reason, figures: Some(figures), lacking: 0 }
     }
 
     fn observe(&mut self, demand: &Demand, now: Timestamp) {
@@ -195,7 +195,7 @@ impl Scaler {
         fleet: &Fleet<'_>,
         supply: f64,
     ) -> Reason {
-        if fleet.units(replicas) - fleet.stuck(replicas) + ANY / 2.0 < band.at_least {
+        if fleet.units(replicas) - fleet.lost(replicas) + ANY / 2.0 < band.at_least {
             let bounded = situation
                 .variants
                 .iter()

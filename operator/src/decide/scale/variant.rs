@@ -115,10 +115,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// The units of replicas that will hardly get a node, or that fail: they are none until they have one, or serve.
-    pub(super) fn stuck(&self, replicas: &[u32]) -> f64 {
-        let stuck =
+    pub(super) fn lost(&self, replicas: &[u32]) -> f64 {
+        let lost =
             self.variants.iter().zip(replicas).map(|(variant, count)| variant.supply.lost().min(*count));
-        stuck.zip(&self.units).map(|(count, unit)| f64::from(count) * unit).sum()
+        lost.zip(&self.units).map(|(count, unit)| f64::from(count) * unit).sum()
     }
 
     /// Adds replicas of the cheapest until there are `needed` units or `most` of every variant, where so many GPUs of
@@ -126,7 +126,7 @@ impl<'a> Fleet<'a> {
     pub(super) fn grow(&self, replicas: &mut [u32], needed: f64, most: impl Fn(&Variant, u32) -> u32) {
         let mut given: Vec<(usize, u32)> = Vec::new();
         for index in &self.by_price {
-            let missing = needed + self.stuck(replicas) - self.units(replicas);
+            let missing = needed + self.lost(replicas) - self.units(replicas);
             let (Some(variant), Some(unit), Some(count)) =
                 (self.variants.get(*index), self.units.get(*index), replicas.get_mut(*index))
             else {
@@ -142,7 +142,7 @@ impl<'a> Fleet<'a> {
 
     /// Takes one replica of the dearest away whose going leaves `kept` units, and says of which.
     pub(super) fn shrink(&self, replicas: &mut [u32], kept: f64) -> Option<usize> {
-        let there = self.units(replicas) - self.stuck(replicas);
+        let there = self.units(replicas) - self.lost(replicas);
         let goes = self.by_price.iter().rev().copied().find(|index| {
             let (Some(variant), Some(unit), Some(count)) =
                 (self.variants.get(*index), self.units.get(*index), replicas.get(*index))
